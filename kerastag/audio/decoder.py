@@ -1,0 +1,213 @@
+"""libsndfile made exact: after any seek, the samples that decoding from the start would give.
+
+What stands in the way, all of it met in libsndfile 1.2.2:
+- MP3 frames borrow bits from the frames before them, so the first few after a seek come out wrong.
+- An MP3 without a Xing header has an estimated length, and nothing past the estimate is given out.
+- A handle on Vorbis that goes forward by less than two seconds may lose up to 900 samples on the way, and one that
+  drops into the last page may be off by as much.
+- A FLAC handle that has failed once fails for ever.
+- A failed read tells no count of the frames that did decode.
+
+The MP3 decoder also writes warnings to file descriptor 2. They are left alone: that descriptor belongs to the whole
+process, and pointing it away while other threads run would lose their messages.
+"""
+
+import io
+import os
+
+import numpy as np
+import soundfile
+
+from kerastag import audio
+
+MIN_RATE, MAX_RATE = 1_000, 768_000
+MPEG_PREROLL = 16 * 1152  # frames decoded and dropped: 16 MPEG-1 frames, what 32 kbit/s and more may reach back
+VORBIS_END = 255 * 1024  # frames in the longest page of long blocks, 5.9 s at 44.1 kHz
+LENGTH_CLAIM = 40  # from 8 to 320 kbit/s: no estimate by the first frame's bit rate is further off
+_BLOCK_VALUES = 1 << 22
+
+
+class Decoder:
+    """An open audio file that decodes stretches, mixed down to mono, at the file's own rate.
+
+    Attributes:
+      path: the file's name.
+      rate: frames per second.
+      num_channels: channels in the file.
+      stated_frames: the length by the file's header; it may be wrong either way.
+      estimated: the header may state too few frames (MPEG).
+    """
+
+    def __init__(self, path: str) -> None:
+        """Opens the file.
+
+        Raises:
+          AudioError: the file is missing, empty, not audio, or of an absurd rate.
+        """
+        self.path = path
+        self._file, self._long_file = _open(path), None
+        self.rate: int = self._file.samplerate
+        self.num_channels: int = self._file.channels
+        if not MIN_RATE <= self.rate <= MAX_RATE:
+            self.close()
+            limits = f"{MIN_RATE:,} to {MAX_RATE:,} Hz"
+            raise audio.AudioError(f"{path}: a sample rate of {self.rate:,} Hz is not within {limits}")
+        subtype = self._file.subtype
+        self.estimated = subtype.startswith("MPEG")
+        self._vorbis = subtype == "VORBIS"
+        self._position: int | None = 0  # None: the handle is not to be used again
+        self._buffer = np.empty((0, self.num_channels), np.float32)
+
+    @property
+    def stated_frames(self) -> int:
+        return self._file.frames
+
+    def close(self) -> None:
+        self._file.close()
+        if self._long_file:
+            self._long_file.close()
+
+    def lengthen(self) -> None:
+        """Opens the file anew so that an estimated length is too long rather than too short; slower to seek."""
+        self.close()
+        self._long_file = _LongFile(_system_path(self.path))
+        self._file, self._position = soundfile.SoundFile(self._long_file), 0
+
+    def shorten(self) -> None:
+        """Undoes `lengthen`."""
+        self.close()
+        self._long_file = None
+        self._file, self._position = _open(self.path), 0
+
+    def decodes(self, position: int) -> bool:
+        """Whether the frame at `position` can be decoded; `run` is the one that gives its right value."""
+        try:
+            self._renew_if_spent()
+            self._file.seek(position)
+            got = len(self._file.read(out=self._scratch(1)))
+        except soundfile.SoundFileError:
+            self._position = None
+            return False
+        self._position = None if self._vorbis else position + got
+        return got == 1
+
+    def run(self, position: int, mono: np.ndarray) -> int:
+        """Decodes from frame `position` on into `mono` (frames,) until it is full or decoding fails.
+
+        Returns:
+          How many frames were decoded; the rest of `mono` is zero.
+        """
+        done = 0
+        while done < len(mono):
+            wanted = min(len(mono) - done, max(1, _BLOCK_VALUES // self.num_channels))
+            block = self._read(position + done, wanted)
+            _mix(block, mono[done : done + len(block)])
+            done += len(block)
+            if len(block) < wanted:
+                break
+        mono[done:] = 0
+        return done
+
+    def _read(self, position: int, wanted: int) -> np.ndarray:
+        """Decodes (frames, channels) from `position` on, fewer than `wanted` where decoding fails."""
+        ahead = self._approach(position)
+        if self._position is None:
+            return self._scratch(0)
+        block = self._scratch(ahead + wanted)
+        block[:, 0] = np.nan
+        try:  # in one call: soundfile seeks after each, and so would lose the state that `_approach` built up
+            got = len(self._file.read(out=block))
+            self._position += got
+        except soundfile.SoundFileError:  # it does not tell how many frames it wrote before it failed
+            unwritten = np.isnan(block[:, 0])
+            got = int(unwritten.argmax()) if unwritten.any() else len(block)
+            self._position = None
+        return block[ahead : max(ahead, got)]
+
+    def _approach(self, position: int) -> int:
+        """Goes to a place from which decoding gives the right frames at `position`.
+
+        Returns:
+          How many frames lie between that place and `position`.
+        """
+        if self.estimated:
+            place = max(0, position - MPEG_PREROLL)
+        elif self._vorbis and self._position is not None and 0 <= position - self._position <= 2 * self.rate:
+            place = self._position
+        elif self._vorbis:
+            place = max(0, min(position, self.stated_frames - VORBIS_END))
+        else:
+            place = position
+        if place != self._position:
+            self._seek(place)
+        return position - place
+
+    def _seek(self, position: int) -> None:
+        try:
+            if self._vorbis and self._position != 0:
+                self._position = None
+            self._renew_if_spent()
+            if self._file.seek(position) == position:
+                self._position = position
+            else:  # there is a hole
+                self._position = None
+        except soundfile.SoundFileError:
+            self._position = None
+
+    def _renew_if_spent(self) -> None:
+        if self._position is None:
+            if self._long_file:
+                self.lengthen()
+            else:
+                self.shorten()
+
+    def _scratch(self, num_frames: int) -> np.ndarray:
+        if len(self._buffer) < num_frames:
+            self._buffer = np.empty((num_frames, self.num_channels), np.float32)
+        return self._buffer[:num_frames]
+
+
+class _LongFile(io.FileIO):
+    """A file that claims to be longer than it is, to whoever seeks its end."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END and offset == 0:
+            return super().seek(LENGTH_CLAIM * os.fstat(self.fileno()).st_size)
+        return super().seek(offset, whence)
+
+
+def _mix(block: np.ndarray, mono: np.ndarray) -> None:
+    """Writes the mean over the channels of `block` (frames, channels) into `mono` (frames,)."""
+    if block.shape[1] == 1:
+        mono[:] = block[:, 0]
+    elif block.shape[1] == 2:
+        np.add(block[:, 0], block[:, 1], out=mono)
+        mono *= 0.5
+    else:
+        np.mean(block, axis=1, out=mono)
+
+
+def _open(path: str) -> soundfile.SoundFile:
+    try:
+        return soundfile.SoundFile(_system_path(path))
+    except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
+        raise audio.AudioError(f"{path}: {_reason(path, error)}") from None
+
+
+def _system_path(path: str) -> str | bytes:
+    return path if os.name == "nt" else os.fsencode(path)  # bytes also carry names that are not UTF-8
+
+
+def _reason(path: str, error: Exception) -> str:
+    if not os.path.exists(path):
+        return "no such file"
+    if os.path.isdir(path):
+        return "is a folder, not an audio file"
+    if not os.access(path, os.R_OK):
+        return "may not be read (permission denied)"
+    if not os.path.getsize(path):
+        return "is empty (0 bytes)"
+    detail = getattr(error, "error_string", "").rstrip(".")
+    if not detail or detail.startswith("File does not exist"):  # what it says of an MP3 without any MP3 in it
+        detail = "Format not recognised"
+    return f"is not audio that libsndfile can read ({detail})"

@@ -1,0 +1,23 @@
+"""Waveforms as 16-bit integers: half the memory and half the way to the accelerator."""
+
+import numpy as np
+
+FULL_SCALE = 32768
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """Rounds float samples to int16; what lies outside [-1, 1) saturates, it never wraps.
+
+    Args:
+      waveform: float, any shape, finite. Decoded music does peak above 1.0.
+
+    Returns:
+      int16 of the same shape; 1.0 stands for 32768 and so becomes 32767.
+    """
+    scaled = np.rint(np.asarray(waveform, np.float32) * FULL_SCALE)
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def from_int16(samples: np.ndarray) -> np.ndarray:
+    """The float32 waveform of int16 samples, in [-1, 1), same shape."""
+    return np.asarray(samples).astype(np.float32) / FULL_SCALE

@@ -1,0 +1,182 @@
+"""One wrapper around every command: presets, ordered help, usage errors, one-line errors.
+
+absl parses the flags; this adds what it lacks: help in the order in which flags were defined, with exit status 0,
+usage errors with exit status 2, `--preset=NAME`, and one line instead of a traceback for what a user can mend.
+"""
+
+import dataclasses
+import importlib
+import os
+import pathlib
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+
+from absl import flags
+
+from kerastag import errors
+
+COMMANDS = {
+    "train": "train a tagger on a folder of tagged music",
+    "evaluate": "measure a run, or files of predictions, on a split",
+    "tag": "write the scores of every tag for files and folders",
+    "export": "write a run as a SavedModel that plain TensorFlow serves",
+}
+Main = Callable[[flags.FlagValues, list[str]], int | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command: its flags in, an exit status out.
+
+    Attributes:
+      name: what the user types, `kerastag train` or `tools/debian_music`.
+      summary: one line for the help.
+      flag_values: the command's own flags, defined in the order in which the help shows them.
+      main: called with the parsed flags and the remaining arguments; returns None or an exit status.
+      main_flags: how many of the flags stand in the help's first section.
+      arguments: what the positional arguments are, as the usage line shows them; empty: none are taken.
+      defaults: called with the parsed flags; returns flags for all that the user left out.
+    """
+
+    name: str
+    summary: str
+    flag_values: flags.FlagValues
+    main: Main
+    main_flags: int = 6
+    arguments: str = ""
+    defaults: Callable[[flags.FlagValues], list[str]] = lambda values: []
+
+    def run(self, argv: Sequence[str]) -> int:
+        """Runs the command with `argv`, without the program's name. Returns the exit status."""
+        if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in _before_dashes(argv)):
+            print(self.help())
+            return 0
+        try:
+            arguments = self.parse(argv)
+            return self.main(self.flag_values, arguments) or 0
+        except (flags.Error, errors.UsageError) as error:
+            print(f"{self.name}: {_one_line(error)} (see --help)", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(f"{self.name}: interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # the reader of a pipe went away, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (errors.KerastagError, OSError) as error:
+            if _verbose(self.flag_values):
+                raise
+            print(_one_line(error), file=sys.stderr)
+            return 1
+
+    def parse(self, argv: Sequence[str]) -> list[str]:
+        """Parses `argv` into the flags; returns the positional arguments.
+
+        Raises:
+          flags.Error, UsageError: unknown flags, values out of bounds, arguments where none are taken.
+        """
+        argv = expand_presets(argv)
+        rest = self._parse_afresh(argv)
+        defaults = self.defaults(self.flag_values)
+        if defaults:
+            rest = self._parse_afresh([*defaults, *argv])
+        if rest and not self.arguments:
+            raise errors.UsageError(f"unexpected argument '{rest[0]}'")
+        return rest
+
+    def _parse_afresh(self, argv: Sequence[str]) -> list[str]:
+        self.flag_values.unparse_flags()
+        return self.flag_values([self.name, *argv])[1:]
+
+    def help(self) -> str:
+        """The help text: usage, summary, and every flag in the order of its definition."""
+        usage = " ".join(part for part in ("usage:", self.name, self.arguments, "[--flag=value ...]") if part)
+        lines = [usage, "", self.summary[0].upper() + self.summary[1:] + "."]
+        for count, name in enumerate(self.flag_values):
+            if count in (0, self.main_flags):
+                lines += ["", "The flags that matter first:" if count == 0 else "All others:"]
+            lines.append(_flag_help(self.flag_values[name]))
+        lines += ["", "--flagfile=FILE reads flags from a file, --preset=NAME from one that comes with kerastag:"]
+        lines.append(textwrap.fill(", ".join(preset_names()) or "(none)", initial_indent="  ", subsequent_indent="  "))
+        lines.append("The last value of a flag wins, so write your own after these.")
+        return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`kerastag` and `python -m kerastag`: lists the commands, or runs one."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv and argv[0] in COMMANDS:
+        return importlib.import_module(f"kerastag.{argv[0]}").COMMAND.run(argv[1:])
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        print("usage: kerastag COMMAND [--flag=value ...]\n\nTrains, measures, runs and serves music taggers.\n")
+        print("\n".join(f"  {name:<10} {summary}" for name, summary in COMMANDS.items()))
+        print("\n`kerastag COMMAND --help` lists a command's flags; `python -m kerastag.COMMAND` is the same command.")
+        return 0
+    print(f"kerastag: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+    return 2
+
+
+def preset_folder() -> pathlib.Path:
+    """Where the presets are: inside the package when installed, `flags/` beside it in a checkout."""
+    package = pathlib.Path(__file__).parent
+    installed = package / "presets"
+    return installed if installed.is_dir() else package.parent / "flags"
+
+
+def preset_names() -> list[str]:
+    """The names that `--preset` takes."""
+    return sorted(path.stem for path in preset_folder().glob("*.flags"))
+
+
+def find_preset(name: str) -> pathlib.Path:
+    """The file of a preset.
+
+    Raises:
+      UsageError: there is no preset of that name.
+    """
+    if name not in preset_names():
+        raise errors.UsageError(f"no preset '{name}'; there are {', '.join(preset_names())}")
+    return preset_folder() / f"{name}.flags"
+
+
+def expand_presets(argv: Sequence[str]) -> list[str]:
+    """Replaces `--preset=NAME` and `--preset NAME` by the `--flagfile` of that preset."""
+    expanded = []
+    arguments = iter(argv)
+    for argument in arguments:
+        if argument == "--":
+            return [*expanded, argument, *arguments]
+        name, equals, value = argument.partition("=")
+        if name in ("--preset", "-preset"):
+            value = value if equals else next(arguments, "")
+            expanded.append(f"--flagfile={find_preset(value)}")
+        else:
+            expanded.append(argument)
+    return expanded
+
+
+def _before_dashes(argv: Sequence[str]) -> list[str]:
+    argv = list(argv)
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
+def _flag_help(flag: flags.Flag) -> str:
+    choices = getattr(flag.parser, "enum_values", None)
+    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+    heading = name + (f"={'|'.join(choices)}" if choices else "")
+    default = f" (default: {flag.default_as_str})" if flag.default is not None and flag.default != "" else ""
+    bounds = flag.parser.syntactic_help if not choices and "number" in (flag.parser.syntactic_help or "") else ""
+    bounds = f" [{bounds}]" if bounds else ""
+    text = " ".join((flag.help or "").split()) + default + bounds
+    return f"  {heading}\n" + textwrap.fill(text, width=100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror.lower()}"
+    return " ".join(str(error).split())
+
+
+def _verbose(flag_values: flags.FlagValues) -> bool:
+    return "verbosity" in flag_values and flag_values["verbosity"].value > 0

@@ -1,0 +1,206 @@
+"""Tracks to batches: chunks read in parallel, int16 on their way to the device, track identity kept."""
+
+import dataclasses
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerastag import audio, errors
+from kerastag.audio import tfio_decoder
+from kerastag.data import sampling, splits
+
+AUTOTUNE = tf.data.AUTOTUNE
+
+
+@dataclasses.dataclass(frozen=True)
+class ChunkFormat:
+    """What a chunk is, from the reader to the device.
+
+    Attributes:
+      samples: samples of one chunk.
+      sample_rate: in Hz.
+      dtype: "int16", saturated, for half the memory and transfer, or "float32".
+      decoder: one of audio.DECODERS.
+    """
+
+    samples: int
+    sample_rate: int = audio.SAMPLE_RATE
+    dtype: str = "int16"
+    decoder: str = "soundfile"
+
+    def pack(self, waveform: np.ndarray) -> np.ndarray:
+        """A float32 waveform in the format's dtype."""
+        return audio.to_int16(waveform) if self.dtype == "int16" else waveform
+
+
+class Tracks:
+    """The audio files of a split, and which of them could not be read.
+
+    Args:
+      paths: (num_tracks,) audio files, or functions that find them; a missing one is unreadable, not an error.
+      labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
+    """
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str] | Callable[[], Any]], labels: np.ndarray | None = None):
+        self._paths = paths
+        self.labels = labels
+        self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_split(cls, folder: str | os.PathLike[str], split: splits.Split, labels: np.ndarray) -> "Tracks":
+        """The tracks of `split` in `folder`; each is looked up when it is first read."""
+        return cls([_Lookup(folder, track) for track in split.tracks], labels)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def path(self, row: int) -> str:
+        """The audio file of a row.
+
+        Raises:
+          KerastagError: there is no such file.
+        """
+        path = self._paths[row]
+        return os.fspath(path() if callable(path) else path)
+
+    def mark_unreadable(self, row: int, reason: str) -> None:
+        """Notes why a row was skipped; only the first reason is kept."""
+        with self._lock:
+            self.unreadable.setdefault(int(row), reason)
+
+    def mark_missing(self, rows: Sequence[int] | np.ndarray) -> None:
+        """Notes rows that were asked for and never came, which is how a decoder in the graph says that it failed."""
+        for row in rows:
+            if row not in self.unreadable:
+                self.mark_unreadable(row, f"{self.path(row)}: cannot be decoded")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Lookup:
+    folder: str | os.PathLike[str]
+    track: splits.Track
+
+    def __call__(self) -> os.PathLike[str]:
+        return splits.resolve(self.folder, self.track)
+
+
+def to_float(waveform: Any) -> Any:
+    """A batch as it travels, int16 or float32, to float32 in [-1, 1); called on the device."""
+    scale = 1 / 32768 if waveform.dtype == tf.int16 else 1.0
+    return tf.cast(waveform, tf.float32) * scale
+
+
+def training_batches(
+    tracks: Tracks, plan: sampling.Plan, chunk: ChunkFormat, batch_size: int, start: int = 0
+) -> tf.data.Dataset:
+    """One epoch: a chunk per draw, batched; unreadable tracks are left out, see `Tracks.unreadable`.
+
+    Args:
+      tracks: with labels.
+      plan: the epoch's draws.
+      chunk: what the model takes.
+      batch_size: over all replicas; the last batch may be smaller.
+      start: the first draw to read, for an epoch that was interrupted.
+
+    Returns:
+      batches of waveform (b, samples), labels (b, num_tags) float32, draw (b,) int64, the position in the plan, and
+      weight (b,) float32, 1/b each, so that replicas of uneven shares add up to the mean over the batch.
+    """
+    draws = tf.data.Dataset.range(start, len(plan))
+
+    def place(draw: np.ndarray) -> tuple[np.int64, np.float64, np.ndarray]:
+        row = plan.tracks[draw]
+        return np.int64(row), plan.fractions[draw], tracks.labels[row]
+
+    def example(draw: Any) -> dict[str, Any]:
+        row, fraction, labels = tf.numpy_function(place, [draw], (tf.int64, tf.float64, tf.float32), stateful=False)
+        labels.set_shape([tracks.labels.shape[1]])
+        return {"row": row, "fraction": fraction, "labels": labels, "draw": draw}
+
+    def crop(path: str, fraction: float) -> np.ndarray:
+        return audio.random_chunk(path, float(fraction), chunk.samples, chunk.sample_rate)
+
+    def crop_whole(waveform: np.ndarray, fraction: float) -> np.ndarray:
+        return audio.crop(waveform, float(fraction), chunk.samples)
+
+    examples = _read(draws.map(example), tracks, chunk, (chunk.samples,), crop, crop_whole)
+    return examples.batch(batch_size).map(_weighted).prefetch(AUTOTUNE)
+
+
+def evaluation_batches(tracks: Tracks, chunk: ChunkFormat, num_chunks: int, batch_size: int) -> tf.data.Dataset:
+    """All tracks: evenly spaced chunks, batches filled across tracks; unreadable ones are left out.
+
+    Returns:
+      batches of waveform (b, samples) and row (b,) int64, the track that a chunk is of.
+    """
+
+    def example(row: Any) -> dict[str, Any]:
+        return {"row": row, "fraction": tf.zeros([], tf.float64)}
+
+    def chunks(path: str, fraction: float) -> np.ndarray:
+        return audio.read_chunks(path, num_chunks, chunk.samples, chunk.sample_rate)
+
+    def chunks_of_whole(waveform: np.ndarray, fraction: float) -> np.ndarray:
+        return audio.split_chunks(waveform, num_chunks, chunk.samples)
+
+    def separate(example: dict[str, Any]) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(
+            {"waveform": example["waveform"], "row": tf.repeat(example["row"], num_chunks)}
+        )
+
+    rows = tf.data.Dataset.range(len(tracks)).map(example)
+    examples = _read(rows, tracks, chunk, (num_chunks, chunk.samples), chunks, chunks_of_whole)
+    return examples.flat_map(separate).batch(batch_size).prefetch(AUTOTUNE)
+
+
+def _weighted(batch: dict[str, Any]) -> dict[str, Any]:
+    size = tf.shape(batch["draw"])[0]
+    return {**batch, "weight": tf.fill([size], 1.0 / tf.cast(size, tf.float32))}
+
+
+def _read(
+    examples: tf.data.Dataset,
+    tracks: Tracks,
+    chunk: ChunkFormat,
+    shape: tuple[int, ...],
+    from_file: Callable[[str, float], np.ndarray],
+    from_whole: Callable[[np.ndarray, float], np.ndarray],
+) -> tf.data.Dataset:
+    """Adds `waveform` of `shape` to examples with `row` and `fraction`, dropping `fraction` and unreadable tracks."""
+    dtype = tf.as_dtype(chunk.dtype)
+    silence = np.zeros(shape, chunk.dtype)
+
+    def read(row: np.ndarray, fraction: np.ndarray) -> tuple[np.ndarray, np.bool_]:
+        try:
+            return chunk.pack(from_file(tracks.path(row), fraction)), np.True_
+        except errors.KerastagError as error:
+            tracks.mark_unreadable(row, str(error))
+            return silence, np.False_
+
+    def add_waveform(example: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+        fraction = example.pop("fraction")
+        waveform, readable = tf.numpy_function(read, [example["row"], fraction], (dtype, tf.bool), stateful=False)
+        waveform.set_shape(shape)
+        readable.set_shape([])
+        return {**example, "waveform": waveform}, readable
+
+    def cut(whole: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+        return chunk.pack(from_whole(whole, float(fraction)))
+
+    def decode_in_graph(example: dict[str, Any]) -> dict[str, Any]:
+        fraction = example.pop("fraction")
+        path = tf.numpy_function(tracks.path, [example["row"]], tf.string, stateful=False)
+        whole = tfio_decoder.read(path, chunk.sample_rate)
+        waveform = tf.numpy_function(cut, [whole, fraction], dtype, stateful=False)
+        waveform.set_shape(shape)
+        return {**example, "waveform": waveform}
+
+    if chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
+        return examples.map(decode_in_graph, AUTOTUNE).ignore_errors()
+    examples = examples.map(add_waveform, AUTOTUNE)
+    return examples.filter(lambda example, readable: readable).map(lambda example, readable: example)

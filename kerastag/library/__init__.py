@@ -1,0 +1,1 @@
+"""A music collection: tables of its scores."""

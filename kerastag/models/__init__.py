@@ -1,0 +1,42 @@
+"""Networks from waveform to logits. The names are readable without importing Keras."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+NAMES = ("short_chunk_resnet",)
+VARIANTS = ("4s6", "3s69")
+
+
+def short_chunk_resnet(
+    num_tags: int = 56, num_channels: int = 128, variant: str = "4s6", **options: Any
+) -> "keras.Model":
+    """The short-chunk residual CNN: waveform (batch, samples) at 16 kHz to logits (batch, num_tags).
+
+    Args:
+      num_tags: outputs.
+      num_channels: c of the blocks' c c 2c 2c 2c 2c 4c channels; the paper's network has 128.
+      variant: "4s6" for chunks of 73,600 samples, "3s69" for 59,049.
+      **options: `dropout`, `precision`, `name`.
+    """
+    from kerastag.models import resnet
+
+    return resnet.ShortChunkResNet(num_tags, num_channels, variant, **options)
+
+
+def load_torch_state(model: "keras.Model", state: Mapping[str, "np.ndarray"]) -> None:
+    """Fills `model` from a dict of NumPy arrays under the PyTorch names; see `torch_state.load`."""
+    from kerastag.models import torch_state
+
+    torch_state.load(model, state)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "LogMelSpectrogram":  # a class, so it cannot be a function that imports Keras when called
+        from kerastag.models import layers
+
+        return layers.LogMelSpectrogram
+    raise AttributeError(f"module 'kerastag.models' has no attribute '{name}'")

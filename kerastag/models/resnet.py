@@ -1,0 +1,161 @@
+"""The short-chunk residual CNN: Won et al. 2020, arXiv:2006.00751, and its 4.6 s variant by Knox et al. 2020."""
+
+import dataclasses
+import math
+from typing import Any
+
+import keras
+
+from kerastag.models import layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What differs between the two published networks.
+
+    Attributes:
+      chunk_samples: the input at 16 kHz that leaves `receptive field` and chunk of one length.
+      blocks: per block its name, its channels as a multiple of num_channels, its stride (frequency, time).
+      head: the names of the dense, batch norm and output layer, and the width of the first as a multiple.
+    """
+
+    chunk_samples: int
+    blocks: tuple[tuple[str, int, tuple[int, int]], ...]
+    head: tuple[str, str, str, int]
+
+
+VARIANTS = {
+    "4s6": Variant(
+        chunk_samples=73_600,
+        blocks=(
+            ("layer1", 1, (2, 2)),
+            ("layer2", 1, (2, 2)),
+            ("layer3", 2, (2, 2)),
+            ("layer4", 2, (2, 2)),
+            ("layer5", 2, (2, 2)),
+            ("layer6_2_3", 2, (2, 3)),
+            ("layer7_2_3", 4, (2, 3)),
+        ),
+        head=("dense_1", "bn_1", "dense_2", 2),
+    ),
+    "3s69": Variant(
+        chunk_samples=59_049,
+        blocks=(
+            ("layer1", 1, (2, 2)),
+            ("layer2", 1, (2, 2)),
+            ("layer3", 2, (2, 2)),
+            ("layer4", 2, (2, 2)),
+            ("layer5", 2, (2, 2)),
+            ("layer6", 2, (2, 2)),
+            ("layer7", 4, (2, 2)),
+        ),
+        head=("dense1", "bn", "dense2", 4),
+    ),
+}
+
+
+@keras.saving.register_keras_serializable(package="kerastag")
+class ShortChunkResNet(keras.Model):
+    """Waveform (batch, samples) at 16 kHz to logits (batch, num_tags); the mel front end is inside.
+
+    Args:
+      num_tags: outputs.
+      num_channels: c; the blocks have c c 2c 2c 2c 2c 4c channels.
+      variant: "4s6" for chunks of 73,600 samples, "3s69" for 59,049.
+      dropout: rate before the output layer.
+      precision: policy of the layers between front end and output; None: Keras' global one. Front end and output
+        layer are float32 in every policy.
+    """
+
+    def __init__(
+        self,
+        num_tags: int = 56,
+        num_channels: int = 128,
+        variant: str = "4s6",
+        dropout: float = 0.5,
+        precision: str | None = None,
+        name: str = "short_chunk_resnet",
+        **kwargs: Any,
+    ):
+        precision = precision or keras.config.dtype_policy().name
+        waveform = keras.Input((None,), name="waveform", dtype="float32")
+        x = layers.LogMelSpectrogram(name="log_mel")(waveform)  # (batch, 128, num_frames, 1)
+        x = layers.BatchNormalization(name="spec_bn", dtype=precision)(x)
+        for block, multiple, stride in VARIANTS[variant].blocks:
+            x = residual_block(x, multiple * num_channels, stride, block, precision)
+        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=precision)(x)  # (batch, 4 * num_channels)
+        dense, batch_norm, output, multiple = VARIANTS[variant].head
+        x = dense_layer(x, multiple * num_channels, dense, precision)
+        x = layers.BatchNormalization(name=batch_norm, dtype=precision)(x)
+        x = keras.layers.ReLU(name=f"{batch_norm}_relu", dtype=precision)(x)
+        x = keras.layers.Dropout(dropout, name="dropout", dtype=precision)(x)
+        logits = dense_layer(x, num_tags, output, "float32")  # (batch, num_tags)
+        super().__init__(waveform, logits, name=name, **kwargs)
+        self.num_tags = num_tags
+        self.num_channels = num_channels
+        self.variant = variant
+        self.dropout = dropout
+        self.precision = precision
+
+    @property
+    def chunk_samples(self) -> int:
+        """Samples of one chunk at `sample_rate`."""
+        return VARIANTS[self.variant].chunk_samples
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waveform, in Hz."""
+        return self.get_layer("log_mel").sample_rate
+
+    @property
+    def output_layer(self) -> keras.layers.Layer:
+        """The dense layer whose outputs are the logits."""
+        return self.get_layer(VARIANTS[self.variant].head[2])
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("num_tags", "num_channels", "variant", "dropout", "precision", "name")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "ShortChunkResNet":
+        return cls(**config)
+
+
+def residual_block(x: Any, channels: int, stride: tuple[int, int], name: str, precision: str) -> Any:
+    """relu(bn_2(conv_2(relu(bn_1(conv_1(x))))) + bn_3(conv_3(x))); conv_1 and conv_3 carry the stride."""
+    padded = keras.layers.ZeroPadding2D(1, name=f"{name}_pad_1", dtype=precision)(x)
+    out = convolution(padded, channels, stride, f"{name}_conv_1", precision)
+    out = layers.BatchNormalization(name=f"{name}_bn_1", dtype=precision)(out)
+    out = keras.layers.ReLU(name=f"{name}_relu_1", dtype=precision)(out)
+    out = keras.layers.ZeroPadding2D(1, name=f"{name}_pad_2", dtype=precision)(out)
+    out = convolution(out, channels, (1, 1), f"{name}_conv_2", precision)
+    out = layers.BatchNormalization(name=f"{name}_bn_2", dtype=precision)(out)
+    shortcut = convolution(padded, channels, stride, f"{name}_conv_3", precision)
+    shortcut = layers.BatchNormalization(name=f"{name}_bn_3", dtype=precision)(shortcut)
+    out = keras.layers.Add(name=f"{name}_add", dtype=precision)([out, shortcut])
+    return keras.layers.ReLU(name=f"{name}_relu", dtype=precision)(out)
+
+
+def convolution(x: Any, channels: int, stride: tuple[int, int], name: str, precision: str) -> Any:
+    """A 3x3 convolution with bias of an input that is padded already, initialised as PyTorch does.
+
+    Padding is 1 on both sides before a stride, not TensorFlow's "same", which imported weights depend on; and it is
+    a layer of its own since a convolution with explicit padding falls off the fast path in bfloat16.
+    """
+    weights = fan_in_uniform(fan_in=9 * x.shape[-1])
+    return keras.layers.Conv2D(channels, 3, stride, "valid", name=name, dtype=precision, **weights)(x)
+
+
+def dense_layer(x: Any, units: int, name: str, precision: str) -> Any:
+    """A dense layer with bias, initialised as PyTorch does."""
+    return keras.layers.Dense(units, name=name, dtype=precision, **fan_in_uniform(fan_in=x.shape[-1]))(x)
+
+
+def fan_in_uniform(fan_in: int) -> dict[str, Any]:
+    """Initialisers of kernel and bias, uniform in +-1/sqrt(fan_in); Glorot starts with logits 2.2 times larger."""
+    limit = 1 / math.sqrt(fan_in)
+    initializer = keras.initializers.RandomUniform
+    return {
+        "kernel_initializer": initializer(-limit, limit),
+        "bias_initializer": initializer(-limit, limit),
+    }

@@ -1,0 +1,61 @@
+"""Weights under their PyTorch names into a Keras model: layer1.conv_1.weight to the layer layer1_conv_1."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastag import errors
+
+
+def load(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
+    """Fills every weight of `model` from a dict of arrays under the PyTorch names.
+
+    Args:
+      model: a built model whose layers are called like the PyTorch modules, with "_" for ".".
+      state: NumPy arrays by name; `num_batches_tracked` is ignored.
+
+    Raises:
+      KerastagError: a weight is missing, left over, or of another shape; the model is then unchanged.
+    """
+    state = {name: np.asarray(array) for name, array in state.items() if not name.endswith("num_batches_tracked")}
+    values, used = [], set()
+    for layer in model.layers:
+        for weight, parameter in _weights(layer):
+            name = _find(state, layer.name, parameter)
+            value = to_keras(state[name])
+            if value.shape != tuple(weight.shape):
+                raise errors.KerastagError(f"{name}: shape {value.shape}, the network has {tuple(weight.shape)}")
+            values.append((weight, value))
+            used.add(name)
+    left_over = sorted(set(state) - used)
+    if left_over:
+        raise errors.KerastagError(f"{left_over[0]}: the network has no such weight ({len(left_over)} left over)")
+    for weight, value in values:
+        weight.assign(value)
+
+
+def to_keras(array: np.ndarray) -> np.ndarray:
+    """PyTorch's axis order to Keras': (out, in, h, w) to (h, w, in, out), (out, in) to (in, out)."""
+    if array.ndim == 4:
+        return array.transpose(2, 3, 1, 0)
+    return array.T if array.ndim == 2 else array
+
+
+def _weights(layer: keras.layers.Layer) -> list[tuple[Any, str]]:
+    if hasattr(layer, "moving_mean"):
+        return [
+            (layer.gamma, "weight"),
+            (layer.beta, "bias"),
+            (layer.moving_mean, "running_mean"),
+            (layer.moving_variance, "running_var"),
+        ]
+    return [(layer.kernel, "weight"), (layer.bias, "bias")] if hasattr(layer, "kernel") else []
+
+
+def _find(state: Mapping[str, np.ndarray], layer: str, parameter: str) -> str:
+    for name in state:
+        if name.replace(".", "_") == f"{layer}_{parameter}":
+            return name
+    raise errors.KerastagError(f"{layer}.{parameter}: missing in the checkpoint")

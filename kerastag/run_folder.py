@@ -1,0 +1,137 @@
+"""The folder of one run: names of its files, and what run.json says."""
+
+import dataclasses
+import pathlib
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from typing import Any
+
+from kerastag import errors, files, tags, version
+
+MODEL = "model.keras"
+TAGS = "tags.txt"
+RECORD = "run.json"
+HISTORY = "history.tsv"
+CHECKPOINT = "checkpoint"
+_PACKAGES = ("tensorflow", "keras", "numpy", "soundfile", "soxr", "tensorflow-io")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """A folder that `kerastag train` writes; the paths of its files."""
+
+    path: pathlib.Path
+
+    @classmethod
+    def existing(cls, path: str | pathlib.Path) -> "RunFolder":
+        """The run in `path`.
+
+        Raises:
+          KerastagError: there is none.
+        """
+        folder = cls(pathlib.Path(path))
+        if not folder.path.is_dir():
+            raise errors.KerastagError(f"{path}: no such folder")
+        if not folder.holds_run():
+            raise errors.KerastagError(f"{path}: not a run (it has no {RECORD})")
+        return folder
+
+    def holds_run(self) -> bool:
+        """Whether a run was begun here."""
+        return self.record_path.is_file()
+
+    @property
+    def record_path(self) -> pathlib.Path:
+        return self.path / RECORD
+
+    @property
+    def model_path(self) -> pathlib.Path:
+        return self.path / MODEL
+
+    @property
+    def tags_path(self) -> pathlib.Path:
+        return self.path / TAGS
+
+    @property
+    def history_path(self) -> pathlib.Path:
+        return self.path / HISTORY
+
+    @property
+    def checkpoint_path(self) -> pathlib.Path:
+        return self.path / CHECKPOINT
+
+    def predictions_path(self, split: str) -> pathlib.Path:
+        """(num_tracks, num_tags) float32 scores of a split."""
+        return self.path / "predictions" / f"{split}.npy"
+
+    def labels_path(self, split: str) -> pathlib.Path:
+        """(num_tracks, num_tags) bool labels in the same order."""
+        return self.path / "labels" / f"{split}.npy"
+
+    def record(self) -> dict[str, Any]:
+        """What run.json says.
+
+        Raises:
+          KerastagError: it is missing or damaged.
+        """
+        return files.read_json(self.record_path)
+
+    def vocabulary(self) -> tags.Vocabulary:
+        """The tags of the model's outputs."""
+        return tags.Vocabulary.read(self.tags_path)
+
+    def trained_model_path(self) -> pathlib.Path:
+        """The best model.
+
+        Raises:
+          KerastagError: the run has not finished its first validation.
+        """
+        if not self.model_path.is_file():
+            raise errors.KerastagError(f"{self.path}: no {MODEL} yet; the run has not finished an epoch")
+        return self.model_path
+
+
+def free(path: pathlib.Path) -> RunFolder:
+    """The first of `path`, `path`-2, `path`-3, ... that does not exist."""
+    number = 1
+    candidate = path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return RunFolder(candidate)
+
+
+def versions() -> dict[str, str]:
+    """Versions that decide figures, for run.json."""
+    found = {"kerastag": version.__version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that kerastag runs from, with "-dirty" if it was changed; None if installed."""
+    root = pathlib.Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()
+
+
+def command_line() -> str:
+    """The command as typed, for run.json."""
+    return " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])

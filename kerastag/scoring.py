@@ -1,0 +1,66 @@
+"""Logits of chunks to scores of tracks: the mean of the chunks' sigmoids."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerastag.data import pipeline
+
+
+class Scorer:
+    """Scores batches of chunks, on every device of a strategy.
+
+    Args:
+      forward: waveform (batch, samples) float32 to scores (batch, num_tags) in [0, 1].
+      num_tags: of the scores.
+      strategy: None: wherever TensorFlow puts it.
+    """
+
+    def __init__(
+        self, forward: Callable[[Any], Any], num_tags: int, strategy: tf.distribute.Strategy | None = None
+    ):
+        self._forward = forward
+        self._num_tags = num_tags
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._score = tf.function(self._score_batch, reduce_retracing=True)
+
+    @classmethod
+    def of_model(cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None) -> "Scorer":
+        """A scorer with a model that gives logits; the sigmoid is taken in float32."""
+        return cls(lambda waveform: tf.sigmoid(model(waveform, training=False)), model.output_shape[-1], strategy)
+
+    def score_tracks(
+        self,
+        batches: tf.data.Dataset,
+        num_tracks: int,
+        on_batch: Callable[[int], None] = lambda num_chunks: None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean scores of tracks from batches of `waveform` and `row`, as pipeline.evaluation_batches makes them.
+
+        Args:
+          batches: of all tracks.
+          num_tracks: rows of the result.
+          on_batch: called after each batch with its number of chunks; it may raise to stop.
+
+        Returns:
+          scores, (num_tracks, num_tags) float32, NaN where no chunk came; number of chunks, (num_tracks,) int64.
+        """
+        totals = np.zeros((num_tracks, self._num_tags), np.float64)
+        counts = np.zeros(num_tracks, np.int64)
+        for batch in self._strategy.experimental_distribute_dataset(batches):
+            scores, rows = (part.numpy() for part in self._score(batch))
+            np.add.at(totals, rows, scores)
+            np.add.at(counts, rows, 1)
+            on_batch(len(rows))
+        with np.errstate(invalid="ignore"):
+            return (totals / counts[:, None]).astype(np.float32), counts
+
+    def _score_batch(self, batch: dict[str, Any]) -> tuple[Any, Any]:
+        scores = self._strategy.run(self._score_waveform, (batch["waveform"],))
+        return self._strategy.gather(scores, axis=0), self._strategy.gather(batch["row"], axis=0)
+
+    def _score_waveform(self, waveform: Any) -> Any:
+        return self._forward(pipeline.to_float(waveform))

@@ -1,0 +1,80 @@
+"""`python -m kerastag.tag`: the scores of every tag for files and folders of music."""
+
+import pathlib
+import sys
+
+import numpy as np
+from absl import flags
+
+from kerastag import audio, cli, errors, options, progress, tagger
+from kerastag.audio import tfio_decoder
+from kerastag.library import score_table
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("model", None, "A run folder, or a folder that export wrote.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "output", None, "File for all scores: .tsv, .csv or .json; without it the top tags are printed.", flag_values=FLAGS
+)
+options.positive(FLAGS, "top", 5, "Tags to print for each file.")
+options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of each file whose scores are averaged.")
+flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
+MAIN_FLAGS = len(list(FLAGS))
+
+options.define_reading(FLAGS)
+options.define_devices(FLAGS)
+options.define_verbosity(FLAGS)
+
+
+def main(values: flags.FlagValues, arguments: list[str]) -> int:
+    """Tags every file. Returns 1 if some could not be read."""
+    output = _checked_output(values)
+    options.require(values, "model")
+    if not arguments:
+        raise errors.UsageError("no files or folders to tag")
+    paths = audio.find_audio(arguments)
+    if not paths:
+        raise errors.KerastagError(f"{' '.join(arguments)}: no audio files")
+    model = tagger.load(values["model"].value, values["precision"].value, values["verbosity"].value)
+    if values["decoder"].value == "tfio":
+        tfio_decoder.require()
+    bar = progress.Bar(len(paths) * values["num_chunks"].value, f"tagging {len(paths)} files")
+    reading = {"decoder": values["decoder"].value, "dtype": values["input_dtype"].value}
+    scores, unreadable = model.score_files(
+        paths, values["num_chunks"].value, values["batch_size"].value, **reading, on_chunks=bar.advance
+    )
+    bar.clear()
+    kept = [row for row in range(len(paths)) if row not in unreadable]
+    _show(values, output, [paths[row] for row in kept], scores[kept], model.vocabulary.short_names)
+    for reason in unreadable.values():
+        print(f"skipped: {reason}", file=sys.stderr)
+    return 1 if unreadable else 0
+
+
+def _checked_output(values: flags.FlagValues) -> pathlib.Path | None:
+    if values["output"].value is None:
+        return None
+    output = pathlib.Path(values["output"].value)
+    score_table.check_format(output)
+    if output.exists() and not values["overwrite"].value:
+        raise errors.KerastagError(f"{output}: exists already; use --overwrite")
+    return output
+
+
+def _show(
+    values: flags.FlagValues,
+    output: pathlib.Path | None,
+    paths: list[pathlib.Path],
+    scores: np.ndarray,
+    tags: tuple[str, ...],
+) -> None:
+    if output is None:
+        print(score_table.text(paths, scores, tags, values["top"].value))
+    elif paths:
+        score_table.write(output, paths, scores, tags)
+        print(f"{output}: {len(paths)} files, {len(tags)} tags")
+
+
+COMMAND = cli.Command("kerastag tag", cli.COMMANDS["tag"], FLAGS, main, MAIN_FLAGS, arguments="PATH...")
+
+if __name__ == "__main__":
+    sys.exit(COMMAND.run(sys.argv[1:]))

@@ -1,0 +1,150 @@
+"""What happens at the end of an epoch, as Keras callbacks. They stand in the order in which they must run."""
+
+import csv
+import io
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerastag import files, progress
+from kerastag.training import state as training_state
+
+MONITOR = "val_pr_auc"
+
+
+class BestModel(keras.callbacks.Callback):
+    """Saves the model whenever the validation PR-AUC is strictly greater than ever before."""
+
+    def __init__(self, path: pathlib.Path, state: training_state.TrainingState, on_best: Callable[[], None]):
+        super().__init__()
+        self._path = path
+        self._state = state
+        self._on_best = on_best
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if logs is not None and MONITOR in logs and self._state.offer(logs[MONITOR], epoch + 1):
+            with files.whole_file(self._path) as temporary:
+                self.model.save(temporary)
+            self._on_best()
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Stops when the best validation PR-AUC is `patience` epochs old; it needs no memory but the state's."""
+
+    def __init__(self, patience: int, state: training_state.TrainingState):
+        super().__init__()
+        self._patience = patience
+        self._state = state
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self._patience and self._state.best_epoch and epoch + 1 - self._state.best_epoch >= self._patience:
+            self.model.stop_training = True
+
+
+class History(keras.callbacks.Callback):
+    """Writes one line per epoch to history.tsv; a line of an epoch that is trained again is replaced."""
+
+    COLUMNS = ("epoch", "loss", "val_pr_auc", "val_roc_auc", "learning_rate", "chunks_per_second")
+
+    def __init__(self, path: pathlib.Path):
+        super().__init__()
+        self._path = path
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        rows = [row for row in read_history(self._path) if int(row["epoch"]) <= epoch]
+        rows.append({"epoch": epoch + 1, **{name: _number(value) for name, value in (logs or {}).items()}})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        files.write_text(self._path, text.getvalue())
+
+
+def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The lines of history.tsv, none if there is no such file yet."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+class TensorBoardScalars(keras.callbacks.Callback):
+    """Writes the scalars of every epoch for TensorBoard, named by the field."""
+
+    NAMES = {
+        "loss": "train/loss",
+        "val_pr_auc": "validation/pr_auc_macro",
+        "val_roc_auc": "validation/roc_auc_macro",
+        "learning_rate": "train/learning_rate",
+        "chunks_per_second": "train/chunks_per_second",
+    }
+
+    def __init__(self, folder: pathlib.Path):
+        super().__init__()
+        self._folder = folder
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._writer = tf.summary.create_file_writer(str(self._folder))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        with self._writer.as_default(step=epoch + 1):
+            for name, value in (logs or {}).items():
+                if name in self.NAMES:
+                    tf.summary.scalar(self.NAMES[name], value)
+        self._writer.flush()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self._writer.close()
+
+
+class Progress(keras.callbacks.Callback):
+    """A line per epoch on standard error: a moving bar on a terminal, only finished lines elsewhere."""
+
+    def __init__(self, num_epochs: int, num_steps: int):
+        super().__init__()
+        self._num_epochs = num_epochs
+        self._num_steps = num_steps
+        self._bar = progress.Bar(num_steps, "")
+        self._head = ""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._head = f"epoch {epoch + 1:>{len(str(self._num_epochs))}}/{self._num_epochs}"
+        self._bar = progress.Bar(self._num_steps, "")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._bar.draw(batch + 1, f"{self._head}  loss {(logs or {})['loss']:.4f}")
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._bar = progress.Bar((logs or {})["total"], f"{self._head}  validating")
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._bar.advance((logs or {})["chunks"])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        parts = [f"{self._head}  loss {logs['loss']:.4f}"]
+        if MONITOR in logs:
+            parts.append(f"val PR-AUC {logs[MONITOR]:.4f}  val ROC-AUC {logs['val_roc_auc']:.4f}")
+        parts.append(f"{logs['chunks_per_second']:.0f} chunks/s")
+        self._bar.clear()
+        print("  ".join(parts), file=sys.stderr, flush=True)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes the checkpoint of a finished epoch; the last of the callbacks, so that all they changed is in it."""
+
+    def __init__(self, save: Callable[[], None]):
+        super().__init__()
+        self._save = save
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._save()
+
+
+def _number(value: float) -> str:
+    return f"{float(value):.6g}"

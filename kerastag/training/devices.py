@@ -1,0 +1,48 @@
+"""Which devices a run uses: one, or all of one kind by a MirroredStrategy."""
+
+import tensorflow as tf
+
+from kerastag import errors, precisions
+
+NAMES = ("auto", "one", "mirrored")
+
+
+def strategy(name: str = "auto", num_devices: int | None = None) -> tf.distribute.Strategy:
+    """The strategy of that name.
+
+    Args:
+      name: "one" device, "mirrored" over several, or "auto": mirrored where more than one GPU is visible.
+      num_devices: how many devices to mirror over; None: all GPUs, or one CPU. Without GPUs the CPU is divided
+        into that many virtual devices, which tests the arithmetic and gains no speed.
+
+    Raises:
+      KerastagError: there are fewer devices than asked for.
+    """
+    kind = "GPU" if precisions.has_gpu() else "CPU"
+    if num_devices is not None and kind == "CPU":
+        _divide_cpu(num_devices)
+    names = [device.name.replace("/physical_device:", "") for device in tf.config.list_logical_devices(kind)]
+    wanted = num_devices or (len(names) if kind == "GPU" else 1)
+    if wanted > len(names):
+        raise errors.KerastagError(f"--num_devices={wanted}: there are {len(names)} {kind}s")
+    if name == "mirrored" or (name == "auto" and wanted > 1):
+        return tf.distribute.MirroredStrategy(names[:wanted])
+    return tf.distribute.OneDeviceStrategy(names[0])
+
+
+def describe(strategy: tf.distribute.Strategy, precision: str) -> str:
+    """One line that says which devices are used, and that no GPU was seen."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    kind = ", ".join(names[: strategy.num_replicas_in_sync]) if gpus else "CPU (no GPU was seen)"
+    replicas = strategy.num_replicas_in_sync
+    return f"device: {kind}, {replicas} replica{'s' if replicas > 1 else ''}, {precision}"
+
+
+def _divide_cpu(num_devices: int) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    try:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * num_devices)
+    except RuntimeError:  # TensorFlow is in use already, with the devices it has
+        if len(tf.config.list_logical_devices("CPU")) < num_devices:
+            raise errors.KerastagError(f"--num_devices={num_devices}: the CPU is in use as one device") from None

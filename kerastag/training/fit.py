@@ -1,0 +1,211 @@
+"""A whole run: epochs of training and validation, the best model, checkpoints, interruption and resumption."""
+
+import contextlib
+import dataclasses
+import math
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastag import errors, files, metrics, run_folder, scoring
+from kerastag.data import pipeline, sampling
+from kerastag.training import callbacks as training_callbacks
+from kerastag.training import loop
+from kerastag.training import state as training_state
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How long and how a run trains.
+
+    Attributes:
+      epochs: to train in all.
+      batch_size: over all replicas.
+      seed: of order and chunks.
+      validate_every: epochs between validations; the last epoch is always validated.
+      validation_chunks: evenly spaced chunks per validation track.
+      patience: epochs without a better validation before training stops; 0: never.
+    """
+
+    epochs: int
+    batch_size: int = 32
+    seed: int = 0
+    validate_every: int = 1
+    validation_chunks: int = 16
+    patience: int = 0
+
+
+class Fit:
+    """Trains a model in a run folder.
+
+    Args:
+      trainer: with model, loss, optimiser and strategy.
+      training, validation: the tracks, with labels.
+      chunk: what the model takes.
+      settings: see Settings.
+      folder: where everything is written.
+      state: a fresh one, or that of a checkpoint.
+      tag_names: of the labels' columns.
+      more_callbacks: run after the project's own, before the checkpoint.
+    """
+
+    def __init__(
+        self,
+        trainer: loop.Trainer,
+        training: pipeline.Tracks,
+        validation: pipeline.Tracks,
+        chunk: pipeline.ChunkFormat,
+        settings: Settings,
+        folder: run_folder.RunFolder,
+        state: training_state.TrainingState,
+        tag_names: Sequence[str],
+        more_callbacks: Sequence[keras.callbacks.Callback] = (),
+    ):
+        self._trainer = trainer
+        self._training = training
+        self._validation = validation
+        self._chunk = chunk
+        self._settings = settings
+        self._folder = folder
+        self._state = state
+        self._tag_names = tag_names
+        self._scorer = scoring.Scorer.of_model(trainer.model, trainer.strategy)
+        self._validated: tuple[np.ndarray, np.ndarray] | None = None  # scores and labels
+        self._callbacks = self._callback_list(more_callbacks)
+
+    def run(self) -> training_state.TrainingState:
+        """Trains to the end; returns the final state.
+
+        Raises:
+          loop.Interrupted: the user pressed Ctrl-C; the checkpoint holds every step so far.
+          KerastagError: no audio can be read, or the loss is not finite any more.
+        """
+        self._trainer.model.stop_training = False
+        with _stop_on_signals(self._trainer):
+            self._callbacks.on_train_begin()
+            try:
+                for epoch in range(self._state.epoch, self._settings.epochs):
+                    self._run_epoch(epoch)
+                    if self._trainer.model.stop_training:
+                        break
+            except loop.Interrupted:
+                self._save_checkpoint()
+                raise
+            finally:
+                self._callbacks.on_train_end()
+        return self._state
+
+    def _run_epoch(self, epoch: int) -> None:
+        self._callbacks.on_epoch_begin(epoch)
+        plan = sampling.shuffled(len(self._training), self._settings.seed, epoch)
+        started, first_draw = time.perf_counter(), self._state.draw
+        self._train(plan)
+        seconds = time.perf_counter() - started
+        if not self._state.loss_steps:
+            raise errors.KerastagError(f"no track of the training split can be read: {self._first_reason()}")
+        logs = {
+            "loss": self._state.loss_sum / self._state.loss_steps,
+            "learning_rate": float(self._trainer.optimizer.learning_rate),
+            "chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9),
+        }
+        last = epoch + 1 == self._settings.epochs
+        if last or (epoch + 1) % self._settings.validate_every == 0:
+            logs |= self._validate()
+        self._state.epoch, self._state.draw = epoch + 1, 0
+        self._state.loss_sum, self._state.loss_steps = 0.0, 0
+        self._callbacks.on_epoch_end(epoch, logs)
+
+    def _train(self, plan: sampling.Plan) -> None:
+        start = self._state.draw
+        if start >= len(plan):  # interrupted while validating
+            return
+        batches = pipeline.training_batches(self._training, plan, self._chunk, self._settings.batch_size, start)
+        draws = self._trainer.train_epoch(batches, self._state, self._on_step)
+        missing = np.setdiff1d(np.arange(start, len(plan)), draws)
+        self._training.mark_missing(plan.tracks[missing])
+        self._state.draw = len(plan)
+
+    def _on_step(self, step: int, logs: dict[str, float]) -> None:
+        self._callbacks.on_train_batch_end(step, logs)
+
+    def _validate(self) -> dict[str, float]:
+        """Track-level validation; unreadable tracks are left out of the figures."""
+        chunks = self._settings.validation_chunks
+
+        def on_batch(num_chunks: int) -> None:
+            if self._trainer.stop_requested:
+                raise loop.Interrupted
+            self._callbacks.on_test_batch_end(0, {"chunks": num_chunks})
+
+        self._callbacks.on_test_begin({"total": len(self._validation) * chunks})
+        batches = pipeline.evaluation_batches(self._validation, self._chunk, chunks, self._settings.batch_size)
+        scores, counts = self._scorer.score_tracks(batches, len(self._validation), on_batch)
+        self._validation.mark_missing(np.flatnonzero(counts == 0))
+        read = counts > 0
+        if not read.any():
+            reason = next(iter(self._validation.unreadable.values()))
+            raise errors.KerastagError(f"no track of the validation split can be read: {reason}")
+        self._validated = scores[read], self._validation.labels[read]
+        figures = metrics.evaluate(*reversed(self._validated), self._tag_names)
+        logs = {"val_pr_auc": figures["pr_auc_macro"], "val_roc_auc": figures["roc_auc_macro"]}
+        self._callbacks.on_test_end(logs)
+        return logs
+
+    def _first_reason(self) -> str:
+        return next(iter(self._training.unreadable.values()), "the split is empty")
+
+    def _save_predictions(self) -> None:
+        """Scores and labels of the validation split as the best model gives them."""
+        assert self._validated is not None
+        scores, labels = self._validated
+        for path, array in (("predictions", scores), ("labels", labels.astype(bool))):
+            with files.whole_file(self._folder.path / path / "validation.npy") as temporary:
+                np.save(temporary, array)
+
+    def _save_checkpoint(self) -> None:
+        training_state.save(
+            self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state
+        )
+
+    def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> Any:
+        settings, state = self._settings, self._state
+        num_steps = math.ceil(len(self._training) / settings.batch_size)
+        return keras.callbacks.CallbackList(
+            [
+                training_callbacks.BestModel(self._folder.model_path, state, self._save_predictions),
+                training_callbacks.EarlyStopping(settings.patience, state),
+                training_callbacks.History(self._folder.history_path),
+                training_callbacks.TensorBoardScalars(self._folder.path / "events"),
+                training_callbacks.Progress(settings.epochs, num_steps),
+                *more,
+                training_callbacks.Checkpoint(self._save_checkpoint),
+            ],
+            model=self._trainer.model,
+            epochs=settings.epochs,
+            steps=num_steps,
+        )
+
+
+@contextlib.contextmanager
+def _stop_on_signals(trainer: loop.Trainer) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks the trainer to stop after its step, the second one stops at once."""
+
+    def request(number: int, frame: Any) -> None:
+        if trainer.stop_requested:
+            raise KeyboardInterrupt
+        trainer.stop_requested = True
+
+    try:
+        before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, as in a notebook's worker
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,103 @@
+"""The training loop: one step function on strategy.run, callbacks around it.
+
+Keras' fit weights uneven batches wrongly under MirroredStrategy and does not run under MultiWorkerMirroredStrategy;
+here the loss is summed over the global batch size, which equals one device.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerastag import errors, losses
+from kerastag.data import pipeline, sampling
+from kerastag.training import state as training_state
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the state stands at the end of a step."""
+
+
+class Trainer:
+    """Trains a model for one epoch at a time.
+
+    Args:
+      model, optimizer: built under `strategy`.
+      loss: a multi-label loss on logits, from `losses.get`.
+      strategy: of training.devices.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        loss: "losses.classes.MultiLabelLoss",
+        optimizer: keras.optimizers.Optimizer,
+        strategy: tf.distribute.Strategy,
+    ):
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.strategy = strategy
+        self.stop_requested = False
+        self._step = tf.function(self._distributed_step)
+        with strategy.scope():
+            optimizer.build(model.trainable_variables)
+
+    def train_epoch(
+        self,
+        batches: tf.data.Dataset,
+        state: training_state.TrainingState,
+        on_step: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
+    ) -> np.ndarray:
+        """Trains on every batch, keeping `state` true to the step.
+
+        Args:
+          batches: of pipeline.training_batches.
+          state: where the run stands; draw, step and the loss's sum are moved on.
+          on_step: called after each step with its number in the epoch and {"loss": mean so far}.
+
+        Returns:
+          the draws that were trained on, (num_draws,) int64.
+
+        Raises:
+          Interrupted: `stop_requested` was set; all steps so far are in the state.
+          KerastagError: the loss is not finite any more.
+        """
+        iterator = iter(self.strategy.experimental_distribute_dataset(batches))
+        draws: list[np.ndarray] = []
+        while not self.stop_requested:
+            started = time.perf_counter()
+            try:
+                loss, drawn = self._step(iterator)
+            except tf.errors.OutOfRangeError:
+                return np.concatenate(draws) if draws else np.zeros(0, np.int64)
+            draws.append(np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(drawn)]))
+            self._advance(state, float(loss), int(draws[-1].max()) + 1, time.perf_counter() - started)
+            on_step(state.loss_steps - 1, {"loss": state.loss_sum / state.loss_steps})
+        raise Interrupted
+
+    def _advance(self, state: training_state.TrainingState, loss: float, draw: int, seconds: float) -> None:
+        if not np.isfinite(loss):
+            raise errors.KerastagError(f"the loss became {loss} in step {state.step + 1}; try a lower --learning_rate")
+        state.draw = draw
+        state.step += 1
+        state.loss_sum += loss
+        state.loss_steps += 1
+        state.seconds += seconds
+
+    def _distributed_step(self, iterator: Any) -> tuple[Any, Any]:
+        batch = next(iterator)
+        loss = self.strategy.run(self._replica_step, (batch,))
+        return self.strategy.reduce("SUM", loss, axis=None), batch["draw"]
+
+    def _replica_step(self, batch: dict[str, Any]) -> Any:
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self.model(pipeline.to_float(batch["waveform"]), training=True)
+            loss = tf.reduce_sum(self.loss.call(batch["labels"], logits) * batch["weight"])
+            scaled = self.optimizer.scale_loss(loss)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        return loss

@@ -1,0 +1,88 @@
+"""Where a run stands, and the checkpoint that brings it back exactly."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastag import errors, files
+
+
+@dataclasses.dataclass
+class TrainingState:
+    """What an interrupted run needs beside its variables.
+
+    Attributes:
+      epoch: epochs trained and validated in full.
+      draw: draws of the plan of the next epoch that are trained on already.
+      step: optimiser steps so far.
+      loss_sum, loss_steps: of the steps since the epoch began, for its mean loss.
+      best_score: the best validation score, strictly greater than all before; None before the first.
+      best_epoch: the epoch that had it, counted from 1.
+      seconds: time spent training, over all sittings.
+    """
+
+    epoch: int = 0
+    draw: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    best_score: float | None = None
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+    def offer(self, score: float, epoch: int) -> bool:
+        """Takes the score of an epoch; returns whether it is the best so far."""
+        if self.best_score is not None and not score > self.best_score:
+            return False
+        self.best_score, self.best_epoch = score, epoch
+        return True
+
+
+def save(
+    folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, state: TrainingState
+) -> None:
+    """Writes variables and state; the folder appears whole, in place of the one before.
+
+    Neither .keras nor weights files keep the seeds of dropout, so every variable is written, seeds too.
+    """
+    with files.whole_folder(folder, overwrite=True) as temporary:
+        np.savez(temporary / "variables.npz", **_variables(model, optimizer, lambda variable: np.asarray(variable)))
+        files.write_json(temporary / "state.json", dataclasses.asdict(state))
+
+
+def load(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> TrainingState:
+    """Fills model and optimiser from a checkpoint and returns the state.
+
+    Raises:
+      KerastagError: there is no checkpoint, or it is of another network or optimiser; nothing is changed then.
+    """
+    if not (folder / "state.json").is_file():
+        raise errors.KerastagError(f"{folder}: no checkpoint")
+    optimizer.build(model.trainable_variables)
+    variables = _variables(model, optimizer, lambda variable: variable)
+    with np.load(folder / "variables.npz", allow_pickle=False) as saved:
+        arrays = dict(saved)
+    if set(arrays) != set(variables):
+        name = sorted(set(arrays) ^ set(variables))[0]
+        raise errors.KerastagError(f"{folder}: a checkpoint of another network ({name} does not stand in both)")
+    for name, variable in variables.items():
+        if arrays[name].shape != tuple(variable.shape):
+            raise errors.KerastagError(
+                f"{folder}: a checkpoint of another network ({name} has the shape {arrays[name].shape}, "
+                f"not {tuple(variable.shape)})"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    return TrainingState(**files.read_json(folder / "state.json"))
+
+
+def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer, value: Any) -> dict[str, Any]:
+    """Every variable by a name that is unique and stable: its order and path."""
+    optimizer.build(model.trainable_variables)
+    named = {f"model/{index}/{variable.path}": value(variable) for index, variable in enumerate(model.variables)}
+    for index, variable in enumerate(optimizer.variables):
+        named[f"optimizer/{index}/{variable.path}"] = value(variable)
+    return named
