@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 SPLITS = ("train", "validation", "test")
 SHARES = (0.6, 0.2, 0.2)
-EMPTY_COST = (4.0, 1.0, 1.0)  # what a tag without positives in a split costs, beside its deviation
+EMPTY_COST = 2.0  # what a tag without positives in a split costs, beside its deviation
 NUM_STARTS = 20
 _TRACKS = ""  # counted like a tag: the sizes of the splits
 
@@ -81,4 +81,4 @@ def _added(group: Counter[str], sums: list[Counter[str]], totals: Counter[str], 
 
 
 def _cost(count: int, total: int, place: int) -> float:
-    return (count - SHARES[place] * total) ** 2 / total + (EMPTY_COST[place] if count == 0 else 0.0)
+    return (count - SHARES[place] * total) ** 2 / total + (EMPTY_COST if count == 0 else 0.0)
