@@ -4,13 +4,14 @@ absl parses the flags; this adds what it lacks: help in the order in which flags
 usage errors with exit status 2, `--preset=NAME`, and one line instead of a traceback for what a user can mend.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import os
 import pathlib
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
@@ -22,6 +23,7 @@ COMMANDS = {
     "tag": "write the scores of every tag for files and folders",
     "export": "write a run as a SavedModel that plain TensorFlow serves",
 }
+_PLACEHOLDERS = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings": "A,B,..."}
 Main = Callable[[flags.FlagValues, list[str]], int | None]
 
 
@@ -49,12 +51,13 @@ class Command:
 
     def run(self, argv: Sequence[str]) -> int:
         """Runs the command with `argv`, without the program's name. Returns the exit status."""
-        if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in _before_dashes(argv)):
-            print(self.help())
-            return 0
         try:
+            if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in _before_dashes(argv)):
+                print(self.help(), flush=True)
+                return 0
             arguments = self.parse(argv)
-            return self.main(self.flag_values, arguments) or 0
+            with contextlib.nullcontext() if _verbose(self.flag_values) else _quiet_libraries():
+                return self.main(self.flag_values, arguments) or 0
         except (flags.Error, errors.UsageError) as error:
             print(f"{self.name}: {_one_line(error)} (see --help)", file=sys.stderr)
             return 2
@@ -163,13 +166,49 @@ def _before_dashes(argv: Sequence[str]) -> list[str]:
 
 def _flag_help(flag: flags.Flag) -> str:
     choices = getattr(flag.parser, "enum_values", None)
-    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
-    heading = name + (f"={'|'.join(choices)}" if choices else "")
-    default = f" (default: {flag.default_as_str})" if flag.default is not None and flag.default != "" else ""
-    bounds = flag.parser.syntactic_help if not choices and "number" in (flag.parser.syntactic_help or "") else ""
-    bounds = f" [{bounds}]" if bounds else ""
-    text = " ".join((flag.help or "").split()) + default + bounds
+    text = " ".join((flag.help or "").split())
+    notes = []
+    if choices:
+        text = text.removeprefix(f"<{'|'.join(choices)}>: ")  # absl puts it there; it stands in the heading
+        heading = f"--{flag.name}={'|'.join(choices)}"
+    elif flag.boolean:
+        heading = f"--[no]{flag.name}"
+    else:
+        heading = f"--{flag.name}={_PLACEHOLDERS.get(flag.flag_type(), 'VALUE')}"
+        if "range" in flag.parser.syntactic_help or "a " in flag.parser.syntactic_help[:2]:
+            notes.append(flag.parser.syntactic_help)
+    if flag.default is not None:
+        notes.append(f"default: {str(flag.default).lower() if flag.boolean else flag.default}")
+    text += f" ({'; '.join(notes)})" if notes else ""
     return f"  {heading}\n" + textwrap.fill(text, width=100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Points file descriptor 2 at nothing while sys.stderr goes on: libsndfile's MP3 decoder writes a line there
+    after most seeks, and TensorFlow its start-up lines.
+    """
+    try:
+        is_own = sys.stderr.fileno() == 2
+    except (OSError, AttributeError, ValueError):  # replaced by something that is no file, as in tests
+        is_own = False
+    if not is_own:
+        yield
+        return
+    before = sys.stderr
+    before.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        with os.fdopen(os.dup(kept), "w", buffering=1, encoding=before.encoding, errors="backslashreplace") as stream:
+            sys.stderr = stream
+            yield
+    finally:
+        sys.stderr = before
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,9 +1,9 @@
 """A file to a waveform: decoding, seeking, resampling, chunks.
 
-A waveform is float32 (samples,), mono, the mean of the file's channels, at the model's sample rate. Whatever the
-format, a chunk read alone equals the same stretch of the whole file to 1e-5, and `num_samples` is the length that
-`read` gives, also where a file's header is wrong. Importing this package costs next to nothing: libsndfile, soxr and
-NumPy load with the first function asked for, TensorFlow only inside `tfio_decoder`.
+A waveform is float32 (samples,), mono, the mean of the file's channels, at the model's sample rate. Whatever
+the format, a chunk read alone equals the same stretch of the whole file to 1e-5, and `num_samples` is the length
+that `read` gives, also where a file's header is wrong. Importing this package costs next to nothing: libsndfile,
+soxr and NumPy load with the first function asked for, TensorFlow only inside `tfio_decoder`.
 """
 
 import importlib
@@ -13,6 +13,8 @@ from kerastag import errors
 
 if TYPE_CHECKING:
     from kerastag.audio import tfio_decoder as tfio_decoder
+    from kerastag.audio.cutting import cut_chunk as cut_chunk
+    from kerastag.audio.cutting import cut_chunks as cut_chunks
     from kerastag.audio.finding import find_audio as find_audio
     from kerastag.audio.pcm import from_int16 as from_int16
     from kerastag.audio.pcm import to_int16 as to_int16
@@ -26,14 +28,13 @@ if TYPE_CHECKING:
     from kerastag.audio.reading import read_chunks as read_chunks
 
 SAMPLE_RATE = 16_000
-EXTENSIONS = (
-    ".wav .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .caf .w64 .rf64".split()  # what libsndfile reads
-)
+EXTENSIONS = tuple(".wav .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .caf .w64 .rf64".split())
 DECODERS = ("soundfile", "tfio")
 
 _HOMES = {
     "reading": "AudioInfo chunk_starts info num_samples random_chunk read read_chunk read_chunks",
     "pcm": "from_int16 to_int16",
+    "cutting": "cut_chunk cut_chunks",
     "finding": "find_audio",
     "tfio_decoder": "tfio_decoder",
 }

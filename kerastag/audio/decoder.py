@@ -3,13 +3,13 @@
 What stands in the way, all of it met in libsndfile 1.2.2:
 - MP3 frames borrow bits from the frames before them, so the first few after a seek come out wrong.
 - An MP3 without a Xing header has an estimated length, and nothing past the estimate is given out.
-- A handle on Vorbis that goes forward by less than two seconds may lose up to 900 samples on the way, and one that
-  drops into the last page may be off by as much.
+- A Vorbis handle that is used already and seeks less than two seconds ahead may lose up to 900 samples on the
+  way, and one that drops into the last page may be off by as much.
 - A FLAC handle that has failed once fails for ever.
 - A failed read tells no count of the frames that did decode.
 
-The MP3 decoder also writes warnings to file descriptor 2. They are left alone: that descriptor belongs to the whole
-process, and pointing it away while other threads run would lose their messages.
+The MP3 decoder also writes warnings to file descriptor 2. They are left alone: that descriptor belongs to the
+whole process, and pointing it away while other threads run would lose their messages.
 """
 
 import io
@@ -21,7 +21,9 @@ import soundfile
 from kerastag import audio
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
-MPEG_PREROLL = 16 * 1152  # frames decoded and dropped: 16 MPEG-1 frames, what 32 kbit/s and more may reach back
+MPEG_PREROLL = (
+    16 * 1152
+)  # frames decoded and dropped: 16 MPEG-1 frames, what 32 kbit/s and more may reach back
 VORBIS_END = 255 * 1024  # frames in the longest page of long blocks, 5.9 s at 44.1 kHz
 LENGTH_CLAIM = 40  # from 8 to 320 kbit/s: no estimate by the first frame's bit rate is further off
 _BLOCK_VALUES = 1 << 22
@@ -34,6 +36,7 @@ class Decoder:
       path: the file's name.
       rate: frames per second.
       num_channels: channels in the file.
+      form: container and codec, as libsndfile names them: ("OGG", "VORBIS").
       stated_frames: the length by the file's header; it may be wrong either way.
       estimated: the header may state too few frames (MPEG).
     """
@@ -52,9 +55,9 @@ class Decoder:
             self.close()
             limits = f"{MIN_RATE:,} to {MAX_RATE:,} Hz"
             raise audio.AudioError(f"{path}: a sample rate of {self.rate:,} Hz is not within {limits}")
-        subtype = self._file.subtype
-        self.estimated = subtype.startswith("MPEG")
-        self._vorbis = subtype == "VORBIS"
+        self.form = (self._file.format, self._file.subtype)
+        self.estimated = self.form[1].startswith("MPEG")
+        self._vorbis = self.form[1] == "VORBIS"
         self._position: int | None = 0  # None: the handle is not to be used again
         self._buffer = np.empty((0, self.num_channels), np.float32)
 
@@ -68,7 +71,7 @@ class Decoder:
             self._long_file.close()
 
     def lengthen(self) -> None:
-        """Opens the file anew so that an estimated length is too long rather than too short; slower to seek."""
+        """Opens the file anew so that an estimated length is too long, not too short; slower to seek."""
         self.close()
         self._long_file = _LongFile(_system_path(self.path))
         self._file, self._position = soundfile.SoundFile(self._long_file), 0

@@ -12,9 +12,9 @@ def find_audio(
 ) -> list[pathlib.Path]:
     """Lists the audio files among `paths` and in the folders among them.
 
-    Folders are walked in the order of their names. Symbolic links are followed, every folder is entered once. Hidden
-    files and folders (.name) are left out, as are suffixes other than audio.EXTENSIONS; a file that is itself among
-    `paths` is kept whatever its name.
+    Folders are walked in the order of their names. Symbolic links are followed, every folder is entered once.
+    Hidden files and folders (.name) are left out, as are suffixes other than audio.EXTENSIONS; a file that is
+    itself among `paths` is kept whatever its name.
 
     Args:
       paths: files and folders.

@@ -43,12 +43,12 @@ def read(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
       sample_rate: of the result, in Hz.
 
     Returns:
-      float32 (samples,), the mean of the channels. It may peak above 1.0. Of a truncated file, what decodes; a damaged
-      stretch in the middle is silent.
+      float32 (samples,), the mean of the channels. It may peak above 1.0. Of a truncated file, what decodes; a
+      damaged stretch in the middle is silent.
 
     Raises:
-      AudioError: the file is missing, empty, not audio, holds no samples, none that decodes, NaN or infinity, or has
-        a rate outside 1,000 to 768,000 Hz.
+      AudioError: the file is missing, empty, not audio, holds no samples, none that decodes, NaN or infinity, or
+        has a rate outside 1,000 to 768,000 Hz.
     """
     with source.Source(path) as file:
         return _read(file, sample_rate)
@@ -125,7 +125,7 @@ def read_chunks(
 
 
 def chunk_starts(length: int, chunk_samples: int, num_chunks: int) -> np.ndarray:
-    """int64 (num_chunks,): chunk i of a track of `length` samples starts at i * ((length - chunk) // num_chunks)."""
+    """int64 (num_chunks,): in `length` samples, chunk i starts at i * ((length - chunk) // num_chunks)."""
     return np.arange(num_chunks, dtype=np.int64) * (max(0, length - chunk_samples) // num_chunks)
 
 

@@ -1,7 +1,7 @@
 """Sample rates: how long the output is, which input a chunk needs, and the resampling itself.
 
-The resampler is soxr at its HQ setting, librosa's own choice, and its output is aligned as librosa.resample's: output
-sample k lies at the time of input frame k * rate / sample_rate.
+The resampler is soxr at its HQ setting, librosa's own choice, and its output is aligned as librosa.resample's:
+output sample k lies at the time of input frame k * rate / sample_rate.
 """
 
 import math
@@ -13,7 +13,7 @@ MARGIN = 256  # samples at the lower of the two rates: more than half the length
 
 
 def output_length(num_frames: int, rate: int, sample_rate: int) -> int:
-    """How many samples `num_frames` frames at `rate` Hz become at `sample_rate` Hz: the quotient, rounded up."""
+    """How many samples at `sample_rate` Hz `num_frames` frames at `rate` Hz become; rounded up."""
     return -(-num_frames * sample_rate // rate)
 
 
@@ -35,12 +35,12 @@ def fit(waveform: np.ndarray, num_samples: int) -> np.ndarray:
 def input_span(start: int, stop: int, rate: int, sample_rate: int) -> tuple[int, int, int]:
     """The stretch of the input that gives output samples `start` to `stop` as resampling the whole would.
 
-    A resampler that begins at another input frame puts its outputs at other times, unless that frame falls on an
-    output sample. These frames are the multiples of rate / gcd(rate, sample_rate).
+    A resampler that begins at another input frame puts its outputs at other times, unless that frame falls on
+    an output sample. Such frames are the multiples of rate / gcd(rate, sample_rate).
 
     Returns:
-      The first input frame, the input frame to stop before (perhaps past the end), and the output sample that the
-      first input frame falls on.
+      The first input frame, the input frame to stop before (perhaps past the end), and the output sample that
+      the first input frame falls on.
     """
     if rate == sample_rate:
         return start, stop, start

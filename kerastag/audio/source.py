@@ -19,6 +19,7 @@ class Source:
       path: the file's name.
       rate: frames per second.
       num_channels: channels in the file.
+      form: container and codec, as libsndfile names them: ("OGG", "VORBIS").
     """
 
     def __init__(self, path: str | bytes | os.PathLike) -> None:
@@ -26,8 +27,10 @@ class Source:
         self.path = os.fsdecode(path)
         self._decoder = decoder.Decoder(self.path)
         self.rate, self.num_channels = self._decoder.rate, self._decoder.num_channels
+        self.form = self._decoder.form
         self._num_frames: int | None = None
-        if not self._decoder.stated_frames:
+        self._stated_frames = self._decoder.stated_frames
+        if not self._stated_frames:
             self._decoder.close()
             raise audio.AudioError(f"{self.path}: holds no samples")
 
@@ -43,8 +46,8 @@ class Source:
     def num_frames(self) -> int:
         """The number of frames up to the last one that decodes, whatever the header states.
 
-        The first look at a file costs a seek to its end (0.1 ms for FLAC, 3 ms for three minutes of MP3), some more
-        where the header is wrong; later ones in the same process cost nothing.
+        The first look at a file costs a seek to its end (0.1 ms for FLAC, 3 ms for three minutes of MP3), some
+        more where the header is wrong; later ones in the same process cost nothing.
 
         Raises:
           AudioError: not one frame decodes.
@@ -54,6 +57,15 @@ class Source:
             if not self._num_frames:
                 raise audio.AudioError(f"{self.path}: is damaged, none of its samples can be decoded")
         return self._num_frames
+
+    @property
+    def truncated(self) -> bool:
+        """Whether there are fewer frames than the header counts; an estimate is not a count."""
+        if self.num_frames >= self._stated_frames:
+            return False
+        if self._decoder.estimated:
+            self._decoder.lengthen()
+        return self._decoder.stated_frames == self._stated_frames
 
     def decode(self, start: int, stop: int) -> np.ndarray:
         """Decodes frames `start` to `stop` to mono (frames,), fewer where the file ends before `stop`.
@@ -90,9 +102,8 @@ class Source:
             if len(_KNOWN_ENDS) >= _MAX_KNOWN_ENDS:
                 _KNOWN_ENDS.clear()
             _KNOWN_ENDS[key] = _find_end(self._decoder)
-        else:
-            if _KNOWN_ENDS[key][1]:
-                self._decoder.lengthen()
+        elif _KNOWN_ENDS[key][1]:
+            self._decoder.lengthen()
         return _KNOWN_ENDS[key][0]
 
 
@@ -119,8 +130,8 @@ def _find_end(file: decoder.Decoder) -> tuple[int, bool]:
 def _search_end(file: decoder.Decoder, low: int, high: int) -> int:
     """Searches the end between frame `low`, which decodes, and frame `high`, which does not.
 
-    First the last second, where most wrong lengths end; then strides up from `low` that double until one fails,
-    which keeps clear of absurd lengths; then halves.
+    First the last second, where most wrong lengths end; then strides up from `low` that double until one
+    fails, which keeps clear of absurd lengths; then halves.
     """
     second, stride = file.rate, 16 * file.rate
     if high - low > second and file.decodes(high - second):

@@ -77,7 +77,15 @@ class Tracks:
         """Notes rows that were asked for and never came, which is how a decoder in the graph says that it failed."""
         for row in rows:
             if row not in self.unreadable:
-                self.mark_unreadable(row, f"{self.path(row)}: cannot be decoded")
+                self.mark_unreadable(row, self._reason(row))
+
+    def _reason(self, row: int) -> str:
+        try:
+            path = self.path(row)
+            audio.info(path)
+        except errors.KerastagError as error:
+            return str(error)
+        return f"{path}: the decoder in the graph does not decode it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +134,7 @@ def training_batches(
         return audio.random_chunk(path, float(fraction), chunk.samples, chunk.sample_rate)
 
     def crop_whole(waveform: np.ndarray, fraction: float) -> np.ndarray:
-        return audio.crop(waveform, float(fraction), chunk.samples)
+        return audio.cut_chunk(waveform, fraction, chunk.samples)
 
     examples = _read(draws.map(example), tracks, chunk, (chunk.samples,), crop, crop_whole)
     return examples.batch(batch_size).map(_weighted).prefetch(AUTOTUNE)
@@ -146,7 +154,7 @@ def evaluation_batches(tracks: Tracks, chunk: ChunkFormat, num_chunks: int, batc
         return audio.read_chunks(path, num_chunks, chunk.samples, chunk.sample_rate)
 
     def chunks_of_whole(waveform: np.ndarray, fraction: float) -> np.ndarray:
-        return audio.split_chunks(waveform, num_chunks, chunk.samples)
+        return audio.cut_chunks(waveform, num_chunks, chunk.samples)
 
     def separate(example: dict[str, Any]) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(

@@ -1,4 +1,4 @@
-"""The demo set: its plan keeps exact counts, its pieces sound like their tags, its folder is whole or absent."""
+"""The demo set: its plan keeps exact counts, its pieces sound like their tags, its folder is whole."""
 
 import collections
 import hashlib

@@ -1,0 +1,91 @@
+"""Audio to test with: music-like signals, files of every format, and files damaged in every way."""
+
+import dataclasses
+import io
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import soundfile
+
+FORMATS = {  # name: container, codec, the rates tried
+    "wav_pcm16": ("WAV", "PCM_16", (8000, 11025, 16000, 22050, 44100, 48000, 96000)),
+    "wav_float": ("WAV", "FLOAT", (8000, 44100, 96000)),
+    "flac": ("FLAC", "PCM_16", (8000, 16000, 32000, 44100, 96000)),
+    "vorbis": ("OGG", "VORBIS", (8000, 16000, 22050, 44100, 48000, 96000)),
+    "opus": ("OGG", "OPUS", (8000, 12000, 16000, 24000, 48000)),
+    "mp3": ("MP3", "MPEG_LAYER_III", (8000, 11025, 16000, 22050, 32000, 44100, 48000)),
+}
+CASES = [(form, rate) for form, (_, _, rates) in FORMATS.items() for rate in rates]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def form_and_rate(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """Every format at every rate it is tried at."""
+    return request.param
+
+
+@dataclasses.dataclass
+class Maker:
+    """Makes signals and files in one folder."""
+
+    folder: pathlib.Path
+
+    def music(self, rate: int, seconds: float, channels: int = 2, seed: int = 0) -> np.ndarray:
+        """(frames, channels): tones, noise bursts and a silence, so that codecs change block size and bit rate."""
+        random = np.random.default_rng(seed)
+        time = np.arange(int(rate * seconds))[:, None] / rate
+        tones = 0.3 * np.sin(2 * np.pi * (220 + 110 * np.arange(channels)) * time)
+        noise = 0.1 * random.standard_normal((len(time), channels)) * np.sin(np.pi * time) ** 2
+        for start in random.integers(0, len(time), int(4 * seconds)):
+            noise[start : start + rate // 200] *= 5
+        signal = np.clip(tones + noise, -0.99, 0.99)
+        signal[len(signal) // 2 : len(signal) // 2 + rate // 2] = 0
+        return signal.astype(np.float32)
+
+    def encode(self, form: str, samples: np.ndarray, rate: int, **options: object) -> bytes:
+        container, codec, _ = FORMATS[form]
+        memory = io.BytesIO()
+        channels = samples.shape[1]
+        with soundfile.SoundFile(
+            memory, "w", rate, channels, format=container, subtype=codec, **options
+        ) as file:
+            file.write(samples)
+        return memory.getvalue()
+
+    def write(self, name: str, content: bytes) -> pathlib.Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+    def track(
+        self, form: str, rate: int, seconds: float = 4.0, channels: int = 2, **options: object
+    ) -> pathlib.Path:
+        """A file of `music`."""
+        suffix = {"vorbis": "ogg", "wav_pcm16": "wav", "wav_float": "wav"}.get(form, form)
+        content = self.encode(form, self.music(rate, seconds, channels), rate, **options)
+        return self.write(f"{form}_{rate}_{seconds}_{channels}.{suffix}", content)
+
+
+@pytest.fixture
+def maker(tmp_path: pathlib.Path) -> Maker:
+    return Maker(tmp_path)
+
+
+@pytest.fixture
+def mp3_frames() -> Callable[[bytes], list[int]]:
+    """The offsets of the frames of an MPEG-1 layer III stream without tags."""
+    kilobits = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+    rates = (44100, 48000, 32000)
+
+    def offsets(content: bytes) -> list[int]:
+        found, position = [], 0
+        while position + 4 <= len(content):
+            assert content[position] == 0xFF and content[position + 1] & 0xFE == 0xFA
+            found.append(position)
+            third = content[position + 2]
+            position += 144_000 * kilobits[third >> 4] // rates[third >> 2 & 3] + (third >> 1 & 1)
+        return found
+
+    return offsets
