@@ -39,3 +39,26 @@ def goldens():
 def rng():
     """A seeded generator."""
     return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def music(tmp_path_factory):
+    """A folder of tagged music: tones whose pitch is their tag, 5 s each; 20, 8 and 8 tracks, 3 tags."""
+    import soundfile
+
+    folder = tmp_path_factory.mktemp("music")
+    generator = np.random.default_rng(0)
+    pitches = {"mood/theme---high": 3000, "mood/theme---low": 200, "mood/theme---mid": 800}
+    names = list(pitches)
+    for split, size in (("train", 20), ("validation", 8), ("test", 8)):
+        lines = ["TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"]
+        for number in range(size):
+            tags = [names[number % 3]] + ([names[(number + 1) % 3]] if number % 4 == 0 else [])
+            time = np.arange(5 * 16_000) / 16_000
+            wave = sum(0.2 * np.sin(2 * np.pi * pitches[tag] * generator.uniform(0.9, 1.1) * time) for tag in tags)
+            path = f"{split}/{number}.wav"
+            (folder / split).mkdir(exist_ok=True)
+            soundfile.write(folder / path, wave + generator.normal(0, 0.01, len(time)), 16_000)
+            lines.append("\t".join([f"{split}_{number}", f"artist_{split}", "", path, "5.0", *tags]))
+        (folder / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    return folder

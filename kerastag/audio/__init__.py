@@ -1,9 +1,9 @@
 """A file to a waveform: decoding, seeking, resampling, chunks.
 
-A waveform is float32 (samples,), mono, the mean of the file's channels, at the model's sample rate. Whatever
-the format, a chunk read alone equals the same stretch of the whole file to 1e-5, and `num_samples` is the length
-that `read` gives, also where a file's header is wrong. Importing this package costs next to nothing: libsndfile,
-soxr and NumPy load with the first function asked for, TensorFlow only inside `tfio_decoder`.
+A waveform is float32 (samples,), mono, the mean of the file's channels, at the model's sample rate. Whatever the
+format, a chunk read alone equals that stretch of the whole file to 1e-5, and `num_samples` is the length that
+`read` gives, also where a file's header is wrong. Importing this package costs next to nothing: libsndfile, soxr
+and NumPy load with the first function asked for, TensorFlow only inside `tfio_decoder`.
 """
 
 import importlib
@@ -13,13 +13,13 @@ from kerastag import errors
 
 if TYPE_CHECKING:
     from kerastag.audio import tfio_decoder as tfio_decoder
+    from kerastag.audio.cutting import chunk_starts as chunk_starts
     from kerastag.audio.cutting import cut_chunk as cut_chunk
     from kerastag.audio.cutting import cut_chunks as cut_chunks
     from kerastag.audio.finding import find_audio as find_audio
     from kerastag.audio.pcm import from_int16 as from_int16
     from kerastag.audio.pcm import to_int16 as to_int16
     from kerastag.audio.reading import AudioInfo as AudioInfo
-    from kerastag.audio.reading import chunk_starts as chunk_starts
     from kerastag.audio.reading import info as info
     from kerastag.audio.reading import num_samples as num_samples
     from kerastag.audio.reading import random_chunk as random_chunk
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from kerastag.audio.reading import read_chunks as read_chunks
 
 SAMPLE_RATE = 16_000
-EXTENSIONS = tuple(".wav .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .caf .w64 .rf64".split())
+EXTENSIONS = (
+    *(".wav", ".w64", ".rf64", ".aif", ".aiff", ".aifc", ".au", ".caf"),
+    *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2"),
+)
 DECODERS = ("soundfile", "tfio")
 
 _HOMES = {
-    "reading": "AudioInfo chunk_starts info num_samples random_chunk read read_chunk read_chunks",
+    "reading": "AudioInfo info num_samples random_chunk read read_chunk read_chunks",
     "pcm": "from_int16 to_int16",
-    "cutting": "cut_chunk cut_chunks",
+    "cutting": "chunk_starts cut_chunk cut_chunks",
     "finding": "find_audio",
     "tfio_decoder": "tfio_decoder",
 }

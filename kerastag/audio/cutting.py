@@ -1,19 +1,35 @@
-"""The same chunks as `reading` takes, out of a waveform that is whole already."""
+"""Where chunks start, and chunks out of a waveform that is whole already."""
 
 import numpy as np
 
-from kerastag.audio import reading, resampling
+
+def chunk_starts(length: int, chunk_samples: int, num_chunks: int) -> np.ndarray:
+    """int64 (num_chunks,): in `length` samples, chunk i starts at i * ((length - chunk) // num_chunks)."""
+    return np.arange(num_chunks, dtype=np.int64) * (max(0, length - chunk_samples) // num_chunks)
+
+
+def random_start(length: int, chunk_samples: int, fraction: float) -> int:
+    """The start that `fraction` in [0, 1) picks among all those of a chunk in `length` samples."""
+    if not 0 <= fraction < 1:
+        raise ValueError(f"fraction {fraction} is not in [0, 1)")
+    last_start = max(0, length - chunk_samples)
+    return min(last_start, int(fraction * (last_start + 1)))
 
 
 def cut_chunk(waveform: np.ndarray, fraction: float, chunk_samples: int) -> np.ndarray:
     """What `random_chunk` reads, (chunk_samples,), out of a waveform (samples,)."""
-    last_start = max(0, len(waveform) - chunk_samples)
-    start = min(last_start, int(fraction * (last_start + 1)))
-    return resampling.fit(waveform[start:], chunk_samples)
+    start = random_start(len(waveform), chunk_samples, fraction)
+    return fit(waveform[start:], chunk_samples)
 
 
 def cut_chunks(waveform: np.ndarray, num_chunks: int, chunk_samples: int) -> np.ndarray:
     """What `read_chunks` reads, (num_chunks, chunk_samples), out of a waveform (samples,)."""
-    starts = reading.chunk_starts(len(waveform), chunk_samples, num_chunks)
-    padded = resampling.fit(waveform, max(len(waveform), chunk_samples))
-    return np.stack([padded[start : start + chunk_samples] for start in starts])
+    starts = chunk_starts(len(waveform), chunk_samples, num_chunks)
+    return np.stack([fit(waveform[start:], chunk_samples) for start in starts])
+
+
+def fit(waveform: np.ndarray, num_samples: int) -> np.ndarray:
+    """Cuts a waveform, or pads it with zeros at its end, to `num_samples`."""
+    if len(waveform) >= num_samples:
+        return waveform[:num_samples]
+    return np.concatenate([waveform, np.zeros(num_samples - len(waveform), waveform.dtype)])

@@ -21,9 +21,7 @@ import soundfile
 from kerastag import audio
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
-MPEG_PREROLL = (
-    16 * 1152
-)  # frames decoded and dropped: 16 MPEG-1 frames, what 32 kbit/s and more may reach back
+MPEG_PREROLL = 16 * 1152  # frames: as far back as 32 kbit/s and more borrow bits
 VORBIS_END = 255 * 1024  # frames in the longest page of long blocks, 5.9 s at 44.1 kHz
 LENGTH_CLAIM = 40  # from 8 to 320 kbit/s: no estimate by the first frame's bit rate is further off
 _BLOCK_VALUES = 1 << 22
@@ -48,7 +46,8 @@ class Decoder:
           AudioError: the file is missing, empty, not audio, or of an absurd rate.
         """
         self.path = path
-        self._file, self._long_file = _open(path), None
+        self._file = _open(path)
+        self._long_file: _LongFile | None = None
         self.rate: int = self._file.samplerate
         self.num_channels: int = self._file.channels
         if not MIN_RATE <= self.rate <= MAX_RATE:
@@ -63,7 +62,7 @@ class Decoder:
 
     @property
     def stated_frames(self) -> int:
-        return self._file.frames
+        return int(self._file.frames)
 
     def close(self) -> None:
         self._file.close()

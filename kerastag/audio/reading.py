@@ -7,10 +7,10 @@ from typing import TypeAlias
 import numpy as np
 
 from kerastag import audio
-from kerastag.audio import resampling, source
+from kerastag.audio import cutting, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
-Path: TypeAlias = str | bytes | os.PathLike
+Path: TypeAlias = str | bytes | os.PathLike[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +43,12 @@ def read(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
       sample_rate: of the result, in Hz.
 
     Returns:
-      float32 (samples,), the mean of the channels. It may peak above 1.0. Of a truncated file, what decodes; a
-      damaged stretch in the middle is silent.
+      float32 (samples,), the mean of the channels. It may peak above 1.0. Of a truncated file, what
+      decodes; a damaged stretch in the middle is silent.
 
     Raises:
-      AudioError: the file is missing, empty, not audio, holds no samples, none that decodes, NaN or infinity, or
-        has a rate outside 1,000 to 768,000 Hz.
+      AudioError: the file is missing, empty, not audio, holds no samples, none that decodes, NaN or
+        infinity, or has a rate outside 1,000 to 768,000 Hz.
     """
     with source.Source(path) as file:
         return _read(file, sample_rate)
@@ -90,11 +90,8 @@ def random_chunk(
     Raises:
       AudioError: as `read`, for what the chunk touches.
     """
-    if not 0 <= fraction < 1:
-        raise ValueError(f"fraction {fraction} is not in [0, 1)")
     with source.Source(path) as file:
-        last_start = max(0, _length(file, sample_rate) - chunk_samples)
-        start = min(last_start, int(fraction * (last_start + 1)))
+        start = cutting.random_start(_length(file, sample_rate), chunk_samples, fraction)
         return _read_chunk(file, start, chunk_samples, sample_rate)
 
 
@@ -117,16 +114,10 @@ def read_chunks(
     """
     with source.Source(path) as file:
         length = _length(file, sample_rate)
-        starts = chunk_starts(length, chunk_samples, num_chunks)
-        if SEEKING_COST * num_chunks * chunk_samples < length:
-            return np.stack([_read_chunk(file, int(start), chunk_samples, sample_rate) for start in starts])
-        waveform = resampling.fit(_read(file, sample_rate), max(length, chunk_samples))
-    return np.stack([waveform[start : start + chunk_samples] for start in starts])
-
-
-def chunk_starts(length: int, chunk_samples: int, num_chunks: int) -> np.ndarray:
-    """int64 (num_chunks,): in `length` samples, chunk i starts at i * ((length - chunk) // num_chunks)."""
-    return np.arange(num_chunks, dtype=np.int64) * (max(0, length - chunk_samples) // num_chunks)
+        if SEEKING_COST * num_chunks * chunk_samples >= length:
+            return cutting.cut_chunks(_read(file, sample_rate), num_chunks, chunk_samples)
+        starts = cutting.chunk_starts(length, chunk_samples, num_chunks)
+        return np.stack([_read_chunk(file, int(start), chunk_samples, sample_rate) for start in starts])
 
 
 def _length(file: source.Source, sample_rate: int) -> int:
@@ -142,4 +133,4 @@ def _read_chunk(file: source.Source, start: int, num_samples: int, sample_rate: 
         raise ValueError(f"start {start} and num_samples {num_samples} may not be negative")
     first, last, origin = resampling.input_span(start, start + num_samples, file.rate, sample_rate)
     waveform = resampling.resample(file.decode(first, last), file.rate, sample_rate)
-    return resampling.fit(waveform[start - origin :], num_samples)
+    return cutting.fit(waveform[start - origin :], num_samples)

@@ -1,13 +1,15 @@
 """Sample rates: how long the output is, which input a chunk needs, and the resampling itself.
 
-The resampler is soxr at its HQ setting, librosa's own choice, and its output is aligned as librosa.resample's:
-output sample k lies at the time of input frame k * rate / sample_rate.
+The resampler is soxr at its HQ setting, librosa's own choice, and its output is aligned as
+librosa.resample's: output sample k lies at the time of input frame k * rate / sample_rate.
 """
 
 import math
 
 import numpy as np
 import soxr
+
+from kerastag.audio import cutting
 
 MARGIN = 256  # samples at the lower of the two rates: more than half the length of soxr's filters
 
@@ -22,14 +24,7 @@ def resample(mono: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     if rate == sample_rate or not len(mono):
         return mono
     waveform = soxr.resample(mono, rate, sample_rate, quality="HQ")
-    return fit(waveform, output_length(len(mono), rate, sample_rate))
-
-
-def fit(waveform: np.ndarray, num_samples: int) -> np.ndarray:
-    """Cuts a waveform, or pads it with zeros at its end, to `num_samples`."""
-    if len(waveform) >= num_samples:
-        return waveform[:num_samples]
-    return np.concatenate([waveform, np.zeros(num_samples - len(waveform), waveform.dtype)])
+    return cutting.fit(waveform, output_length(len(mono), rate, sample_rate))
 
 
 def input_span(start: int, stop: int, rate: int, sample_rate: int) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ class Source:
       form: container and codec, as libsndfile names them: ("OGG", "VORBIS").
     """
 
-    def __init__(self, path: str | bytes | os.PathLike) -> None:
+    def __init__(self, path: str | bytes | os.PathLike[str]) -> None:
         """Opens the file; raises AudioError where that fails or its header states no samples."""
         self.path = os.fsdecode(path)
         self._decoder = decoder.Decoder(self.path)
@@ -46,8 +46,8 @@ class Source:
     def num_frames(self) -> int:
         """The number of frames up to the last one that decodes, whatever the header states.
 
-        The first look at a file costs a seek to its end (0.1 ms for FLAC, 3 ms for three minutes of MP3), some
-        more where the header is wrong; later ones in the same process cost nothing.
+        The first look at a file costs a seek to its end (0.1 ms for FLAC, 3 ms for three minutes of MP3),
+        some more where the header is wrong; later ones in the same process cost nothing.
 
         Raises:
           AudioError: not one frame decodes.

@@ -33,7 +33,7 @@ class Maker:
     folder: pathlib.Path
 
     def music(self, rate: int, seconds: float, channels: int = 2, seed: int = 0) -> np.ndarray:
-        """(frames, channels): tones, noise bursts and a silence, so that codecs change block size and bit rate."""
+        """(frames, channels): tones, noise bursts and a silence, so that codecs change their ways."""
         random = np.random.default_rng(seed)
         time = np.arange(int(rate * seconds))[:, None] / rate
         tones = 0.3 * np.sin(2 * np.pi * (220 + 110 * np.arange(channels)) * time)

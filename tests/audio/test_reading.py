@@ -140,6 +140,16 @@ def test_random_chunk_starts_at_the_floor_of_fraction_times_starts(maker):
             audio.random_chunk(path, fraction, 10)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 3.0])
+def test_cutting_a_whole_waveform_gives_what_reading_gives(maker, seconds):
+    path = maker.track("flac", 44_100, seconds)
+    whole = audio.read(path)
+    np.testing.assert_array_equal(audio.cut_chunks(whole, 5, CHUNK), audio.read_chunks(path, 5, CHUNK))
+    for fraction in (0.0, 0.37, 0.999):
+        chunk = audio.random_chunk(path, fraction, CHUNK)
+        np.testing.assert_allclose(audio.cut_chunk(whole, fraction, CHUNK), chunk, atol=1e-5)
+
+
 def test_negative_start_is_refused(maker):
     with pytest.raises(ValueError, match="negative"):
         audio.read_chunk(maker.track("wav_pcm16", 16_000, 1.0), -1, 10)

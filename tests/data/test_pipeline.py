@@ -1,0 +1,128 @@
+"""Laws of the pipeline: what comes out is what the files hold, in the plan's order, whatever the replicas."""
+
+import numpy as np
+import pytest
+
+from kerastag import audio, errors, tags
+from kerastag.audio import tfio_decoder
+from kerastag.data import pipeline, sampling, splits
+
+SAMPLES = 16_000
+
+
+@pytest.fixture
+def tracks(music):
+    split = splits.read(music / "train.tsv")
+    vocabulary = splits.collect_vocabulary([split])
+    return pipeline.Tracks.of_split(music, split, split.labels(vocabulary))
+
+
+def broken(tracks, tmp_path, rows):
+    """The same tracks, some of whose files are not audio."""
+    (tmp_path / "noise.wav").write_bytes(b"not audio")
+    paths = [str(tmp_path / "noise.wav") if row in rows else tracks.path(row) for row in range(len(tracks))]
+    return pipeline.Tracks(paths, tracks.labels)
+
+
+def test_an_epoch_is_the_plan_read_from_files(tracks):
+    plan = sampling.shuffled(len(tracks), seed=3, epoch=1)
+    chunk = pipeline.ChunkFormat(SAMPLES, dtype="float32")
+    batches = list(pipeline.training_batches(tracks, plan, chunk, batch_size=8))
+    assert [len(batch["draw"]) for batch in batches] == [8, 8, 4]
+    assert np.concatenate([batch["draw"] for batch in batches]).tolist() == list(range(20))
+    for draw in (0, 9, 19):
+        row, fraction = plan.tracks[draw], plan.fractions[draw]
+        batch, place = batches[draw // 8], draw % 8
+        expected = audio.random_chunk(tracks.path(row), fraction, SAMPLES)
+        np.testing.assert_array_equal(batch["waveform"][place], expected)
+        np.testing.assert_array_equal(batch["labels"][place], tracks.labels[row])
+    for batch in batches:
+        assert np.sum(batch["weight"]) == pytest.approx(1)
+
+
+def test_chunks_travel_as_int16_and_come_back(tracks):
+    plan = sampling.shuffled(len(tracks), seed=0, epoch=0)
+    exact, packed = (
+        next(iter(pipeline.training_batches(tracks, plan, pipeline.ChunkFormat(SAMPLES, dtype=dtype), 4)))
+        for dtype in ("float32", "int16")
+    )
+    assert packed["waveform"].dtype.name == "int16"
+    difference = np.abs(pipeline.to_float(packed["waveform"]).numpy() - exact["waveform"].numpy())
+    assert 0 < difference.max() <= 0.5 / 32768 + 1e-9
+    np.testing.assert_array_equal(pipeline.to_float(exact["waveform"]), exact["waveform"])
+
+
+def test_an_interrupted_epoch_goes_on_at_its_draw(tracks):
+    plan = sampling.shuffled(len(tracks), seed=0, epoch=0)
+    chunk = pipeline.ChunkFormat(SAMPLES)
+    whole = list(pipeline.training_batches(tracks, plan, chunk, 4))
+    rest = list(pipeline.training_batches(tracks, plan, chunk, 4, start=8))
+    for expected, batch in zip(whole[2:], rest, strict=True):
+        np.testing.assert_array_equal(expected["waveform"], batch["waveform"])
+
+
+def test_unreadable_tracks_are_left_out_and_named(tracks, tmp_path):
+    damaged = broken(tracks, tmp_path, {2, 5})
+    plan = sampling.shuffled(len(damaged), seed=0, epoch=0)
+    batches = list(pipeline.training_batches(damaged, plan, pipeline.ChunkFormat(SAMPLES), 8))
+    drawn = np.concatenate([batch["draw"] for batch in batches])
+    assert set(range(20)) - set(plan.tracks[drawn]) == {2, 5}
+    assert set(damaged.unreadable) == {2, 5}
+    assert "noise.wav" in damaged.unreadable[2]
+
+
+def test_a_missing_file_is_unreadable_with_its_track(music):
+    split = splits.read(music / "train.tsv")
+    missing = splits.Track("lost", "nowhere/1.mp3", "", "", None, ("mood/theme---low",))
+    tracks = pipeline.Tracks.of_split(music, splits.Split(split.path, (missing,)), np.ones((1, 3), np.float32))
+    assert not list(pipeline.evaluation_batches(tracks, pipeline.ChunkFormat(SAMPLES), 2, 8))
+    assert "nowhere/1.mp3" in tracks.unreadable[0] and "lost" in tracks.unreadable[0]
+
+
+def test_evaluation_fills_batches_across_tracks(tracks):
+    chunk = pipeline.ChunkFormat(SAMPLES, dtype="float32")
+    batches = list(pipeline.evaluation_batches(tracks, chunk, num_chunks=3, batch_size=7))
+    assert [len(batch["row"]) for batch in batches] == [7] * 8 + [4]
+    rows = np.concatenate([batch["row"] for batch in batches])
+    np.testing.assert_array_equal(rows, np.repeat(np.arange(20), 3))
+    waveforms = np.concatenate([batch["waveform"] for batch in batches])
+    np.testing.assert_array_equal(waveforms[3:6], audio.read_chunks(tracks.path(1), 3, SAMPLES))
+
+
+def test_a_short_track_is_padded(tracks):
+    batch = next(iter(pipeline.evaluation_batches(tracks, pipeline.ChunkFormat(100_000), 1, 1)))
+    assert batch["waveform"].shape == (1, 100_000)
+    assert not np.any(batch["waveform"][0, 80_000:])
+
+
+@pytest.mark.skipif(tfio_decoder.available() is not None, reason=f"tfio: {tfio_decoder.available()}")
+def test_the_decoder_in_the_graph_gives_the_same_chunks(tracks, tmp_path):
+    damaged = broken(tracks, tmp_path, {4})
+    plan = sampling.shuffled(len(tracks), seed=0, epoch=0)
+    results = {}
+    for decoder in audio.DECODERS:
+        chunk = pipeline.ChunkFormat(SAMPLES, dtype="float32", decoder=decoder)
+        batches = list(pipeline.training_batches(damaged, plan, chunk, 8))
+        results[decoder] = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    assert len(results["tfio"]["draw"]) == 19
+    np.testing.assert_array_equal(results["tfio"]["draw"], results["soundfile"]["draw"])
+    np.testing.assert_allclose(results["tfio"]["waveform"], results["soundfile"]["waveform"], atol=1e-3)
+    damaged = broken(tracks, tmp_path, {4})
+    chunk = pipeline.ChunkFormat(SAMPLES, decoder="tfio")
+    rows = np.concatenate([batch["row"] for batch in pipeline.evaluation_batches(damaged, chunk, 2, 8)])
+    assert set(range(20)) - set(rows) == {4}
+    damaged.mark_missing([4])
+    assert "noise.wav" in damaged.unreadable[4]
+
+
+def test_an_error_of_ours_is_not_taken_for_an_unreadable_file(tracks):
+    wrong = pipeline.Tracks([None], np.ones((1, 3), np.float32))
+    with pytest.raises(Exception, match="TypeError"):
+        list(pipeline.evaluation_batches(wrong, pipeline.ChunkFormat(SAMPLES), 1, 1))
+    assert not wrong.unreadable
+
+
+def test_vocabulary_errors_reach_the_user(tmp_path):
+    (tmp_path / "train.tsv").write_text("TRACK_ID\tPATH\tTAGS\n1\ta.mp3\thapy\n")
+    with pytest.raises(errors.KerastagError, match=r"train.tsv:2: unknown tag 'hapy'; did you mean 'happy'\?"):
+        splits.read(tmp_path / "train.tsv", tags.Vocabulary(["mood/theme---happy"]))

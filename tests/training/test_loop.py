@@ -1,0 +1,113 @@
+"""Several devices equal one, uneven batches included, in every precision."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerastag import errors, losses, scoring
+from kerastag.training import build, devices, loop, optimizers, state
+
+NETWORK = build.Network(num_tags=3, num_channels=1, variant="4s6", dropout=0.0)
+
+
+def batches(rng, sizes, samples=4_096, num_tags=3):
+    """Batches as the pipeline makes them, of any sizes."""
+    total = sum(sizes)
+    waveform = rng.normal(0, 0.1, (total, samples)).astype(np.float32)
+    labels = (rng.random((total, num_tags)) < 0.4).astype(np.float32)
+    draws = np.arange(total)
+    spec = {
+        "waveform": tf.TensorSpec([None, samples], tf.float32),
+        "labels": tf.TensorSpec([None, num_tags], tf.float32),
+        "draw": tf.TensorSpec([None], tf.int64),
+        "weight": tf.TensorSpec([None], tf.float32),
+    }
+
+    def generate():
+        for stop, size in zip(np.cumsum(sizes), sizes, strict=True):
+            part = slice(stop - size, stop)
+            weight = np.full(size, 1 / size, np.float32)
+            yield {"waveform": waveform[part], "labels": labels[part], "draw": draws[part], "weight": weight}
+
+    return tf.data.Dataset.from_generator(generate, output_signature=spec)
+
+
+def without_batch_norm(strategy):
+    """A trainer whose network has no batch statistics, which replicas take over their own shares."""
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((4_096,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(3)])
+        optimizer = optimizers.Adam(1e-2, coupled_weight_decay=1e-3)
+    return loop.Trainer(model, losses.get("focal"), optimizer, strategy)
+
+
+@pytest.mark.parametrize("sizes", [[8, 8, 5], [1, 8], [7, 3, 2]])
+def test_mirrored_equals_one_device_on_uneven_batches(sizes):
+    results = []
+    for strategy in (devices.strategy("one"), devices.strategy("mirrored", 2)):
+        trainer = without_batch_norm(strategy)
+        at = state.TrainingState()
+        draws = trainer.train_epoch(batches(np.random.default_rng(5), sizes), at)
+        assert sorted(draws) == list(range(sum(sizes)))
+        results.append((at.loss_sum, trainer.model.get_weights()))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    for one, mirrored in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(one, mirrored, atol=1e-6)
+
+
+def test_the_loss_is_the_mean_over_the_batch():
+    trainer = without_batch_norm(devices.strategy("one"))
+    batch = next(iter(batches(np.random.default_rng(5), [5])))
+    expected = float(losses.get("focal")(batch["labels"], trainer.model(batch["waveform"])))
+    at = state.TrainingState()
+    trainer.train_epoch(batches(np.random.default_rng(5), [5]), at)
+    assert at.loss_sum == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_the_network_trains_mirrored_in_half_precision(precision, rng):
+    strategy = devices.strategy("mirrored", 2)
+    optimization = build.Optimization(learning_rate=1e-3, weight_decay=1e-4)
+    trainer = build.trainer(strategy, NETWORK, losses.get("bce"), optimization, precision, seed=0)
+    before = trainer.model.get_weights()
+    at = state.TrainingState()
+    trainer.train_epoch(batches(rng, [4, 1], samples=73_600), at)  # the last batch leaves one replica empty
+    assert at.step == 2
+    after = trainer.model.get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    assert any((one != two).any() for one, two in zip(before, after, strict=True))
+
+
+def test_the_output_bias_starts_at_the_prior():
+    optimization = build.Optimization(1e-4, 0.0)
+    for name, expected in (("focal", -np.log(99)), ("bce", None)):
+        trainer = build.trainer(devices.strategy("one"), NETWORK, losses.get(name), optimization, "float32", 0)
+        bias = np.asarray(trainer.model.output_layer.bias)
+        if expected is None:
+            assert np.ptp(bias) > 0
+        else:
+            np.testing.assert_allclose(bias, expected, rtol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    trainer = without_batch_norm(devices.strategy("one"))
+    trainer.model.layers[-1].bias.assign(np.full(3, np.nan))
+    with pytest.raises(errors.KerastagError, match="loss became nan in step 1"):
+        trainer.train_epoch(batches(np.random.default_rng(5), [4]), state.TrainingState())
+
+
+def test_track_scores_are_means_of_chunk_sigmoids():
+    forward = lambda waveform: waveform[:, :2]  # noqa: E731  a model whose scores can be read off
+    chunks = np.array([[0.2, 0.4], [0.4, 0.8], [0.1, 0.3]], np.float32)
+    dataset = tf.data.Dataset.from_tensor_slices({"waveform": chunks, "row": np.array([0, 0, 2])}).batch(2)
+    for strategy in (None, devices.strategy("mirrored", 2)):
+        scores, counts = scoring.Scorer(forward, 2, strategy).score_tracks(dataset, 3)
+        np.testing.assert_array_equal(counts, [2, 0, 1])
+        np.testing.assert_allclose(scores[[0, 2]], [[0.3, 0.6], [0.1, 0.3]], rtol=1e-6)
+        assert np.isnan(scores[1]).all()
+
+
+def test_too_many_devices_are_refused():
+    with pytest.raises(errors.KerastagError, match="--num_devices=9"):
+        devices.strategy("mirrored", 9)
