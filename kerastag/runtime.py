@@ -1,7 +1,9 @@
 """Starts TensorFlow and Keras: on the right backend, without TensorFlow's start-up chatter."""
 
 import contextlib
+import json
 import os
+import pathlib
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,14 +17,13 @@ def start(verbosity: int = 0) -> None:
     Raises:
       KerastagError: Keras is configured for another backend than TensorFlow, or TensorFlow does not load.
     """
+    _check_backend()
     if "tensorflow" in sys.modules and "keras" in sys.modules:
-        _check_backend()
         return
     if verbosity <= 0:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _quiet_stderr(enabled=verbosity <= 0):
         _import_tensorflow()
-    _check_backend()
 
 
 def _import_tensorflow() -> None:
@@ -31,20 +32,27 @@ def _import_tensorflow() -> None:
 
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-        import keras  # noqa: F401  the import itself is the work: it reads the configured backend
+        import keras  # noqa: F401  the import itself is the work: it takes 3 s and may fail
     except ImportError as error:
         raise errors.KerastagError(f"TensorFlow or Keras does not load: {error}") from error
-    if tf.get_logger().level < 30:
-        tf.get_logger().setLevel("ERROR")
+    tf.get_logger().setLevel("ERROR")
 
 
 def _check_backend() -> None:
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
+    """Looks where Keras looks; importing it for another backend may fail before it could be asked."""
+    backend = os.environ.get("KERAS_BACKEND") or _configured_backend()
+    if backend not in (None, "tensorflow"):
         raise errors.KerastagError(
-            f"Keras is configured for the backend '{keras.backend.backend()}'; kerastag needs KERAS_BACKEND=tensorflow"
+            f"Keras is configured for the backend '{backend}'; kerastag needs KERAS_BACKEND=tensorflow"
         )
+
+
+def _configured_backend() -> str | None:
+    home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
+    try:
+        return json.loads((home / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError):
+        return None
 
 
 @contextlib.contextmanager

@@ -51,16 +51,19 @@ class Scorer:
         totals = np.zeros((num_tracks, self._num_tags), np.float64)
         counts = np.zeros(num_tracks, np.int64)
         for batch in self._strategy.experimental_distribute_dataset(batches):
-            scores, rows = (part.numpy() for part in self._score(batch))
+            scores, rows, weights = (self._on_host(values) for values in self._score(batch))
+            scores, rows = scores[weights > 0], rows[weights > 0]
             np.add.at(totals, rows, scores)
             np.add.at(counts, rows, 1)
             on_batch(len(rows))
         with np.errstate(invalid="ignore"):
             return (totals / counts[:, None]).astype(np.float32), counts
 
-    def _score_batch(self, batch: dict[str, Any]) -> tuple[Any, Any]:
-        scores = self._strategy.run(self._score_waveform, (batch["waveform"],))
-        return self._strategy.gather(scores, axis=0), self._strategy.gather(batch["row"], axis=0)
+    def _score_batch(self, batch: dict[str, Any]) -> tuple[Any, Any, Any]:
+        return self._strategy.run(self._score_waveform, (batch["waveform"],)), batch["row"], batch["weight"]
+
+    def _on_host(self, values: Any) -> np.ndarray:
+        return np.concatenate([part.numpy() for part in self._strategy.experimental_local_results(values)])
 
     def _score_waveform(self, waveform: Any) -> Any:
         return self._forward(pipeline.to_float(waveform))

@@ -63,7 +63,7 @@ def test_every_flag_has_a_help_line(name):
     ("arguments", "message"),
     [
         (["--los=focal"], "Unknown command line flag 'los'. Did you mean: loss ?"),
-        (["--loss=hinge"], "'hinge' is not"),
+        (["--loss=hinge"], "--loss=hinge: value should be one of <bce|focal>"),
         (["--epochs=0"], "epochs"),
         (["stray"], "unexpected argument 'stray'"),
         (["--preset=nothing"], "no preset 'nothing'; there are"),
@@ -132,10 +132,13 @@ def test_unknown_commands_and_the_list(capsys):
     assert all(name in capsys.readouterr().out for name in ["kerastag COMMAND"])
 
 
-def test_another_keras_backend_is_one_clear_line():
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_another_keras_backend_is_one_clear_line(where, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "numpy"}')
     code = "from kerastag import runtime, errors\ntry:\n runtime.start()\nexcept errors.KerastagError as e: print(e)"
+    own = {"KERAS_BACKEND": "numpy"} if where == "environment" else {"KERAS_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={**os.environ, "KERAS_BACKEND": "numpy"}
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={**os.environ, **own}
     )
     assert done.stdout.strip() == (
         "Keras is configured for the backend 'numpy'; kerastag needs KERAS_BACKEND=tensorflow"

@@ -1,9 +1,9 @@
 """A file to a waveform: decoding, seeking, resampling, chunks.
 
-A waveform is float32 (samples,), mono, the mean of the file's channels, at the model's sample rate. Whatever the
-format, a chunk read alone equals that stretch of the whole file to 1e-5, and `num_samples` is the length that
-`read` gives, also where a file's header is wrong. Importing this package costs next to nothing: libsndfile, soxr
-and NumPy load with the first function asked for, TensorFlow only inside `tfio_decoder`.
+A waveform is float32 (samples,), mono, the mean of the file's channels, at the model's sample rate. Whatever
+the format, a chunk read alone equals that stretch of the whole file to 1e-5, and `num_samples` is the length
+that `read` gives, also where a file's header is wrong. Importing this package costs next to nothing:
+libsndfile, soxr and NumPy load with the first function asked for, TensorFlow only inside `tfio_decoder`.
 """
 
 import importlib

@@ -3,8 +3,8 @@
 What stands in the way, all of it met in libsndfile 1.2.2:
 - MP3 frames borrow bits from the frames before them, so the first few after a seek come out wrong.
 - An MP3 without a Xing header has an estimated length, and nothing past the estimate is given out.
-- A Vorbis handle that is used already and seeks less than two seconds ahead may lose up to 900 samples on the
-  way, and one that drops into the last page may be off by as much.
+- A Vorbis handle that seeks less than two seconds ahead may lose up to 900 samples on the way, and one that
+  drops into the last page may be off by as much.
 - A FLAC handle that has failed once fails for ever.
 - A failed read tells no count of the frames that did decode.
 
@@ -22,6 +22,7 @@ from kerastag import audio
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
 MPEG_PREROLL = 16 * 1152  # frames: as far back as 32 kbit/s and more borrow bits
+VORBIS_NEAR_SECONDS = 2
 VORBIS_END = 255 * 1024  # frames in the longest page of long blocks, 5.9 s at 44.1 kHz
 LENGTH_CLAIM = 40  # from 8 to 320 kbit/s: no estimate by the first frame's bit rate is further off
 _BLOCK_VALUES = 1 << 22
@@ -90,7 +91,7 @@ class Decoder:
         except soundfile.SoundFileError:
             self._position = None
             return False
-        self._position = None if self._vorbis else position + got
+        self._position = position + got
         return got == 1
 
     def run(self, position: int, mono: np.ndarray) -> int:
@@ -132,29 +133,24 @@ class Decoder:
         Returns:
           How many frames lie between that place and `position`.
         """
+        place, here = position, self._position
         if self.estimated:
             place = max(0, position - MPEG_PREROLL)
-        elif self._vorbis and self._position is not None and 0 <= position - self._position <= 2 * self.rate:
-            place = self._position
         elif self._vorbis:
             place = max(0, min(position, self.stated_frames - VORBIS_END))
-        else:
-            place = position
+            if here is not None and here <= position and place - here <= VORBIS_NEAR_SECONDS * self.rate:
+                place = here
         if place != self._position:
             self._seek(place)
         return position - place
 
     def _seek(self, position: int) -> None:
         try:
-            if self._vorbis and self._position != 0:
-                self._position = None
             self._renew_if_spent()
-            if self._file.seek(position) == position:
-                self._position = position
-            else:  # there is a hole
-                self._position = None
+            arrived = self._file.seek(position)
         except soundfile.SoundFileError:
-            self._position = None
+            arrived = None
+        self._position = position if arrived == position else None  # beside it, there is a hole
 
     def _renew_if_spent(self) -> None:
         if self._position is None:

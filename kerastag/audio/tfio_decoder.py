@@ -3,8 +3,8 @@
 It reads WAV, FLAC, Ogg Vorbis and MP3, always whole and undamaged files, and takes 1.4 (WAV), 2 (MP3) and
 5 times (FLAC, Vorbis) as long as libsndfile. Two things stay outside tensorflow-io's operations:
 - The header is read by libsndfile: the decoding operations do not tell the sample rate, and must be told the
-  sample type. (tensorflow_io.audio.AudioIOTensor tells both, but mixes up files inside a parallel map.) So errors
-  read as those of `audio.read`.
+  sample type. (tensorflow_io.audio.AudioIOTensor tells both, but mixes up files inside a parallel map.) So
+  errors read as those of `audio.read`.
 - The resampling is soxr's: tensorflow_io.audio.resample takes 150 times as long and is not aligned in time.
 """
 

@@ -104,7 +104,7 @@ def to_float(waveform: Any) -> Any:
 
 
 def training_batches(
-    tracks: Tracks, plan: sampling.Plan, chunk: ChunkFormat, batch_size: int, start: int = 0
+    tracks: Tracks, plan: sampling.Plan, chunk: ChunkFormat, batch_size: int, start: int = 0, fill: bool = False
 ) -> tf.data.Dataset:
     """One epoch: a chunk per draw, batched; unreadable tracks are left out, see `Tracks.unreadable`.
 
@@ -114,6 +114,7 @@ def training_batches(
       chunk: what the model takes.
       batch_size: over all replicas; the last batch may be smaller.
       start: the first draw to read, for an epoch that was interrupted.
+      fill: the last batch is filled up with its own examples, of weight 0: no device of several may go empty.
 
     Returns:
       batches of waveform (b, samples), labels (b, num_tags) float32, draw (b,) int64, the position in the plan, and
@@ -137,14 +138,25 @@ def training_batches(
         return audio.cut_chunk(waveform, fraction, chunk.samples)
 
     examples = _read(draws.map(example), tracks, chunk, (chunk.samples,), crop, crop_whole)
-    return examples.batch(batch_size).map(_weighted).prefetch(AUTOTUNE)
+    batches = examples.batch(batch_size).map(weighted)
+    return (batches.map(lambda batch: filled(batch, batch_size)) if fill else batches).prefetch(AUTOTUNE)
 
 
-def evaluation_batches(tracks: Tracks, chunk: ChunkFormat, num_chunks: int, batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(
+    tracks: Tracks, chunk: ChunkFormat, num_chunks: int, batch_size: int, fill: bool = False
+) -> tf.data.Dataset:
     """All tracks: evenly spaced chunks, batches filled across tracks; unreadable ones are left out.
 
+    Args:
+      tracks: labels are not needed.
+      chunk: what the model takes.
+      num_chunks: of each track.
+      batch_size: over all replicas; the last batch may be smaller.
+      fill: as in `training_batches`.
+
     Returns:
-      batches of waveform (b, samples) and row (b,) int64, the track that a chunk is of.
+      batches of waveform (b, samples), row (b,) int64, the track that a chunk is of, and weight (b,) float32, above 0
+      but for what fills up.
     """
 
     def example(row: Any) -> dict[str, Any]:
@@ -163,12 +175,22 @@ def evaluation_batches(tracks: Tracks, chunk: ChunkFormat, num_chunks: int, batc
 
     rows = tf.data.Dataset.range(len(tracks)).map(example)
     examples = _read(rows, tracks, chunk, (num_chunks, chunk.samples), chunks, chunks_of_whole)
-    return examples.flat_map(separate).batch(batch_size).prefetch(AUTOTUNE)
+    batches = examples.flat_map(separate).batch(batch_size).map(weighted)
+    return (batches.map(lambda batch: filled(batch, batch_size)) if fill else batches).prefetch(AUTOTUNE)
 
 
-def _weighted(batch: dict[str, Any]) -> dict[str, Any]:
-    size = tf.shape(batch["draw"])[0]
+def weighted(batch: dict[str, Any]) -> dict[str, Any]:
+    """Adds `weight` (b,), 1/b each."""
+    size = tf.shape(batch["waveform"])[0]
     return {**batch, "weight": tf.fill([size], 1.0 / tf.cast(size, tf.float32))}
+
+
+def filled(batch: dict[str, Any], batch_size: int) -> dict[str, Any]:
+    """Repeats a batch's examples up to `batch_size`; those too many weigh nothing."""
+    size = tf.shape(batch["weight"])[0]
+    source = tf.range(batch_size) % size
+    filled = {name: tf.gather(values, source) for name, values in batch.items()}
+    return {**filled, "weight": tf.where(tf.range(batch_size) < size, filled["weight"], 0.0)}
 
 
 def _read(

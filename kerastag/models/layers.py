@@ -104,7 +104,7 @@ class BatchNormalization(keras.layers.Layer):
             is_training=bool(training),
         )
         if training:
-            self._update(mean, variance, tf.shape(x)[0])
+            self._update(mean, variance)
         return y[:, 0, 0, :] if len(inputs.shape) == 2 else y
 
     def _normalise_one_channel(self, inputs: Any) -> Any:
@@ -113,15 +113,13 @@ class BatchNormalization(keras.layers.Layer):
         x = tf.cast(inputs, tf.float32)
         mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
         count = tf.cast(tf.size(x), tf.float32)
-        self._update(mean, variance * count / tf.maximum(count - 1, 1), tf.shape(x)[0])
+        self._update(mean, variance * count / tf.maximum(count - 1, 1))
         y = tf.nn.batch_normalization(x, mean, variance, self.beta.value, self.gamma.value, self.epsilon)
         return tf.cast(y, inputs.dtype)
 
-    def _update(self, mean: Any, variance: Any, batch_size: Any) -> None:
+    def _update(self, mean: Any, variance: Any) -> None:
         for moving, batch_value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            new = moving.value * self.momentum + batch_value * (1 - self.momentum)
-            # a replica may get no track of the last batch; its statistics would be NaN
-            moving.assign(tf.where(batch_size > 0, new, moving.value))
+            moving.assign(moving.value * self.momentum + batch_value * (1 - self.momentum))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

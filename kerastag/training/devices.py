@@ -26,7 +26,9 @@ def strategy(name: str = "auto", num_devices: int | None = None) -> tf.distribut
     if wanted > len(names):
         raise errors.KerastagError(f"--num_devices={wanted}: there are {len(names)} {kind}s")
     if name == "mirrored" or (name == "auto" and wanted > 1):
-        return tf.distribute.MirroredStrategy(names[:wanted])
+        # collectives of virtual CPUs are slower than adding up on one, and two strategies' would get mixed up
+        reduction = tf.distribute.ReductionToOneDevice() if kind == "CPU" else None
+        return tf.distribute.MirroredStrategy(names[:wanted], cross_device_ops=reduction)
     return tf.distribute.OneDeviceStrategy(names[0])
 
 

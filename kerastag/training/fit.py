@@ -73,6 +73,7 @@ class Fit:
         self._folder = folder
         self._state = state
         self._tag_names = tag_names
+        self._fill = trainer.strategy.num_replicas_in_sync > 1
         self._scorer = scoring.Scorer.of_model(trainer.model, trainer.strategy)
         self._validated: tuple[np.ndarray, np.ndarray] | None = None  # scores and labels
         self._callbacks = self._callback_list(more_callbacks)
@@ -123,7 +124,9 @@ class Fit:
         start = self._state.draw
         if start >= len(plan):  # interrupted while validating
             return
-        batches = pipeline.training_batches(self._training, plan, self._chunk, self._settings.batch_size, start)
+        batches = pipeline.training_batches(
+            self._training, plan, self._chunk, self._settings.batch_size, start, self._fill
+        )
         draws = self._trainer.train_epoch(batches, self._state, self._on_step)
         missing = np.setdiff1d(np.arange(start, len(plan)), draws)
         self._training.mark_missing(plan.tracks[missing])
@@ -142,7 +145,9 @@ class Fit:
             self._callbacks.on_test_batch_end(0, {"chunks": num_chunks})
 
         self._callbacks.on_test_begin({"total": len(self._validation) * chunks})
-        batches = pipeline.evaluation_batches(self._validation, self._chunk, chunks, self._settings.batch_size)
+        batches = pipeline.evaluation_batches(
+            self._validation, self._chunk, chunks, self._settings.batch_size, self._fill
+        )
         scores, counts = self._scorer.score_tracks(batches, len(self._validation), on_batch)
         self._validation.mark_missing(np.flatnonzero(counts == 0))
         read = counts > 0

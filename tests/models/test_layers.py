@@ -91,11 +91,3 @@ def test_batch_norm_reloads_exactly(tmp_path, rng):
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.layers[0].momentum == 0.7
     np.testing.assert_array_equal(model(x, training=False), again(x, training=False))
-
-
-def test_an_empty_share_of_a_batch_leaves_the_statistics():
-    layer = layers.BatchNormalization()
-    layer.build((None, 3))
-    layer(np.zeros((0, 3), np.float32), training=True)
-    np.testing.assert_array_equal(layer.moving_mean, np.zeros(3))
-    np.testing.assert_array_equal(layer.moving_variance, np.ones(3))
