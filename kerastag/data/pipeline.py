@@ -193,6 +193,14 @@ def filled(batch: dict[str, Any], batch_size: int) -> dict[str, Any]:
     return {**filled, "weight": tf.where(tf.range(batch_size) < size, filled["weight"], 0.0)}
 
 
+def _is_readable(example: dict[str, Any], readable: Any) -> Any:
+    return readable
+
+
+def _without_mark(example: dict[str, Any], readable: Any) -> dict[str, Any]:
+    return example
+
+
 def _read(
     examples: tf.data.Dataset,
     tracks: Tracks,
@@ -232,5 +240,4 @@ def _read(
 
     if chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
         return examples.map(decode_in_graph, AUTOTUNE).ignore_errors()
-    examples = examples.map(add_waveform, AUTOTUNE)
-    return examples.filter(lambda example, readable: readable).map(lambda example, readable: example)
+    return examples.map(add_waveform, AUTOTUNE).filter(_is_readable).map(_without_mark)

@@ -1,11 +1,17 @@
-"""Head, middle and tail: tags by how often they were seen in training."""
+"""Groups of tags whose figures are averaged: head, middle and tail by training counts, and named ones."""
+
+import os
+import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
-from kerastag import errors
+from kerastag import errors, tags
 
 HEAD_OVER = 550  # training tracks; Knox et al., MediaEval 2020
 TAIL_AT_MOST = 200
+HEADER = "group\ttag"
+RESERVED = ("head", "middle", "tail", "macro", "micro")
 
 
 def members(
@@ -31,3 +37,78 @@ def members(
     counts = np.asarray(class_counts)
     head, tail = counts > head_over, counts <= tail_at_most
     return {"head": head, "middle": ~head & ~tail, "tail": tail}
+
+
+def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str, np.ndarray]:
+    """Reads named groups, such as subsets of high valence or low arousal.
+
+    The file is tab-separated UTF-8 with the header `group<TAB>tag`; a line holds a group's name and one or more of its
+    tags, by full or short name. A group may have several lines, a tag several groups. Empty lines do not count.
+
+    Returns:
+      A mask for each group, bool (num_tags,), in the order in which the file names them.
+
+    Raises:
+      KerastagError: the file is missing or not UTF-8, a tag is unknown or twice in a group, or a group has the
+        name of one of ours; the message has the line.
+    """
+    masks: dict[str, np.ndarray] = {}
+    for number, line in enumerate(_lines(path), 1):
+        name, *columns = [cell.strip() for cell in line.split("\t")]
+        members_of_line = [cell for cell in columns if cell]
+        if number == 1 or not line.strip():
+            continue
+        if not name or not members_of_line:
+            raise errors.KerastagError(f"{path}:{number}: not a group and its tags, separated by tabs")
+        if name in RESERVED:
+            raise errors.KerastagError(f"{path}:{number}: a group cannot be called {name!r}")
+        mask = masks.setdefault(name, np.zeros(len(vocabulary), bool))
+        for tag in members_of_line:
+            try:
+                column = vocabulary.index(tag)
+            except errors.KerastagError as error:
+                raise errors.KerastagError(f"{path}:{number}: {error}") from None
+            if mask[column]:
+                raise errors.KerastagError(f"{path}:{number}: tag {tag!r} is in group {name!r} already")
+            mask[column] = True
+    if not masks:
+        raise errors.KerastagError(f"{path}: no groups")
+    return masks
+
+
+def all_members(
+    num_tags: int,
+    class_counts: np.ndarray | None = None,
+    head_over: int = HEAD_OVER,
+    tail_at_most: int = TAIL_AT_MOST,
+    named: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Head, middle and tail where there are counts, then the named groups: masks, bool (num_tags,).
+
+    Raises:
+      KerastagError: counts or a mask do not fit the number of tags, or the bounds overlap.
+    """
+    masks: dict[str, np.ndarray] = {}
+    if class_counts is not None:
+        if np.shape(class_counts) != (num_tags,):
+            raise errors.KerastagError(f"class counts are {np.shape(class_counts)} for {num_tags} tags")
+        masks.update(members(class_counts, head_over, tail_at_most))
+    for name, mask in (named or {}).items():
+        if np.shape(mask) != (num_tags,):
+            raise errors.KerastagError(f"group {name!r} is a mask of {np.shape(mask)} for {num_tags} tags")
+        masks[name] = np.asarray(mask, bool)
+    return masks
+
+
+def _lines(path: str | os.PathLike[str]) -> list[str]:
+    """The lines of a file whose first is HEADER."""
+    try:
+        lines = pathlib.Path(path).read_bytes().decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise errors.KerastagError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    except UnicodeDecodeError:
+        raise errors.KerastagError(f"{path}: not UTF-8") from None
+    if not lines or lines[0].rstrip() != HEADER:
+        shown = lines[0][:80] if lines else ""
+        raise errors.KerastagError(f"{path}:1: the header is {shown!r}, not {HEADER!r}")
+    return lines

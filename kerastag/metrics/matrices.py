@@ -1,11 +1,12 @@
-"""Matrices of labels and scores on disk."""
+"""Matrices of labels and scores: on disk, and what every function here asks of them."""
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
-from kerastag import errors
+from kerastag import errors, files
 
 
 def load_matrix(path: str | os.PathLike[str]) -> np.ndarray:
@@ -32,3 +33,43 @@ def load_matrix(path: str | os.PathLike[str]) -> np.ndarray:
     if matrix.dtype.kind not in "biuf":
         raise errors.KerastagError(f"{path}: {matrix.dtype} is not a type of real numbers")
     return matrix
+
+
+def save_matrix(path: str | os.PathLike[str], matrix: np.ndarray) -> None:
+    """Writes a .npy file, whole or not at all, without pickling."""
+    with files.whole_file(path) as temporary:
+        np.save(temporary, matrix, allow_pickle=False)
+
+
+def checked(
+    labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as bool and scores as they are, if they can be measured.
+
+    Args:
+      labels: 0 or 1, (num_tracks, num_tags).
+      scores: finite, of the same shape.
+      tag_names: the tags in column order, for the check and for messages; without them columns have numbers.
+
+    Raises:
+      KerastagError: shapes differ, labels are not 0 or 1, or a score is not finite.
+    """
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    if labels.shape != scores.shape:
+        raise errors.KerastagError(f"labels are {labels.shape}, scores {scores.shape}")
+    if labels.ndim != 2 or not labels.size:
+        raise errors.KerastagError(f"labels are {labels.shape}, not (tracks, tags)")
+    names = [str(n) for n in range(labels.shape[1])] if tag_names is None else tag_names
+    if len(names) != labels.shape[1]:
+        raise errors.KerastagError(f"{len(names)} tag names for {labels.shape[1]} columns")
+    if len(set(names)) != len(names):
+        raise errors.KerastagError("a tag name stands for two columns")
+    for what, wanted, matrix, good in (
+        ("label", "0 or 1", labels, (labels == 0) | (labels == 1)),
+        ("score", "finite", scores, np.isfinite(scores)),
+    ):
+        if not good.all():
+            row, column = np.argwhere(~good)[0]
+            place = f"row {row} (from 0), tag {names[column]!r}"
+            raise errors.KerastagError(f"{what} in {place} is {matrix[row, column]}, not {wanted}")
+    return labels.astype(bool), scores

@@ -1,5 +1,6 @@
 """Layers that Keras does not have as the recipe needs them."""
 
+import functools
 from typing import Any
 
 import keras
@@ -13,10 +14,10 @@ from kerastag.models import mel
 class LogMelSpectrogram(keras.layers.Layer):
     """Waveform (batch, samples) to mel spectrogram (batch, num_mels, num_frames, 1) in dB.
 
-    A periodic Hann window as long as the FFT, frames centred with reflection, power, HTK triangles without area
-    normalisation, 10 log10(max(x, 1e-10)): librosa.stft and librosa.filters.mel(htk=True, norm=None).
+    As it comes: a periodic Hann window as long as the FFT, frames centred with reflection, power, HTK triangles
+    without area normalisation, 10 log10(max(x, 1e-10)): librosa.stft and librosa.filters.mel(htk=True, norm=None).
     Always in float32, whatever the precision policy: the power overflows in half precision. A waveform must be
-    longer than half the FFT, since reflection needs that much.
+    longer than half the FFT, since reflection needs that much, or as long as the FFT if frames are not centred.
 
     Args:
       sample_rate: of the waveform, in Hz; the highest band ends at half of it.
@@ -24,6 +25,11 @@ class LogMelSpectrogram(keras.layers.Layer):
       hop_size: samples from frame to frame.
       num_mels: bands.
       floor_db: the value of silence, also of every band too narrow to hold an FFT bin (the lowest one here).
+      mel_scale: one of mel.SCALES.
+      unit_area: triangles with an area of 1, not a peak of 1; see mel.filter_bank.
+      symmetric_window: the Hann window ends at the zero it starts with, as Essentia's does.
+      centred: frame i is centred on sample i * hop_size; without, it starts there and every frame is whole.
+      db_per_decade: of power; 20, as MTG's published spectrograms have it, doubles all values.
     """
 
     def __init__(
@@ -33,6 +39,11 @@ class LogMelSpectrogram(keras.layers.Layer):
         hop_size: int = 256,
         num_mels: int = 128,
         floor_db: float = -100.0,
+        mel_scale: str = "htk",
+        unit_area: bool = False,
+        symmetric_window: bool = False,
+        centred: bool = True,
+        db_per_decade: float = 10.0,
         **kwargs: Any,
     ):
         super().__init__(**{"trainable": False, **kwargs, "dtype": "float32", "autocast": False})
@@ -41,24 +52,36 @@ class LogMelSpectrogram(keras.layers.Layer):
         self.hop_size = hop_size
         self.num_mels = num_mels
         self.floor_db = floor_db
-        self._filters = mel.filter_bank(sample_rate, fft_size, num_mels, sample_rate / 2).astype(np.float32)
+        self.mel_scale = mel_scale
+        self.unit_area = unit_area
+        self.symmetric_window = symmetric_window
+        self.centred = centred
+        self.db_per_decade = db_per_decade
+        filters = mel.filter_bank(sample_rate, fft_size, num_mels, sample_rate / 2, mel_scale, unit_area)
+        self._filters = filters.astype(np.float32)
 
     def call(self, waveform: Any) -> Any:
-        half = self.fft_size // 2
+        half = self.fft_size // 2 if self.centred else 0
         padded = tf.pad(tf.cast(waveform, tf.float32), [[0, 0], [half, half]], mode="REFLECT")
-        spectrum = tf.signal.stft(padded, self.fft_size, self.hop_size, self.fft_size)  # (batch, num_frames, num_bins)
-        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        window = functools.partial(tf.signal.hann_window, periodic=not self.symmetric_window)
+        spectrum = tf.signal.stft(padded, self.fft_size, self.hop_size, self.fft_size, window)
+        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))  # (batch, num_frames, num_bins)
         bands = tf.matmul(power, self._filters)  # (batch, num_frames, num_mels)
-        decibel = 10 / np.log(10) * tf.math.log(tf.maximum(bands, 10 ** (self.floor_db / 10)))
+        floor = 10 ** (self.floor_db / self.db_per_decade)
+        decibel = self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, floor))
         return tf.transpose(decibel, [0, 2, 1])[..., None]  # (batch, num_mels, num_frames, 1)
 
     def compute_output_spec(self, waveform: Any) -> Any:
         batch, samples = waveform.shape
-        num_frames = None if samples is None else 1 + samples // self.hop_size
+        beyond = 0 if self.centred else self.fft_size  # what the last frame needs after its start
+        num_frames = None if samples is None else max(0, 1 + (samples - beyond) // self.hop_size)
         return keras.KerasTensor((batch, self.num_mels, num_frames, 1), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
-        names = ("sample_rate", "fft_size", "hop_size", "num_mels", "floor_db")
+        names = (
+            *("sample_rate", "fft_size", "hop_size", "num_mels", "floor_db"),
+            *("mel_scale", "unit_area", "symmetric_window", "centred", "db_per_decade"),
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -65,24 +65,19 @@ def load(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.O
     variables = _variables(model, optimizer, lambda variable: variable)
     with np.load(folder / "variables.npz", allow_pickle=False) as saved:
         arrays = dict(saved)
-    if set(arrays) != set(variables):
-        name = sorted(set(arrays) ^ set(variables))[0]
-        raise errors.KerastagError(f"{folder}: a checkpoint of another network ({name} does not stand in both)")
-    for name, variable in variables.items():
-        if arrays[name].shape != tuple(variable.shape):
-            raise errors.KerastagError(
-                f"{folder}: a checkpoint of another network ({name} has the shape {arrays[name].shape}, "
-                f"not {tuple(variable.shape)})"
-            )
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if shapes != {name: tuple(variable.shape) for name, variable in variables.items()}:
+        raise errors.KerastagError(f"{folder}: a checkpoint of another network or optimiser")
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return TrainingState(**files.read_json(folder / "state.json"))
 
 
 def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer, value: Any) -> dict[str, Any]:
-    """Every variable by a name that is unique and stable: its order and path."""
+    """Every variable by its position; Keras' own names have counters that differ from process to process."""
     optimizer.build(model.trainable_variables)
-    named = {f"model/{index}/{variable.path}": value(variable) for index, variable in enumerate(model.variables)}
-    for index, variable in enumerate(optimizer.variables):
-        named[f"optimizer/{index}/{variable.path}"] = value(variable)
-    return named
+    return {
+        f"{owner}_{index:04d}": value(variable)
+        for owner, variables in (("model", model.variables), ("optimizer", optimizer.variables))
+        for index, variable in enumerate(variables)
+    }

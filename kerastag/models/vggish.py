@@ -1,0 +1,104 @@
+"""The VGG-ish baseline of MTG-Jamendo: Choi et al. 2016, arXiv:1606.00298, as Bogdanov et al. 2019 trained it."""
+
+from typing import Any
+
+import keras
+
+from kerastag.models import layers, resnet
+
+NUM_FRAMES = 1366
+
+# per block: its channels as a multiple of num_channels, the pooling's size and stride (frequency, time)
+BLOCKS = ((1, (2, 4)), (2, (2, 4)), (2, (2, 4)), (2, (3, 5)), (1, (4, 4)))
+
+
+@keras.saving.register_keras_serializable(package="kerastag")
+class VGGish(keras.Model):
+    """Waveform (batch, samples) at 12 kHz to logits (batch, num_tags); the mel front end is inside.
+
+    The front end is that of MTG's published spectrograms: 96 Slaney bands of unit area, a symmetric Hann window, and
+    decibels times two. It takes no frame that reaches beyond the chunk, so that a chunk gives the very frames that
+    its stretch of the whole track has. Audio may be longer than a chunk, the pooling drops what is too much; a
+    shorter one leaves nothing after the last pooling.
+
+    Args:
+      num_tags: outputs.
+      num_channels: c; the blocks have c 2c 2c 2c c channels; the published network has 64.
+      dropout: rate before the output layer.
+      precision: policy of the layers between front end and output; None: Keras' global one. Front end and output
+        layer are float32 in every policy.
+    """
+
+    def __init__(
+        self,
+        num_tags: int = 56,
+        num_channels: int = 64,
+        dropout: float = 0.5,
+        precision: str | None = None,
+        name: str = "vggish",
+        **kwargs: Any,
+    ):
+        precision = precision or keras.config.dtype_policy().name
+        waveform = keras.Input((None,), name="waveform", dtype="float32")
+        x = log_mel(name="log_mel")(waveform)  # (batch, 96, num_frames, 1)
+        x = layers.BatchNormalization(name="bn_init", dtype=precision)(x)
+        for number, (multiple, pooling) in enumerate(BLOCKS, 1):
+            x = block(x, multiple * num_channels, pooling, number, precision)
+        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=precision)(x)  # (batch, num_channels)
+        x = keras.layers.Dropout(dropout, name="dropout", dtype=precision)(x)
+        logits = resnet.dense_layer(x, num_tags, "dense", "float32")  # (batch, num_tags)
+        super().__init__(waveform, logits, name=name, **kwargs)
+        self.num_tags = num_tags
+        self.num_channels = num_channels
+        self.dropout = dropout
+        self.precision = precision
+
+    @property
+    def chunk_samples(self) -> int:
+        """Samples of one chunk at `sample_rate`: those that 1,366 frames take."""
+        front_end = self.get_layer("log_mel")
+        return (NUM_FRAMES - 1) * front_end.hop_size + front_end.fft_size
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waveform, in Hz."""
+        return self.get_layer("log_mel").sample_rate
+
+    @property
+    def output_layer(self) -> keras.layers.Layer:
+        """The dense layer whose outputs are the logits."""
+        return self.get_layer("dense")
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("num_tags", "num_channels", "dropout", "precision", "name")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VGGish":
+        return cls(**config)
+
+
+def log_mel(**options: Any) -> layers.LogMelSpectrogram:
+    """The front end that MTG-Jamendo's spectrograms were made with; Essentia's lin2db stops at 1e-10."""
+    return layers.LogMelSpectrogram(
+        sample_rate=12_000,
+        fft_size=512,
+        hop_size=256,
+        num_mels=96,
+        floor_db=-200.0,
+        mel_scale="slaney",
+        unit_area=True,
+        symmetric_window=True,
+        centred=False,
+        db_per_decade=20.0,
+        **options,
+    )
+
+
+def block(x: Any, channels: int, pooling: tuple[int, int], number: int, precision: str) -> Any:
+    """Max pooling of elu(bn(conv(x))); the convolution is 3x3 with bias, the pooling drops what does not fill it."""
+    weights = resnet.fan_in_uniform(fan_in=9 * x.shape[-1])
+    convolution = keras.layers.Conv2D(channels, 3, padding="same", name=f"conv_{number}", dtype=precision, **weights)
+    x = layers.BatchNormalization(name=f"bn_{number}", dtype=precision)(convolution(x))
+    x = keras.layers.ELU(name=f"elu_{number}", dtype=precision)(x)
+    return keras.layers.MaxPooling2D(pooling, name=f"mp_{number}", dtype=precision)(x)
