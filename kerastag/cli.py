@@ -100,7 +100,10 @@ class Command:
             if count in (0, self.main_flags):
                 lines += ["", "The flags that matter first:" if count == 0 else "All others:"]
             lines.append(_flag_help(self.flag_values[name]))
-        lines += ["", "--flagfile=FILE reads flags from a file, --preset=NAME from one that comes with kerastag:"]
+        lines += [
+            "",
+            "--flagfile=FILE reads flags from a file, --preset=NAME from one that comes with kerastag:",
+        ]
         lines.append(textwrap.fill(", ".join(preset_names()) or "(none)", initial_indent="  ", subsequent_indent="  "))
         lines.append("The last value of a flag wins, so write your own after these.")
         return "\n".join(lines)
@@ -145,7 +148,7 @@ def find_preset(name: str) -> pathlib.Path:
 
 def expand_presets(argv: Sequence[str]) -> list[str]:
     """Replaces `--preset=NAME` and `--preset NAME` by the `--flagfile` of that preset."""
-    expanded = []
+    expanded: list[str] = []
     arguments = iter(argv)
     for argument in arguments:
         if argument == "--":
@@ -218,4 +221,4 @@ def _one_line(error: BaseException) -> str:
 
 
 def _verbose(flag_values: flags.FlagValues) -> bool:
-    return "verbosity" in flag_values and flag_values["verbosity"].value > 0
+    return "verbosity" in flag_values and flag_values.verbosity > 0

@@ -52,20 +52,24 @@ class Material:
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Measures, prints tables, writes the figures."""
-    output = values["output"].value
-    if output and pathlib.Path(output).exists() and not values["overwrite"].value:
+    output = values.output
+    if output and pathlib.Path(output).exists() and not values.overwrite:
         raise errors.KerastagError(f"{output}: exists already; use --overwrite")
-    if (values["run_dir"].value is None) == (values["predictions"].value is None):
+    if (values.run_dir is None) == (values.predictions is None):
         raise errors.UsageError("give either --run_dir or --predictions")
-    material = _from_files(values) if values["predictions"].value else _from_run(values)
-    bounds = {name: values[name].value for name in ("head_over", "tail_at_most")}
+    material = _from_files(values) if values.predictions else _from_run(values)
+    bounds = {name: getattr(values, name) for name in ("head_over", "tail_at_most")}
     figures = metrics.evaluate(
         material.labels, material.scores, material.vocabulary.names, material.class_counts, **bounds
     )
     print(tables.text(tables.of_results(figures)))
     if material.class_counts is not None:
         figures["popularity_baseline"] = _popularity(material)
-        print("popularity baseline: PR-AUC {pr_auc_macro:.4f}, ROC-AUC {roc_auc_macro:.4f}".format(**figures["popularity_baseline"]))
+        print(
+            "popularity baseline: PR-AUC {pr_auc_macro:.4f}, ROC-AUC {roc_auc_macro:.4f}".format(
+                **figures["popularity_baseline"]
+            )
+        )
     if output:
         files.write_json(output, figures)
     return 0
@@ -80,14 +84,14 @@ def _popularity(material: Material) -> dict[str, Any]:
 
 def _from_files(values: flags.FlagValues) -> Material:
     for name in ("labels", "tags"):
-        if values[name].value is None:
+        if getattr(values, name) is None:
             raise errors.UsageError(f"--predictions needs --{name}")
-    vocabulary = tags.Vocabulary.read(values["tags"].value)
+    vocabulary = tags.Vocabulary.read(values.tags)
     counts = None
-    if values["train_split"].value:
-        training = [splits.read(path, vocabulary, unknown="drop", untagged="drop") for path in values["train_split"].value]
+    if values.train_split:
+        training = [splits.read(path, vocabulary, unknown="drop", untagged="drop") for path in values.train_split]
         counts = splits.class_counts(training, vocabulary)
-    scores, labels = (metrics.load_matrix(values[name].value) for name in ("predictions", "labels"))
+    scores, labels = (metrics.load_matrix(getattr(values, name)) for name in ("predictions", "labels"))
     return Material(scores, labels, vocabulary, counts)
 
 
@@ -95,17 +99,15 @@ def _from_run(values: flags.FlagValues) -> Material:
     """Scores a split with the run's best model, and keeps predictions and labels in the run's folder."""
     from kerastag.data import pipeline
 
-    run = run_folder.RunFolder.existing(values["run_dir"].value)
-    record, name = run.record(), values["split"].value
-    folder = options.data_folder(values["data_dir"].value or record["data_dir"])
-    model = tagger.load(run.path, values["precision"].value, values["verbosity"].value)
+    run = run_folder.RunFolder.existing(values.run_dir)
+    record, name = run.record(), values.split
+    folder = options.data_folder(values.data_dir or record["data_dir"])
+    model = tagger.load(run.path, values.precision, values.verbosity)
     split = splits.read(_split_file(values, record, folder, name), model.vocabulary)
-    if values["decoder"].value == "tfio":
+    if values.decoder == "tfio":
         tfio_decoder.require()
     tracks = pipeline.Tracks.of_split(folder, split, split.labels(model.vocabulary))
-    chunk = pipeline.ChunkFormat(
-        model.chunk_samples, model.sample_rate, values["input_dtype"].value, values["decoder"].value
-    )
+    chunk = pipeline.ChunkFormat(model.chunk_samples, model.sample_rate, values.input_dtype, values.decoder)
     scores, labels = _score(model, tracks, chunk, values)
     for path, array in ((run.predictions_path(name), scores), (run.labels_path(name), labels.astype(bool))):
         with files.whole_file(path) as temporary:
@@ -116,7 +118,7 @@ def _from_run(values: flags.FlagValues) -> Material:
 
 def _split_file(values: flags.FlagValues, record: dict[str, Any], folder: pathlib.Path, name: str) -> pathlib.Path:
     """The split's file: by flag, else the one the run was started with, else the folder's own."""
-    given = values[f"{name}_split"].value or record["flags"].get(f"{name}_split")
+    given = getattr(values, f"{name}_split") or record["flags"].get(f"{name}_split")
     if isinstance(given, list):
         if len(given) > 1:
             raise errors.UsageError(f"--{name}_split: one file can be measured at a time, not {len(given)}")
@@ -125,7 +127,7 @@ def _split_file(values: flags.FlagValues, record: dict[str, Any], folder: pathli
 
 
 def _score(model: tagger.Tagger, tracks: Any, chunk: Any, values: flags.FlagValues) -> tuple[np.ndarray, np.ndarray]:
-    num_chunks, skip = values["num_chunks"].value, values["skip_unreadable"].value
+    num_chunks, skip = values.num_chunks, values.skip_unreadable
     bar = progress.Bar(len(tracks) * num_chunks, f"scoring {len(tracks)} tracks")
 
     def on_chunks(count: int) -> None:
@@ -133,7 +135,7 @@ def _score(model: tagger.Tagger, tracks: Any, chunk: Any, values: flags.FlagValu
         if tracks.unreadable and not skip:
             raise errors.KerastagError(f"{next(iter(tracks.unreadable.values()))}; --skip_unreadable leaves it out")
 
-    scores, unreadable = model.score_tracks(tracks, chunk, num_chunks, values["batch_size"].value, on_chunks)
+    scores, unreadable = model.score_tracks(tracks, chunk, num_chunks, values.batch_size, on_chunks)
     bar.clear()
     if len(unreadable) == len(tracks):
         raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")

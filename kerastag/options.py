@@ -67,7 +67,12 @@ def define_devices(values: flags.FlagValues) -> None:
 def define_verbosity(values: flags.FlagValues) -> None:
     """How much is said."""
     flags.DEFINE_integer(
-        "verbosity", 0, "1 shows tracebacks and TensorFlow's own log.", lower_bound=0, upper_bound=1, flag_values=values
+        "verbosity",
+        0,
+        "1 shows tracebacks and TensorFlow's own log.",
+        lower_bound=0,
+        upper_bound=1,
+        flag_values=values,
     )
 
 
@@ -83,7 +88,7 @@ def require(values: flags.FlagValues, *names: str) -> None:
       UsageError: one is missing.
     """
     for name in names:
-        if values[name].value is None:
+        if getattr(values, name) is None:
             raise errors.UsageError(f"--{name} is needed")
 
 

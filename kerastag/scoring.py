@@ -19,13 +19,11 @@ class Scorer:
       strategy: None: wherever TensorFlow puts it.
     """
 
-    def __init__(
-        self, forward: Callable[[Any], Any], num_tags: int, strategy: tf.distribute.Strategy | None = None
-    ):
+    def __init__(self, forward: Callable[[Any], Any], num_tags: int, strategy: tf.distribute.Strategy | None = None):
         self._forward = forward
         self._num_tags = num_tags
         self._strategy = strategy or tf.distribute.get_strategy()
-        self._score = tf.function(self._score_batch, reduce_retracing=True)
+        self._score: Any = None
 
     @classmethod
     def of_model(cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None) -> "Scorer":
@@ -50,7 +48,10 @@ class Scorer:
         """
         totals = np.zeros((num_tracks, self._num_tags), np.float64)
         counts = np.zeros(num_tracks, np.int64)
-        for batch in self._strategy.experimental_distribute_dataset(batches):
+        distributed = self._strategy.experimental_distribute_dataset(batches)
+        if self._score is None:  # traced once, for batches of any size
+            self._score = tf.function(self._score_batch, input_signature=[distributed.element_spec])
+        for batch in distributed:
             scores, rows, weights = (self._on_host(values) for values in self._score(batch))
             scores, rows = scores[weights > 0], rows[weights > 0]
             np.add.at(totals, rows, scores)

@@ -13,7 +13,10 @@ from kerastag.library import score_table
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("model", None, "A run folder, or a folder that export wrote.", flag_values=FLAGS)
 flags.DEFINE_string(
-    "output", None, "File for all scores: .tsv, .csv or .json; without it the top tags are printed.", flag_values=FLAGS
+    "output",
+    None,
+    "File for all scores: .tsv, .csv or .json; without it the top tags are printed.",
+    flag_values=FLAGS,
 )
 options.positive(FLAGS, "top", 5, "Tags to print for each file.")
 options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of each file whose scores are averaged.")
@@ -34,13 +37,13 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     paths = audio.find_audio(arguments)
     if not paths:
         raise errors.KerastagError(f"{' '.join(arguments)}: no audio files")
-    model = tagger.load(values["model"].value, values["precision"].value, values["verbosity"].value)
-    if values["decoder"].value == "tfio":
+    model = tagger.load(values.model, values.precision, values.verbosity)
+    if values.decoder == "tfio":
         tfio_decoder.require()
-    bar = progress.Bar(len(paths) * values["num_chunks"].value, f"tagging {len(paths)} files")
-    reading = {"decoder": values["decoder"].value, "dtype": values["input_dtype"].value}
+    bar = progress.Bar(len(paths) * values.num_chunks, f"tagging {len(paths)} files")
+    reading = {"decoder": values.decoder, "dtype": values.input_dtype}
     scores, unreadable = model.score_files(
-        paths, values["num_chunks"].value, values["batch_size"].value, **reading, on_chunks=bar.advance
+        paths, values.num_chunks, values.batch_size, **reading, on_chunks=bar.advance
     )
     bar.clear()
     kept = [row for row in range(len(paths)) if row not in unreadable]
@@ -51,11 +54,11 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 def _checked_output(values: flags.FlagValues) -> pathlib.Path | None:
-    if values["output"].value is None:
+    if values.output is None:
         return None
-    output = pathlib.Path(values["output"].value)
+    output = pathlib.Path(values.output)
     score_table.check_format(output)
-    if output.exists() and not values["overwrite"].value:
+    if output.exists() and not values.overwrite:
         raise errors.KerastagError(f"{output}: exists already; use --overwrite")
     return output
 
@@ -68,7 +71,7 @@ def _show(
     tags: tuple[str, ...],
 ) -> None:
     if output is None:
-        print(score_table.text(paths, scores, tags, values["top"].value))
+        print(score_table.text(paths, scores, tags, values.top))
     elif paths:
         score_table.write(output, paths, scores, tags)
         print(f"{output}: {len(paths)} files, {len(tags)} tags")

@@ -35,7 +35,10 @@ def test_help_answers_without_tensorflow(name):
     module = ["kerastag"] if name is None else [f"kerastag.{name}"]
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", *module, "--help"], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-X", "importtime", "-m", *module, "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
     )
     seconds = time.perf_counter() - started
     assert done.returncode == 0 and "usage: kerastag" in done.stdout
@@ -120,7 +123,11 @@ def test_every_preset_parses_and_says_what_it_is(name):
 
 def test_a_closed_pipe_is_no_error():
     done = subprocess.run(
-        f"{sys.executable} -m kerastag.train --help | head -1", shell=True, capture_output=True, text=True, cwd=ROOT
+        f"{sys.executable} -m kerastag.train --help | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
     )
     assert done.stdout.startswith("usage:") and done.stderr == ""
 

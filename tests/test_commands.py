@@ -14,7 +14,13 @@ import kerastag
 from kerastag import evaluate, export, files, run_folder, tag, train
 from kerastag.training import loop
 
-TINY = ["--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--precision=float32", "--learning_rate=1e-3"]
+TINY = [
+    "--num_channels=1",
+    "--batch_size=8",
+    "--validation_chunks=2",
+    "--precision=float32",
+    "--learning_rate=1e-3",
+]
 
 
 def run_train(music, run_dir, *arguments):
@@ -46,10 +52,21 @@ def test_train_writes_the_run_folder(run, music):
     events = {name for name in written if "tfevents" in name}
     assert len(events) == 1
     assert written - events == {
-        *("model.keras", "tags.txt", "run.json", "history.tsv", "checkpoint/state.json", "checkpoint/variables.npz"),
+        *(
+            "model.keras",
+            "tags.txt",
+            "run.json",
+            "history.tsv",
+            "checkpoint/state.json",
+            "checkpoint/variables.npz",
+        ),
         *("predictions/validation.npy", "labels/validation.npy"),
     }
-    assert (run / "tags.txt").read_text().splitlines() == ["mood/theme---high", "mood/theme---low", "mood/theme---mid"]
+    assert (run / "tags.txt").read_text().splitlines() == [
+        "mood/theme---high",
+        "mood/theme---low",
+        "mood/theme---mid",
+    ]
     record = files.read_json(run / "run.json")
     assert record["flags"]["loss"] == "cb_focal" and record["flags"]["epochs"] == 3 and record["seed"] == 0
     lines = (music / "train.tsv").read_text().splitlines()
@@ -68,7 +85,11 @@ def test_tensorboard_scalars_say_what_history_says(run):
     from tensorboard.backend.event_processing import event_accumulator
 
     events = event_accumulator.EventAccumulator(str(run / "events")).Reload()
-    for tag_name, column in (("train/loss", 1), ("validation/pr_auc_macro", 2), ("validation/roc_auc_macro", 3)):
+    for tag_name, column in (
+        ("train/loss", 1),
+        ("validation/pr_auc_macro", 2),
+        ("validation/roc_auc_macro", 3),
+    ):
         values = [tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag_name)]
         history = [line.split("\t") for line in (run / "history.tsv").read_text().splitlines()[1:]]
         np.testing.assert_allclose(values, [float(line[column]) for line in history], rtol=1e-5)
@@ -104,7 +125,12 @@ def test_an_interrupted_run_resumes_exactly(step, run, music, tmp_path, monkeypa
 
 
 def test_early_stopping_counts_epochs_since_the_best(music, tmp_path):
-    arguments = ["--epochs=30", "--patience=2", "--learning_rate=0", "--loss=focal"]  # nothing improves after the first
+    arguments = [
+        "--epochs=30",
+        "--patience=2",
+        "--learning_rate=0",
+        "--loss=focal",
+    ]  # nothing improves after the first
     assert run_train(music, tmp_path / "run", *arguments) == 0
     state = files.read_json(tmp_path / "run" / "checkpoint" / "state.json")
     assert state["epoch"] == state["best_epoch"] + 2
@@ -198,21 +224,53 @@ def bad_uses(run, music, tmp_path):
     missing = tmp_path / "missing"
     other = [f"--data_dir={music}", f"--run_dir={tmp_path / 'new'}"]
     return {
-        "missing data": (train, [f"--data_dir={missing}", f"--run_dir={tmp_path / 'new'}"], f"{missing}: no such folder"),
-        "no splits": (train, [f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'new'}"], "train.tsv: no such file"),
-        "bad header": (train, [*other, f"--train_split={tmp_path / 'header.tsv'}"], "header.tsv:1: the header is"),
-        "untagged": (train, [*other, f"--train_split={tmp_path / 'untagged.tsv'}"], "untagged.tsv:2: track '1' has no"),
+        "missing data": (
+            train,
+            [f"--data_dir={missing}", f"--run_dir={tmp_path / 'new'}"],
+            f"{missing}: no such folder",
+        ),
+        "no splits": (
+            train,
+            [f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'new'}"],
+            "train.tsv: no such file",
+        ),
+        "bad header": (
+            train,
+            [*other, f"--train_split={tmp_path / 'header.tsv'}"],
+            "header.tsv:1: the header is",
+        ),
+        "untagged": (
+            train,
+            [*other, f"--train_split={tmp_path / 'untagged.tsv'}"],
+            "untagged.tsv:2: track '1' has no",
+        ),
         "unknown tag": (
             train,
             [*other, f"--tags_file={tmp_path / 'tags.txt'}"],
             "train.tsv:2: unknown tag 'mood/theme---high'; did you mean",
         ),
-        "no audio": (train, [*other, f"--train_split={tmp_path / 'no_audio.tsv'}"], "no track of the training split"),
-        "holds a run": (train, [f"--data_dir={music}", f"--run_dir={run}"], "holds a run already; use --resume or"),
+        "no audio": (
+            train,
+            [*other, f"--train_split={tmp_path / 'no_audio.tsv'}"],
+            "no track of the training split",
+        ),
+        "holds a run": (
+            train,
+            [f"--data_dir={music}", f"--run_dir={run}"],
+            "holds a run already; use --resume or",
+        ),
         "no run": (train, [f"--run_dir={tmp_path}", "--resume"], "not a run"),
-        "changed": (train, [f"--run_dir={run}", "--resume", "--loss=bce"], "started with --loss=cb_focal, not bce"),
+        "changed": (
+            train,
+            [f"--run_dir={run}", "--resume", "--loss=bce"],
+            "started with --loss=cb_focal, not bce",
+        ),
         "not a run": (evaluate, [f"--run_dir={tmp_path}"], "not a run"),
-        "output exists": (evaluate, [f"--run_dir={run}", f"--output={tmp_path / 'tags.txt'}"], "exists already"),
+        "output exists": (
+            evaluate,
+            [f"--run_dir={run}", f"--output={tmp_path / 'tags.txt'}"],
+            "exists already",
+        ),
         "pickle": (
             evaluate,
             [f"--predictions={tmp_path / 'tags.txt'}", f"--labels={run}", f"--tags={tmp_path / 'tags.txt'}"],
@@ -220,8 +278,16 @@ def bad_uses(run, music, tmp_path):
         ),
         "no model": (tag, [str(music), f"--model={tmp_path}"], "neither a run nor an exported model"),
         "nothing to tag": (tag, [str(missing), f"--model={run}"], str(missing)),
-        "tags exist": (tag, [str(music), f"--model={run}", f"--output={tmp_path / 'there.tsv'}"], "exists already"),
-        "export exists": (export, [f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}"], "exists already"),
+        "tags exist": (
+            tag,
+            [str(music), f"--model={run}", f"--output={tmp_path / 'there.tsv'}"],
+            "exists already",
+        ),
+        "export exists": (
+            export,
+            [f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}"],
+            "exists already",
+        ),
     }
 
 

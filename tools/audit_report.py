@@ -8,7 +8,6 @@ from kerastag.metrics import tables
 
 LISTED = 5  # examples of each finding; the JSON file has them all
 NUM_PAIRS = 15
-LINE = 110
 
 
 def text(findings: Mapping[str, Any]) -> str:
@@ -41,7 +40,7 @@ def _tracks(findings: Mapping[str, Any]) -> str:
     lines += [f"{path}: no such file, left out" for path in findings["absent_splits"]]
     dropped = findings["dropped_tags"]
     if dropped:
-        named = [f"{name} ({count})" for name, count in dropped.items()]
+        named = [f"{name} ({count})" for name, count in sorted(dropped.items(), key=lambda pair: -pair[1])]
         lines.append(f"{_count(len(dropped), 'unknown tag')} not counted: {_names(named)}")
     return "\n".join([*lines, "", _table(header, rows)])
 
@@ -50,8 +49,10 @@ def _files(findings: Mapping[str, Any]) -> str:
     lines = []
     for state in ("missing", "unreadable"):
         bad = findings["files"][state]
-        lines.append(f"{_count(len(bad), 'file')} {state}" + (":" if bad else ""))
+        lines.append(f"{_count(len(bad), 'file')} {state}{':' if bad else ''}")
         lines += _examples(f"{track['split']}: {track['reason']}" for track in bad)
+    if len(findings["files"]["missing"]) == sum(findings["num_tracks"].values()):
+        lines.append(f"not one file is there; --data_dir={findings['data_dir']} may be the wrong folder")
     return "\n".join(lines)
 
 
@@ -62,9 +63,7 @@ def _durations(findings: Mapping[str, Any]) -> str:
         f"{len(different)} of {_count(found['num_compared'], 'length')} are off their DURATION "
         f"by more than {found['tolerance']:g} s"
     ]
-    lines += _examples(
-        f"{_place(track)}: {track['seconds']:.1f} s, not {track['stated']:.1f} s" for track in different
-    )
+    lines += _examples(f"{_place(track)}: {track['seconds']:.1f} s, not {track['stated']:.1f} s" for track in different)
     lines.append(f"{_count(len(short), 'file')} shorter than a chunk of {found['short_seconds']:g} s")
     lines += _examples(f"{_place(track)}: {track['seconds']:.1f} s" for track in short)
     return "\n".join(lines)
@@ -77,12 +76,9 @@ def _duplicates(findings: Mapping[str, Any]) -> str:
         f"{by}: {_count(found['num_groups'], 'group')} of {_count(found['num_tracks'], 'track')}, "
         f"{found['num_across_splits']} across splits, {found['num_different_tags']} with different tags"
     ]
-    worst_first = sorted(
-        found["groups"], key=lambda group: (not group["across_splits"], not group["different_tags"])
-    )
+    worst_first = sorted(found["groups"], key=lambda group: (not group["across_splits"], not group["different_tags"]))
     lines += _examples(
-        "; ".join(f"{_place(track)} ({', '.join(track['tags'])})" for track in group["tracks"])
-        for group in worst_first
+        "; ".join(f"{_place(track)} ({', '.join(track['tags'])})" for track in group["tracks"]) for group in worst_first
     )
     lines.append(f"{_count(len(repeated), 'TRACK_ID')} in more than one place")
     lines += _examples(f"{each['track_id']}: {', '.join(each['splits'])}" for each in repeated)

@@ -73,9 +73,7 @@ def read_chunk(path: Path, start: int, num_samples: int, sample_rate: int = audi
         return _read_chunk(file, start, num_samples, sample_rate)
 
 
-def random_chunk(
-    path: Path, fraction: float, chunk_samples: int, sample_rate: int = audio.SAMPLE_RATE
-) -> np.ndarray:
+def random_chunk(path: Path, fraction: float, chunk_samples: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
     """Reads one chunk, opening the file once; the caller draws `fraction`, so the caller owns the seed.
 
     Args:
@@ -95,9 +93,7 @@ def random_chunk(
         return _read_chunk(file, start, chunk_samples, sample_rate)
 
 
-def read_chunks(
-    path: Path, num_chunks: int, chunk_samples: int, sample_rate: int = audio.SAMPLE_RATE
-) -> np.ndarray:
+def read_chunks(path: Path, num_chunks: int, chunk_samples: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
     """Reads evenly spaced chunks, those that a track's score is the mean over.
 
     Args:

@@ -96,11 +96,7 @@ def _decode(contents: "tf.Tensor", operation: str, sample_type: str, full_scale:
     import tensorflow as tf
 
     decode = getattr(_operations(), operation)
-    samples = (
-        decode(contents, dtype=sample_type)
-        if operation in ("decode_wav", "decode_flac")
-        else decode(contents)
-    )
+    samples = decode(contents, dtype=sample_type) if operation in ("decode_wav", "decode_flac") else decode(contents)
     if sample_type == "float32" and full_scale > 1:
         samples = tf.bitcast(samples, tf.int32)
     samples = tf.cast(samples, tf.float32)  # (frames, channels)
@@ -117,13 +113,9 @@ def _header(path: np.ndarray | bytes) -> tuple[np.int32, np.int32]:
         container, codec = file.form
         form = ("WAV" if container == "WAVEX" else container, codec)
         if form not in _FORMS:
-            raise audio.AudioError(
-                f"{file.path}: tensorflow-io does not decode {container} {codec}, soundfile does"
-            )
+            raise audio.AudioError(f"{file.path}: tensorflow-io does not decode {container} {codec}, soundfile does")
         if file.truncated:
-            raise audio.AudioError(
-                f"{file.path}: is damaged, which tensorflow-io does not bear, soundfile does"
-            )
+            raise audio.AudioError(f"{file.path}: is damaged, which tensorflow-io does not bear, soundfile does")
         return np.int32(list(_FORMS).index(form)), np.int32(file.rate)
 
 

@@ -109,10 +109,7 @@ def duplicates(records: Sequence[Record], vocabulary: tags.Vocabulary) -> dict[s
             {
                 "across_splits": len({record.split for record in group}) > 1,
                 "different_tags": len(set(shown)) > 1,
-                "tracks": [
-                    {**record.place(), "tags": list(names)}
-                    for record, names in zip(group, shown, strict=True)
-                ],
+                "tracks": [{**record.place(), "tags": list(names)} for record, names in zip(group, shown, strict=True)],
             }
         )
     return {
@@ -215,9 +212,7 @@ def _labels(records: Sequence[Record], vocabulary: tags.Vocabulary) -> np.ndarra
 
 
 def _shown_tags(record: Record, vocabulary: tags.Vocabulary) -> tuple[str, ...]:
-    return tuple(
-        vocabulary.short_names[column] for column in sorted(map(vocabulary.index, record.track.tags))
-    )
+    return tuple(vocabulary.short_names[column] for column in sorted(map(vocabulary.index, record.track.tags)))
 
 
 def _by_split(records: Sequence[Record], some: Iterable[Record]) -> dict[str, int]:

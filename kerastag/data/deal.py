@@ -11,9 +11,7 @@ NUM_STARTS = 100
 _TRACKS = ""  # counted like a tag: the sizes of the splits
 
 
-def deal(
-    groups: Mapping[str, Counter[str]], seed: int, num_tracks: Mapping[str, int] | None = None
-) -> dict[str, str]:
+def deal(groups: Mapping[str, Counter[str]], seed: int, num_tracks: Mapping[str, int] | None = None) -> dict[str, str]:
     """Deals groups out so that each tag, and the number of tracks, comes near 60/20/20.
 
     Greedy, the larger groups first, then single moves until none helps; the best of many seeded starts.
@@ -26,9 +24,7 @@ def deal(
     Returns:
       name -> split, in the order of `groups`.
     """
-    counted = {
-        name: group + Counter({_TRACKS: (num_tracks or {}).get(name, 1)}) for name, group in groups.items()
-    }
+    counted = {name: group + Counter({_TRACKS: (num_tracks or {}).get(name, 1)}) for name, group in groups.items()}
     totals: Counter[str] = sum(counted.values(), Counter())
     generator = random.Random(seed)
     costs_and_places = [_start(counted, totals, generator) for _ in range(NUM_STARTS)]
@@ -50,9 +46,7 @@ def _start(
     return cost, places
 
 
-def _put(
-    name: str, group: Counter[str], place: int, sums: list[Counter[str]], places: dict[str, int]
-) -> None:
+def _put(name: str, group: Counter[str], place: int, sums: list[Counter[str]], places: dict[str, int]) -> None:
     sums[place].update(group)
     places[name] = place
 

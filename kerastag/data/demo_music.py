@@ -62,9 +62,7 @@ def compatible(first: str, second: str) -> bool:
     drums = {*a.drums, *b.drums}
     clash = bool(cutoffs) and min(cutoffs) < SOFT_HZ and max(cutoffs) > BRIGHT_HZ
     opposed = a.register * b.register < 0
-    return (
-        overlap >= MIN_TEMPO_OVERLAP and len(modes) < 2 and not clash and not opposed and _drums_agree(drums)
-    )
+    return overlap >= MIN_TEMPO_OVERLAP and len(modes) < 2 and not clash and not opposed and _drums_agree(drums)
 
 
 def _drums_agree(drums: set[str]) -> bool:
@@ -86,9 +84,7 @@ def combine(tags: Sequence[str]) -> Traits:
     )
 
 
-def compose(
-    tags: Sequence[str], artist: score.Artist, form: score.Form, rng: np.random.Generator
-) -> np.ndarray:
+def compose(tags: Sequence[str], artist: score.Artist, form: score.Form, rng: np.random.Generator) -> np.ndarray:
     """A piece with all the traits of the tags.
 
     Returns:
@@ -125,7 +121,5 @@ def _master(piece: score.Piece, traits: Traits, rng: np.random.Generator) -> np.
         mix = sounds.reverb(mix, 0.4, piece.artist.room, piece.rate, rng)
     num_fade = int(0.02 * piece.rate)
     mix[:, -num_fade:] *= np.linspace(1, 0, num_fade, dtype=np.float32)
-    mix += np.float32(1e-4) * rng.standard_normal(
-        mix.shape, dtype=np.float32
-    )  # a recording is never quite silent
+    mix += np.float32(1e-4) * rng.standard_normal(mix.shape, dtype=np.float32)  # a recording is never quite silent
     return (mix * np.float32(rng.uniform(*PEAK) / np.abs(mix).max())).T

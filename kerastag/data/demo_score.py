@@ -152,9 +152,7 @@ def _melody(piece: Piece) -> None:
     while beat < piece.num_beats:
         length = float(piece.rng.choice([0.5, 0.5, 1.0, 1.0, 2.0])) * slow
         if piece.rng.uniform() > 0.2:
-            piece.add(
-                piece.note(piece.artist.lead, piece.pitch(degree, 1), length * 0.95), beat, 0.28, pan=-0.2
-            )
+            piece.add(piece.note(piece.artist.lead, piece.pitch(degree, 1), length * 0.95), beat, 0.28, pan=-0.2)
         degree = int(np.clip(degree + piece.rng.choice([-2, -1, -1, 1, 1, 2]), 5, 15))
         beat += length
 

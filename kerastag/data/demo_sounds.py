@@ -56,9 +56,7 @@ def fm(frequency: float, seconds: float, rate: int, ratio: float, index: float, 
     """Two-operator frequency modulation whose index and loudness fall with time constant `decay`."""
     t = seconds_axis(seconds, rate)
     fall = np.exp(-t / decay)
-    cycles = np.mod(np.stack([frequency * t, frequency * ratio * t]), 1.0).astype(np.float32) * np.float32(
-        2 * np.pi
-    )
+    cycles = np.mod(np.stack([frequency * t, frequency * ratio * t]), 1.0).astype(np.float32) * np.float32(2 * np.pi)
     wave = np.sin(cycles[0] + (index * fall).astype(np.float32) * np.sin(cycles[1]))
     return (wave * envelope(len(t), rate, 0.003, decay, 0.02)).astype(np.float32)
 
@@ -183,9 +181,7 @@ PERCUSSION = {
     "shaker": lambda r, rng: 0.4 * _hit(r, rng, 0.03, 3000, 6000),
     "sleigh": _sleigh,
     "snare": _snare,
-    "tom": lambda r, rng: (
-        _drop(r, 0.25, 140, 62) + 0.1 * noise(1.0, r, rng)[: int(r)] * _drop(r, 0.25, 300, 250)
-    ),
+    "tom": lambda r, rng: _drop(r, 0.25, 140, 62) + 0.1 * noise(1.0, r, rng)[: int(r)] * _drop(r, 0.25, 300, 250),
 }
 
 

@@ -60,12 +60,12 @@ def inspect(
       (num_tracks,), in the order of `places`.
     """
     found = _in_parallel(_look, places, f"looking at {len(places)} files", num_workers)
-    real = {file.path: os.path.realpath(file.path) for file in found if file.state == "good"}
-    unique = {real[file.path]: file for file in found if file.state == "good"}
+    good = [file for file in found if file.state == "good"]
+    real = {file.path: os.path.realpath(file.path) for file in good}
+    unique = {real[file.path]: file for file in reversed(good)}  # of a file with several names the first
     same = _first_of_the_same(unique, _KEYS[hash_of], num_workers)
     return [
-        dataclasses.replace(file, same_as=same[real[file.path]]) if file.state == "good" else file
-        for file in found
+        dataclasses.replace(file, same_as=same[real[file.path]]) if file.state == "good" else file for file in found
     ]
 
 
@@ -95,9 +95,7 @@ def _first_of_the_same(
     for key in keys:
         names = [name for group in groups for name in group]
         text = f"comparing {len(names)} files"
-        values = dict(
-            zip(names, _in_parallel(key, [files[name] for name in names], text, num_workers), strict=True)
-        )
+        values = dict(zip(names, _in_parallel(key, [files[name] for name in names], text, num_workers), strict=True))
         groups = [part for group in groups for part in _parts(group, values) if len(part) > 1]
     same = {name: name for name in files}
     same.update((name, group[0]) for group in groups for name in group)

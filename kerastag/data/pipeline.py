@@ -104,7 +104,12 @@ def to_float(waveform: Any) -> Any:
 
 
 def training_batches(
-    tracks: Tracks, plan: sampling.Plan, chunk: ChunkFormat, batch_size: int, start: int = 0, fill: bool = False
+    tracks: Tracks,
+    plan: sampling.Plan,
+    chunk: ChunkFormat,
+    batch_size: int,
+    start: int = 0,
+    fill: bool = False,
 ) -> tf.data.Dataset:
     """One epoch: a chunk per draw, batched; unreadable tracks are left out, see `Tracks.unreadable`.
 

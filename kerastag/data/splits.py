@@ -92,15 +92,11 @@ def read(
             which = "tags" if vocabulary is None else "known tags"
             raise reader.fault(f"track {track.track_id!r} has no {which}")
     if not tracks:
-        raise errors.KerastagError(
-            f"{path}: no tracks" + (f", {num_untagged} without tags" if num_untagged else "")
-        )
+        raise errors.KerastagError(f"{path}: no tracks" + (f", {num_untagged} without tags" if num_untagged else ""))
     return Split(reader.path, tuple(tracks), dict(reader.dropped_tags), num_untagged)
 
 
-def split_path(
-    data_dir: str | os.PathLike[str], override: str | os.PathLike[str] | None, name: str
-) -> pathlib.Path:
+def split_path(data_dir: str | os.PathLike[str], override: str | os.PathLike[str] | None, name: str) -> pathlib.Path:
     """The split file: `override` if there is one, else `data_dir`/`name`.tsv."""
     return pathlib.Path(override) if override else pathlib.Path(data_dir) / f"{name}.tsv"
 

@@ -138,7 +138,14 @@ class DistributionBalancedFocal(Focal):
         return weights * tolerance * super().per_tag(labels, scale * (logits - self._bias))
 
     def get_config(self) -> dict[str, Any]:
-        names = ("class_counts", "negative_scale", "rebalance_alpha", "rebalance_beta", "rebalance_mu", "kappa")
+        names = (
+            "class_counts",
+            "negative_scale",
+            "rebalance_alpha",
+            "rebalance_beta",
+            "rebalance_mu",
+            "kappa",
+        )
         own = {name: getattr(self, name) for name in (*names, "num_tracks")}
         return {**super().get_config(), **own}
 
@@ -155,9 +162,7 @@ class ClassBalancedBinaryCrossentropy(ClassBalancedFocal):
 class DistributionBalancedBinaryCrossentropy(DistributionBalancedFocal):
     """The distribution-balanced loss over binary cross-entropy; the sum over tags."""
 
-    def __init__(
-        self, class_counts: Sequence[float], gamma: float = 0.0, alpha: float | None = None, **kwargs: Any
-    ):
+    def __init__(self, class_counts: Sequence[float], gamma: float = 0.0, alpha: float | None = None, **kwargs: Any):
         super().__init__(class_counts, gamma=gamma, alpha=alpha, **kwargs)
 
 

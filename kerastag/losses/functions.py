@@ -52,9 +52,7 @@ def effective_number_weights(class_counts: Sequence[float], beta: float = 0.995)
     return weights / weights.sum() * len(weights)
 
 
-def rebalancing_weights(
-    labels: Any, class_counts: Any, alpha: float = 0.1, beta: float = 10.0, mu: float = 0.2
-) -> Any:
+def rebalancing_weights(labels: Any, class_counts: Any, alpha: float = 0.1, beta: float = 10.0, mu: float = 0.2) -> Any:
     """r = alpha + sigmoid(beta (P - mu)), P = (1/n_c) / sum over the track's tags of 1/n_i: Wu et al. 2020,
     arXiv:2007.09654, equations 3 to 5. P is taken for absent tags too, so it may exceed 1.
 

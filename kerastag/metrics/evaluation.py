@@ -1,12 +1,11 @@
 """Labels and scores of a split to the figures that metrics.json keeps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerastag import errors
-from kerastag.metrics import groups, ranking
+from kerastag.metrics import groups, label_ranking, matrices, ranking
 
 
 def evaluate(
@@ -16,11 +15,13 @@ def evaluate(
     class_counts: np.ndarray | None = None,
     head_over: int = groups.HEAD_OVER,
     tail_at_most: int = groups.TAIL_AT_MOST,
+    named_groups: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """PR-AUC and ROC-AUC of every tag, their means over all tags (macro) and over groups, and micro figures.
 
     Micro figures rank all (track, tag) pairs in one list. A tag without positive tracks has neither area, one
     without negative tracks no ROC-AUC: such figures are None, left out of the means, and the tags are listed.
+    A tag with one and the same score everywhere counts as it stands: ROC-AUC 0.5, PR-AUC its share of positives.
 
     Args:
       labels: 0 or 1, (num_tracks, num_tags).
@@ -29,38 +30,41 @@ def evaluate(
       class_counts: training tracks with each tag, (num_tags,); without them there are no groups.
       head_over: see groups.members.
       tail_at_most: see groups.members.
+      named_groups: further groups, bool masks (num_tags,) each, as groups.read gives them.
 
     Returns:
       A dict of plain Python values without NaN, ready for JSON: pr_auc_macro, roc_auc_macro, pr_auc_micro,
-      roc_auc_micro, num_tracks, num_tags, tags_without_positives, tags_without_negatives,
-      per_tag {tag: {pr_auc, roc_auc, positives}}
-      and, with counts, groups {head|middle|tail: {pr_auc, roc_auc, num_tags}}.
+      roc_auc_micro, lwlrap, hit_rate_at_K, num_tracks, num_tags, tags_without_positives,
+      tags_without_negatives, constant_tags, per_tag {tag: {pr_auc, roc_auc, positives}}
+      and, with counts or named groups, groups {head|middle|tail|name: {pr_auc, roc_auc, num_tags}}.
 
     Raises:
       KerastagError: shapes differ, labels are not 0 or 1, or a score is not finite.
     """
-    labels, scores = _checked(np.asarray(labels), np.asarray(scores), tag_names)
+    labels, scores = matrices.checked(labels, scores, tag_names)
     per_tag = [_areas(labels[:, column], scores[:, column]) for column in range(len(tag_names))]
     micro = _areas(labels.ravel(), scores.ravel())
     positives = labels.sum(axis=0)  # (num_tags,)
+    top_ks = label_ranking.top_ks(len(tag_names))
     results: dict[str, Any] = {
         "pr_auc_macro": _mean(areas["pr_auc"] for areas in per_tag),
         "roc_auc_macro": _mean(areas["roc_auc"] for areas in per_tag),
         "pr_auc_micro": micro["pr_auc"],
         "roc_auc_micro": micro["roc_auc"],
+        "lwlrap": label_ranking.lwlrap(labels, scores),
+        **{f"hit_rate_at_{k}": label_ranking.hit_rate(labels, scores, k) for k in top_ks},
         "num_tracks": len(labels),
         "num_tags": len(tag_names),
-        "tags_without_positives": [tag for tag, n in zip(tag_names, positives, strict=True) if n == 0],
-        "tags_without_negatives": [
-            tag for tag, n in zip(tag_names, positives, strict=True) if n == len(labels)
-        ],
+        "tags_without_positives": _where(tag_names, positives == 0),
+        "tags_without_negatives": _where(tag_names, positives == len(labels)),
+        "constant_tags": _where(tag_names, (scores == scores[0]).all(axis=0)),
         "per_tag": {
-            tag: {**areas, "positives": int(n)}
-            for tag, areas, n in zip(tag_names, per_tag, positives, strict=True)
+            tag: {**areas, "positives": int(n)} for tag, areas, n in zip(tag_names, per_tag, positives, strict=True)
         },
     }
-    if class_counts is not None:
-        results["groups"] = _by_group(per_tag, class_counts, head_over, tail_at_most)
+    masks = groups.all_members(len(tag_names), class_counts, head_over, tail_at_most, named_groups)
+    if masks:
+        results["groups"] = _by_group(per_tag, masks)
     return results
 
 
@@ -85,43 +89,19 @@ def _areas(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
     return {"pr_auc": ranking.pr_auc(*counts), "roc_auc": ranking.roc_auc(*counts)}
 
 
+def _where(tag_names: Sequence[str], mask: np.ndarray) -> list[str]:
+    return [tag for tag, is_one in zip(tag_names, mask, strict=True) if is_one]
+
+
 def _mean(values: Iterable[float | None]) -> float | None:
     defined = [value for value in values if value is not None]
     return float(np.mean(defined)) if defined else None
 
 
-def _by_group(
-    per_tag: Sequence[dict[str, float | None]], class_counts: np.ndarray, head_over: int, tail_at_most: int
-) -> dict[str, dict[str, Any]]:
-    if np.shape(class_counts) != (len(per_tag),):
-        raise errors.KerastagError(f"class counts are {np.shape(class_counts)} for {len(per_tag)} tags")
+def _by_group(per_tag: Sequence[dict[str, float | None]], masks: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     results: dict[str, dict[str, Any]] = {}
-    for group, mask in groups.members(class_counts, head_over, tail_at_most).items():
+    for group, mask in masks.items():
         areas = [tag for tag, is_member in zip(per_tag, mask, strict=True) if is_member]
         means = {name: _mean(area[name] for area in areas) for name in ("pr_auc", "roc_auc")}
         results[group] = {**means, "num_tags": len(areas)}
     return results
-
-
-def _checked(
-    labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as bool and scores as they are, or a KerastagError that says what does not fit."""
-    if labels.shape != scores.shape:
-        raise errors.KerastagError(f"labels are {labels.shape}, scores {scores.shape}")
-    if labels.ndim != 2 or not labels.size:
-        raise errors.KerastagError(f"labels are {labels.shape}, not (tracks, tags)")
-    if len(tag_names) != labels.shape[1]:
-        raise errors.KerastagError(f"{len(tag_names)} tag names for {labels.shape[1]} columns")
-    if len(set(tag_names)) != len(tag_names):
-        raise errors.KerastagError("a tag name stands for two columns")
-    for what, matrix, good in (
-        ("label", labels, (labels == 0) | (labels == 1)),
-        ("score", scores, np.isfinite(scores)),
-    ):
-        if not good.all():
-            row, column = np.argwhere(~good)[0]
-            place = f"row {row} (from 0), tag {tag_names[column]!r}"
-            wanted = "0 or 1" if what == "label" else "finite"
-            raise errors.KerastagError(f"{what} in {place} is {matrix[row, column]}, not {wanted}")
-    return labels.astype(bool), scores

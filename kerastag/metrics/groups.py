@@ -1,16 +1,16 @@
 """Groups of tags whose figures are averaged: head, middle and tail by training counts, and named ones."""
 
 import os
-import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 
 from kerastag import errors, tags
+from kerastag.metrics import rows
 
 HEAD_OVER = 550  # training tracks; Knox et al., MediaEval 2020
 TAIL_AT_MOST = 200
-HEADER = "group\ttag"
+HEADER = ("group", "tag")
 RESERVED = ("head", "middle", "tail", "macro", "micro")
 
 
@@ -31,9 +31,7 @@ def members(
       KerastagError: the bounds overlap.
     """
     if tail_at_most > head_over:
-        raise errors.KerastagError(
-            f"a tail of at most {tail_at_most} tracks overlaps a head of over {head_over}"
-        )
+        raise errors.KerastagError(f"a tail of at most {tail_at_most} tracks overlaps a head of over {head_over}")
     counts = np.asarray(class_counts)
     head, tail = counts > head_over, counts <= tail_at_most
     return {"head": head, "middle": ~head & ~tail, "tail": tail}
@@ -53,11 +51,8 @@ def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str,
         name of one of ours; the message has the line.
     """
     masks: dict[str, np.ndarray] = {}
-    for number, line in enumerate(_lines(path), 1):
-        name, *columns = [cell.strip() for cell in line.split("\t")]
-        members_of_line = [cell for cell in columns if cell]
-        if number == 1 or not line.strip():
-            continue
+    for number, (name, *cells) in rows.read(path, HEADER):
+        members_of_line = [cell for cell in cells if cell]
         if not name or not members_of_line:
             raise errors.KerastagError(f"{path}:{number}: not a group and its tags, separated by tabs")
         if name in RESERVED:
@@ -98,17 +93,3 @@ def all_members(
             raise errors.KerastagError(f"group {name!r} is a mask of {np.shape(mask)} for {num_tags} tags")
         masks[name] = np.asarray(mask, bool)
     return masks
-
-
-def _lines(path: str | os.PathLike[str]) -> list[str]:
-    """The lines of a file whose first is HEADER."""
-    try:
-        lines = pathlib.Path(path).read_bytes().decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise errors.KerastagError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    except UnicodeDecodeError:
-        raise errors.KerastagError(f"{path}: not UTF-8") from None
-    if not lines or lines[0].rstrip() != HEADER:
-        shown = lines[0][:80] if lines else ""
-        raise errors.KerastagError(f"{path}:1: the header is {shown!r}, not {HEADER!r}")
-    return lines

@@ -34,9 +34,7 @@ class Figures:
     per_tag: dict[str, np.ndarray]
 
 
-def sample_figures(
-    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None
-) -> Figures:
+def sample_figures(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None) -> Figures:
     """All figures under each row of track weights.
 
     Args:
@@ -104,10 +102,8 @@ def bootstrap(
     """
     labels, scores = matrices.checked(labels, scores, tag_names)
     weights = resampling.weights_of(clusters, len(labels), num_resamples, seed)
-    figures, own = (
-        sample_figures(labels, scores, weights, masks),
-        own_figures(labels, scores, masks),
-    )
+    figures = sample_figures(labels, scores, weights, masks)
+    own = own_figures(labels, scores, masks)
     result: dict[str, Any] = {
         **resampling.description(clusters, num_resamples, seed),
         "level": level,
@@ -145,14 +141,14 @@ def _over_tracks(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) ->
     """Label-ranking figures: ratios of weighted sums over tracks."""
     num_labels = labels.sum(axis=1)
     tagged = num_labels > 0
-    sums = {"lwlrap": (label_ranking.label_precisions(labels, scores), num_labels)}
+    parts = {"lwlrap": (label_ranking.label_precisions(labels, scores), num_labels)}
     for k in label_ranking.top_ks(labels.shape[1]):
-        sums[f"hit_rate_at_{k}"] = (label_ranking.hits(labels, scores, k) * tagged, tagged)
-    columns = np.column_stack([column for pair in sums.values() for column in pair]).astype(np.float64)
-    totals = weights.astype(np.float64) @ columns  # (num_resamples, 2 * num_figures)
+        parts[f"hit_rate_at_{k}"] = (label_ranking.hits(labels, scores, k) * tagged, tagged)
+    columns = np.column_stack([column for pair in parts.values() for column in pair])
+    totals = weighted.sums(columns, weights)  # (num_resamples, 2 * num_figures)
     with np.errstate(invalid="ignore"):
         ratios = totals[:, ::2] / totals[:, 1::2]
-    return {(name, "tracks"): ratios[:, column] for column, name in enumerate(sums)}
+    return {(name, "tracks"): ratios[:, column] for column, name in enumerate(parts)}
 
 
 def _entry(values: np.ndarray, own: float, level: float) -> dict[str, float] | None:

@@ -103,9 +103,18 @@ def weights_of(clusters: Clusters, num_tracks: int, num_resamples: int, seed: in
     Raises:
       KerastagError: they are not.
     """
+    check(clusters, num_tracks)
+    return resamples(clusters.ids, num_resamples, seed)
+
+
+def check(clusters: Clusters, num_tracks: int) -> None:
+    """Checks that the clusters are of so many tracks.
+
+    Raises:
+      KerastagError: they are not.
+    """
     if len(clusters.ids) != num_tracks:
         raise errors.KerastagError(f"{clusters.unit} of {len(clusters.ids)} tracks for {num_tracks} rows")
-    return resamples(clusters.ids, num_resamples, seed)
 
 
 def description(clusters: Clusters, num_resamples: int, seed: int) -> dict[str, str | int]:

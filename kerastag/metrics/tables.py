@@ -9,7 +9,8 @@ from kerastag import tags
 
 Cell = str | int | float | None
 
-DECIMALS = {"lift": 1}  # by column title; 4 for the others
+_AREAS = ("pr_auc", "roc_auc")
+DECIMALS = {"lift": 1, "P(> 0)": 3}  # by column title; 4 for the others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +29,11 @@ class Table:
 
 
 def of_results(results: dict[str, Any]) -> list[Table]:
-    """The tables of what `metrics.evaluate` returns: means, groups if there are any, tags."""
-    tables = [headline(results), by_tag(results)]
+    """The tables of what `metrics.evaluate` returns: means, groups if there are any, label ranking, tags.
+
+    With what intervals.bootstrap returns under "intervals" every figure has its interval beside it.
+    """
+    tables = [headline(results), by_track(results), by_tag(results)]
     if "groups" in results:
         tables.insert(1, by_group(results))
     return tables
@@ -39,33 +43,63 @@ def headline(results: dict[str, Any]) -> Table:
     """Macro and micro figures; the note gives the numbers of tracks and tags and the tags left out."""
     note = f"{results['num_tracks']} tracks, {results['num_tags']} tags."
     for key, reason in (
-        ("tags_without_positives", "no positive track, no figures"),
-        ("tags_without_negatives", "no negative track, no ROC-AUC"),
+        ("tags_without_positives", "Left out of the means (no positive track, no figures)"),
+        ("tags_without_negatives", "Left out of the means (no negative track, no ROC-AUC)"),
+        ("constant_tags", "One and the same score on every track"),
     ):
-        if results[key]:
-            note += f" Left out of the means ({reason}): {', '.join(_shown_names(results[key]))}."
-    rows = tuple((mean, results[f"pr_auc_{mean}"], results[f"roc_auc_{mean}"]) for mean in ("macro", "micro"))
-    return Table(("average", "PR-AUC", "ROC-AUC"), rows, note)
+        if results.get(key):
+            note += f" {reason}: {', '.join(_shown_names(results[key]))}."
+    if "intervals" in results:
+        note += f" {_interval_note(results['intervals'])}"
+    found = results.get("intervals")
+    rows = []
+    for mean in ("macro", "micro"):
+        bounds = {name: found[f"{name}_{mean}"] for name in _AREAS} if found else None
+        rows.append((mean, *_areas({name: results[f"{name}_{mean}"] for name in _AREAS}, bounds)))
+    return Table(("average", *_area_titles(found)), tuple(rows), note)
 
 
 def by_group(results: dict[str, Any]) -> Table:
-    """Head, middle and tail."""
+    """Head, middle and tail, and named groups."""
+    found = results.get("intervals")
     rows = tuple(
-        (name, group["num_tags"], group["pr_auc"], group["roc_auc"])
+        (name, group["num_tags"], *_areas(group, found and found["groups"].get(name, {})))
         for name, group in results["groups"].items()
     )
-    return Table(("group", "tags", "PR-AUC", "ROC-AUC"), rows)
+    return Table(("group", "tags", *_area_titles(found)), rows)
+
+
+def by_track(results: dict[str, Any]) -> Table:
+    """Label-ranking figures: lwlrap and hit rates."""
+    found = results.get("intervals")
+    rows = []
+    for name, value in results.items():
+        if name == "lwlrap" or name.startswith("hit_rate_at_"):
+            rows.append((figure_title(name), value, *(_bounds(found[name]) if found else ())))
+    return Table(("ranking of a track's tags", "figure", *(("low", "high") if found else ())), tuple(rows))
 
 
 def by_tag(results: dict[str, Any]) -> Table:
     """All tags, by falling PR-AUC; lift is PR-AUC over that of chance, which is the share of positives."""
-    per_tag = results["per_tag"]
+    per_tag, found = results["per_tag"], results.get("intervals")
     rows = [
-        (name, tag["positives"], tag["pr_auc"], tag["roc_auc"], _lift(tag, results["num_tracks"]))
-        for name, tag in zip(_shown_names(list(per_tag)), per_tag.values(), strict=True)
+        (
+            name,
+            tag["positives"],
+            *_areas(tag, found and found["per_tag"][full_name]),
+            _lift(tag, results["num_tracks"]),
+        )
+        for name, (full_name, tag) in zip(_shown_names(list(per_tag)), per_tag.items(), strict=True)
     ]
     rows.sort(key=lambda row: (row[2] is None, -(row[2] or 0), row[0]))
-    return Table(("tag", "positives", "PR-AUC", "ROC-AUC", "lift"), tuple(rows))
+    return Table(("tag", "positives", *_area_titles(found), "lift"), tuple(rows))
+
+
+def figure_title(name: str) -> str:
+    """A figure's name for people: `PR-AUC` for pr_auc, `top-5 hit rate` for hit_rate_at_5."""
+    if name.startswith("hit_rate_at_"):
+        return f"top-{name.removeprefix('hit_rate_at_')} hit rate"
+    return {"pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}.get(name, name)
 
 
 def text(tables: Sequence[Table]) -> str:
@@ -114,6 +148,30 @@ def _shown_cell(cell: Cell, decimals: int) -> str:
     return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
 
 
+def _area_titles(found: Any) -> tuple[str, ...]:
+    if not found:
+        return ("PR-AUC", "ROC-AUC")
+    return ("PR-AUC", "PR low", "PR high", "ROC-AUC", "ROC low", "ROC high")
+
+
+def _areas(figures: dict[str, Any], found: Any) -> tuple[Cell, ...]:
+    """Both areas, each with the ends of its interval if there are intervals."""
+    if not found:
+        return tuple(figures[name] for name in _AREAS)
+    return tuple(cell for name in _AREAS for cell in (figures[name], *_bounds(found[name])))
+
+
+def _bounds(interval: dict[str, float] | None) -> tuple[Cell, Cell]:
+    return (interval["low"], interval["high"]) if interval else (None, None)
+
+
+def _interval_note(found: dict[str, Any]) -> str:
+    return (
+        f"low..high: {100 * found['level']:g} % intervals, {found['num_resamples']} resamples of "
+        f"{found['num_clusters']} {found['unit']}."
+    )
+
+
 def _lift(tag: dict[str, Any], num_tracks: int) -> float | None:
     return None if tag["pr_auc"] is None else tag["pr_auc"] * num_tracks / tag["positives"]
 
@@ -125,6 +183,5 @@ def _shown_names(names: Sequence[str]) -> tuple[str, ...]:
 def _width(string: str) -> int:
     """Columns that a terminal gives to a string: two for a wide character, none for a combining one."""
     return sum(
-        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1
-        for mark in string
+        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1 for mark in string
     )

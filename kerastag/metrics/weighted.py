@@ -40,12 +40,23 @@ def areas(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> Areas:
       weights: how often each track counts, integers from 0, (num_resamples, num_tracks).
     """
     num_tags = labels.shape[1]
-    by_tag = [Ranking.of(labels[:, tag], scores[:, tag]) for tag in range(num_tags)]
-    per_tag = np.stack([ranking.areas(weights) for ranking in by_tag], axis=-1)  # (2, num_resamples, num_tags)
+    per_tag = areas_by_tag(labels, scores, weights)
     micro = Ranking.of(labels.ravel(), scores.ravel(), num_tags).areas(weights)
     totals = weights.sum(axis=1, dtype=np.int64)[:, None]
-    positives = weights.astype(np.float64) @ labels
-    return Areas(*per_tag, *micro, positives / totals)
+    return Areas(*per_tag, *micro, sums(labels, weights) / totals)
+
+
+def areas_by_tag(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """PR-AUC and ROC-AUC of every tag, (2, num_resamples, num_tags), of the same arguments as `areas`."""
+    by_tag = (Ranking.of(labels[:, tag], scores[:, tag]) for tag in range(labels.shape[1]))
+    return np.stack([ranking.areas(weights) for ranking in by_tag], axis=-1)
+
+
+def sums(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted sums of columns (num_tracks, num_columns) under each row of weights: (num_resamples, num_columns)."""
+    step = max(1, _CHUNK_NUMBERS // len(columns))
+    columns = columns.astype(np.float64)
+    return np.concatenate([weights[row : row + step] @ columns for row in range(0, len(weights), step)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +85,7 @@ class Ranking:
         starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))  # of equal scores
         ends = np.append(starts[1:], len(ranked))
         found = np.flatnonzero(labels[order])
-        with_positive, groups = np.unique(
-            np.searchsorted(starts, found, side="right") - 1, return_index=True
-        )
+        with_positive, groups = np.unique(np.searchsorted(starts, found, side="right") - 1, return_index=True)
         cuts = np.unique(np.concatenate([[0], starts[with_positive], ends[with_positive]]))
         cuts = cuts[cuts < len(ranked)]
         tracks = order // items_per_track

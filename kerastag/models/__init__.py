@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-NAMES = ("short_chunk_resnet",)
+NAMES = ("short_chunk_resnet", "vggish")
 VARIANTS = ("4s6", "3s69")
 
 
@@ -25,6 +25,21 @@ def short_chunk_resnet(
     from kerastag.models import resnet
 
     return resnet.ShortChunkResNet(num_tags, num_channels, variant, **options)
+
+
+def vggish(num_tags: int = 56, num_channels: int = 64, **options: Any) -> "keras.Model":
+    """The VGG-ish baseline: waveform (batch, samples) at 12 kHz to logits (batch, num_tags).
+
+    Args:
+      num_tags: outputs.
+      num_channels: c of the blocks' c 2c 2c 2c c channels; the published network has 64.
+      **options: `dropout`, `precision`, `name`.
+    """
+    from kerastag.models import (
+        vgg,
+    )  # not called vggish: importing it would put the module in this function's place
+
+    return vgg.VGGish(num_tags, num_channels, **options)
 
 
 def load_torch_state(model: "keras.Model", state: Mapping[str, "np.ndarray"]) -> None:

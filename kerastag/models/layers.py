@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from kerastag.models import mel
 
+PADDINGS = ("reflect", "zeros")
+
 
 @keras.saving.register_keras_serializable(package="kerastag")
 class LogMelSpectrogram(keras.layers.Layer):
@@ -17,7 +19,7 @@ class LogMelSpectrogram(keras.layers.Layer):
     As it comes: a periodic Hann window as long as the FFT, frames centred with reflection, power, HTK triangles
     without area normalisation, 10 log10(max(x, 1e-10)): librosa.stft and librosa.filters.mel(htk=True, norm=None).
     Always in float32, whatever the precision policy: the power overflows in half precision. A waveform must be
-    longer than half the FFT, since reflection needs that much, or as long as the FFT if frames are not centred.
+    longer than half the FFT, since reflection needs that much.
 
     Args:
       sample_rate: of the waveform, in Hz; the highest band ends at half of it.
@@ -28,7 +30,8 @@ class LogMelSpectrogram(keras.layers.Layer):
       mel_scale: one of mel.SCALES.
       unit_area: triangles with an area of 1, not a peak of 1; see mel.filter_bank.
       symmetric_window: the Hann window ends at the zero it starts with, as Essentia's does.
-      centred: frame i is centred on sample i * hop_size; without, it starts there and every frame is whole.
+      padding: what is beyond both ends, where frames are centred on the first sample and on the last: "reflect", the
+        waveform mirrored, or "zeros", of which Essentia has as many at the end as the last hop needs.
       db_per_decade: of power; 20, as MTG's published spectrograms have it, doubles all values.
     """
 
@@ -42,11 +45,13 @@ class LogMelSpectrogram(keras.layers.Layer):
         mel_scale: str = "htk",
         unit_area: bool = False,
         symmetric_window: bool = False,
-        centred: bool = True,
+        padding: str = "reflect",
         db_per_decade: float = 10.0,
         **kwargs: Any,
     ):
         super().__init__(**{"trainable": False, **kwargs, "dtype": "float32", "autocast": False})
+        if padding not in PADDINGS:
+            raise ValueError(f"unknown padding '{padding}'; there are {', '.join(PADDINGS)}")
         self.sample_rate = sample_rate
         self.fft_size = fft_size
         self.hop_size = hop_size
@@ -55,14 +60,18 @@ class LogMelSpectrogram(keras.layers.Layer):
         self.mel_scale = mel_scale
         self.unit_area = unit_area
         self.symmetric_window = symmetric_window
-        self.centred = centred
+        self.padding = padding
         self.db_per_decade = db_per_decade
         filters = mel.filter_bank(sample_rate, fft_size, num_mels, sample_rate / 2, mel_scale, unit_area)
         self._filters = filters.astype(np.float32)
 
     def call(self, waveform: Any) -> Any:
-        half = self.fft_size // 2 if self.centred else 0
-        padded = tf.pad(tf.cast(waveform, tf.float32), [[0, 0], [half, half]], mode="REFLECT")
+        waveform = tf.cast(waveform, tf.float32)
+        half = self.fft_size // 2
+        if self.padding == "reflect":
+            padded = tf.pad(waveform, [[0, 0], [half, half]], mode="REFLECT")
+        else:
+            padded = tf.pad(waveform, [[0, 0], [half, half + -tf.shape(waveform)[1] % self.hop_size]])
         window = functools.partial(tf.signal.hann_window, periodic=not self.symmetric_window)
         spectrum = tf.signal.stft(padded, self.fft_size, self.hop_size, self.fft_size, window)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))  # (batch, num_frames, num_bins)
@@ -73,14 +82,14 @@ class LogMelSpectrogram(keras.layers.Layer):
 
     def compute_output_spec(self, waveform: Any) -> Any:
         batch, samples = waveform.shape
-        beyond = 0 if self.centred else self.fft_size  # what the last frame needs after its start
-        num_frames = None if samples is None else max(0, 1 + (samples - beyond) // self.hop_size)
+        spare = 0 if self.padding == "reflect" else self.hop_size - 1  # with zeros, a part of a hop has a frame too
+        num_frames = None if samples is None else 1 + (samples + spare) // self.hop_size
         return keras.KerasTensor((batch, self.num_mels, num_frames, 1), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
         names = (
             *("sample_rate", "fft_size", "hop_size", "num_mels", "floor_db"),
-            *("mel_scale", "unit_area", "symmetric_window", "centred", "db_per_decade"),
+            *("mel_scale", "unit_area", "symmetric_window", "padding", "db_per_decade"),
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 

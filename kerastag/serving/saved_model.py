@@ -117,9 +117,15 @@ def check(folder: pathlib.Path, model: keras.Model, num_chunks: int) -> float:
 def _test_waveforms(chunk_samples: int) -> dict[str, np.ndarray]:
     """Noise and silence, shorter than a chunk, as long, and longer."""
     generator = np.random.default_rng(0)
-    lengths = {"one_sample": 1, "short": chunk_samples // 3, "chunk": chunk_samples, "long": chunk_samples * 5 // 2}
+    lengths = {
+        "one_sample": 1,
+        "short": chunk_samples // 3,
+        "chunk": chunk_samples,
+        "long": chunk_samples * 5 // 2,
+    }
     return {
-        name: (generator.normal(0, 0.1, (2, length)) * [[1], [0]]).astype(np.float32) for name, length in lengths.items()
+        name: (generator.normal(0, 0.1, (2, length)) * [[1], [0]]).astype(np.float32)
+        for name, length in lengths.items()
     }
 
 

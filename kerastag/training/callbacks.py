@@ -5,7 +5,7 @@ import io
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -75,7 +75,7 @@ def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
 class TensorBoardScalars(keras.callbacks.Callback):
     """Writes the scalars of every epoch for TensorBoard, named by the field."""
 
-    NAMES = {
+    NAMES: ClassVar = {
         "loss": "train/loss",
         "val_pr_auc": "validation/pr_auc_macro",
         "val_roc_auc": "validation/roc_auc_macro",
@@ -120,10 +120,10 @@ class Progress(keras.callbacks.Callback):
         self._bar.draw(batch + 1, f"{self._head}  loss {(logs or {})['loss']:.4f}")
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._bar = progress.Bar((logs or {})["total"], f"{self._head}  validating")
+        self._bar = progress.Bar(int((logs or {})["total"]), f"{self._head}  validating")
 
     def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._bar.advance((logs or {})["chunks"])
+        self._bar.advance(int((logs or {})["chunks"]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}

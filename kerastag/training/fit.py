@@ -155,7 +155,7 @@ class Fit:
             reason = next(iter(self._validation.unreadable.values()))
             raise errors.KerastagError(f"no track of the validation split can be read: {reason}")
         self._validated = scores[read], self._validation.labels[read]
-        figures = metrics.evaluate(*reversed(self._validated), self._tag_names)
+        figures = metrics.evaluate(self._validation.labels[read], scores[read], self._tag_names)
         logs = {"val_pr_auc": figures["pr_auc_macro"], "val_roc_auc": figures["roc_auc_macro"]}
         self._callbacks.on_test_end(logs)
         return logs
@@ -172,9 +172,7 @@ class Fit:
                 np.save(temporary, array)
 
     def _save_checkpoint(self) -> None:
-        training_state.save(
-            self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state
-        )
+        training_state.save(self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state)
 
     def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> Any:
         settings, state = self._settings, self._state

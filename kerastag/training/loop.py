@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerastag import errors, losses
-from kerastag.data import pipeline, sampling
+from kerastag.data import pipeline
 from kerastag.training import state as training_state
 
 
@@ -42,7 +42,7 @@ class Trainer:
         self.optimizer = optimizer
         self.strategy = strategy
         self.stop_requested = False
-        self._step = tf.function(self._distributed_step)
+        self._step: Any = None
         with strategy.scope():
             optimizer.build(model.trainable_variables)
 
@@ -66,18 +66,22 @@ class Trainer:
           Interrupted: `stop_requested` was set; all steps so far are in the state.
           KerastagError: the loss is not finite any more.
         """
-        iterator = iter(self.strategy.experimental_distribute_dataset(batches))
-        draws: list[np.ndarray] = []
-        while not self.stop_requested:
+        distributed = self.strategy.experimental_distribute_dataset(batches)
+        if self._step is None:  # traced once, for batches of any size
+            self._step = tf.function(self._distributed_step, input_signature=[distributed.element_spec])
+        draws = [np.zeros(0, np.int64)]
+        for batch in distributed:
+            if self.stop_requested:
+                raise Interrupted
             started = time.perf_counter()
-            try:
-                loss, drawn = self._step(iterator)
-            except tf.errors.OutOfRangeError:
-                return np.concatenate(draws) if draws else np.zeros(0, np.int64)
-            draws.append(np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(drawn)]))
-            self._advance(state, float(loss), int(draws[-1].max()) + 1, time.perf_counter() - started)
+            loss = float(self._step(batch))
+            drawn = np.concatenate(self.strategy.experimental_local_results(batch["draw"]))
+            draws.append(drawn)
+            self._advance(state, loss, int(drawn.max()) + 1, time.perf_counter() - started)
             on_step(state.loss_steps - 1, {"loss": state.loss_sum / state.loss_steps})
-        raise Interrupted
+        if self.stop_requested:
+            raise Interrupted
+        return np.concatenate(draws)
 
     def _advance(self, state: training_state.TrainingState, loss: float, draw: int, seconds: float) -> None:
         if not np.isfinite(loss):
@@ -88,10 +92,9 @@ class Trainer:
         state.loss_steps += 1
         state.seconds += seconds
 
-    def _distributed_step(self, iterator: Any) -> tuple[Any, Any]:
-        batch = next(iterator)
-        loss = self.strategy.run(self._replica_step, (batch,))
-        return self.strategy.reduce("SUM", loss, axis=None), batch["draw"]
+    def _distributed_step(self, batch: dict[str, Any]) -> Any:
+        # the batch is drawn outside: a step that found none would still count, in the optimiser and in dropout's seeds
+        return self.strategy.reduce("SUM", self.strategy.run(self._replica_step, (batch,)), axis=None)
 
     def _replica_step(self, batch: dict[str, Any]) -> Any:
         variables = self.model.trainable_variables

@@ -41,9 +41,7 @@ class TrainingState:
         return True
 
 
-def save(
-    folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, state: TrainingState
-) -> None:
+def save(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, state: TrainingState) -> None:
     """Writes variables and state; the folder appears whole, in place of the one before.
 
     Neither .keras nor weights files keep the seeds of dropout, so every variable is written, seeds too.

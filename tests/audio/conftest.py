@@ -48,9 +48,7 @@ class Maker:
         container, codec, _ = FORMATS[form]
         memory = io.BytesIO()
         channels = samples.shape[1]
-        with soundfile.SoundFile(
-            memory, "w", rate, channels, format=container, subtype=codec, **options
-        ) as file:
+        with soundfile.SoundFile(memory, "w", rate, channels, format=container, subtype=codec, **options) as file:
             file.write(samples)
         return memory.getvalue()
 
@@ -59,9 +57,7 @@ class Maker:
         path.write_bytes(content)
         return path
 
-    def track(
-        self, form: str, rate: int, seconds: float = 4.0, channels: int = 2, **options: object
-    ) -> pathlib.Path:
+    def track(self, form: str, rate: int, seconds: float = 4.0, channels: int = 2, **options: object) -> pathlib.Path:
         """A file of `music`."""
         suffix = {"vorbis": "ogg", "wav_pcm16": "wav", "wav_float": "wav"}.get(form, form)
         content = self.encode(form, self.music(rate, seconds, channels), rate, **options)

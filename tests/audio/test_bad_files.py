@@ -87,9 +87,7 @@ def test_not_finite(maker, value):
     assert not audio.read_chunk(path, 0, 1_000).any()  # what is wrong elsewhere does not matter to a chunk
 
 
-@pytest.mark.parametrize(
-    ("rate", "shown"), [(999, "999"), (768_001, "768,001"), (2_147_483_647, "2,147,483,647")]
-)
+@pytest.mark.parametrize(("rate", "shown"), [(999, "999"), (768_001, "768,001"), (2_147_483_647, "2,147,483,647")])
 def test_absurd_rate(maker, rate, shown):
     content = bytearray(maker.encode("wav_pcm16", np.zeros((1_000, 1)), 16_000))
     content[24:28] = struct.pack("<I", rate)

@@ -13,9 +13,7 @@ def loaded_after(statement: str) -> list[str]:
 
 
 def test_constants_load_nothing():
-    assert (
-        loaded_after("from kerastag import audio; audio.SAMPLE_RATE, audio.DECODERS, audio.AudioError") == []
-    )
+    assert loaded_after("from kerastag import audio; audio.SAMPLE_RATE, audio.DECODERS, audio.AudioError") == []
 
 
 def test_reading_loads_the_decoder_and_the_resampler_only():

@@ -115,9 +115,7 @@ def test_damage_in_the_middle_keeps_length_and_time(maker, form):
     content = bytearray(maker.encode(form, maker.music(48_000, 12.0), 48_000))
     clean = audio.read(maker.write("clean", bytes(content)))
     middle = len(content) // 2
-    content[middle : middle + 3_000] = (
-        np.random.default_rng(0).integers(0, 256, 3_000, dtype=np.uint8).tobytes()
-    )
+    content[middle : middle + 3_000] = np.random.default_rng(0).integers(0, 256, 3_000, dtype=np.uint8).tobytes()
     path = maker.write("damaged", bytes(content))
     damaged = audio.read(path)
     assert len(damaged) == audio.num_samples(path)

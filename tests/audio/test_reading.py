@@ -73,9 +73,7 @@ def test_chunks_are_the_same_by_seeking_as_by_decoding_the_whole(maker, form, ch
         np.testing.assert_allclose(audio.read_chunks(path, 12, chunk_samples), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("form", "rate"), [("wav_pcm16", 44_100), ("flac", 48_000), ("mp3", 22_050), ("opus", 48_000)]
-)
+@pytest.mark.parametrize(("form", "rate"), [("wav_pcm16", 44_100), ("flac", 48_000), ("mp3", 22_050), ("opus", 48_000)])
 def test_whole_file_is_that_of_librosa(maker, form, rate):
     path = maker.track(form, rate)
     theirs, _ = librosa.load(path, sr=audio.SAMPLE_RATE, mono=True)
@@ -94,9 +92,7 @@ def test_output_sample_k_lies_at_the_time_of_input_frame_k_rate_over_sample_rate
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
 def test_mono_is_the_mean_of_the_channels(maker, channels):
-    samples = (
-        np.arange(12, dtype=np.float32).reshape(-1, channels) if channels < 5 else np.eye(5, dtype=np.float32)
-    )
+    samples = np.arange(12, dtype=np.float32).reshape(-1, channels) if channels < 5 else np.eye(5, dtype=np.float32)
     path = maker.write("few.wav", maker.encode("wav_float", samples, 16_000))
     expected = {1: np.arange(12), 2: [0.5, 2.5, 4.5, 6.5, 8.5, 10.5], 5: [0.2] * 5}[channels]
     np.testing.assert_allclose(audio.read(path), expected, rtol=1e-6)

@@ -36,9 +36,7 @@ def test_require_says_what_to_install(monkeypatch):
 def test_agrees_with_read_in_a_parallel_map(maker):
     tracks = [("wav_pcm16", 44_100, 2), ("wav_float", 22_050, 1), ("flac", 48_000, 2), ("flac", 16_000, 1)]
     tracks += [("vorbis", 44_100, 2), ("vorbis", 22_050, 1), ("mp3", 44_100, 2), ("mp3", 8_000, 1)]
-    paths = [
-        maker.track(form, rate, 2.0 + 0.1 * i, channels) for i, (form, rate, channels) in enumerate(tracks)
-    ]
+    paths = [maker.track(form, rate, 2.0 + 0.1 * i, channels) for i, (form, rate, channels) in enumerate(tracks)]
     for path, waveform in zip(paths * 3, read_by_dataset(paths * 3), strict=True):
         expected = audio.read(path)
         assert waveform.dtype == np.float32 and waveform.shape == expected.shape
@@ -46,9 +44,7 @@ def test_agrees_with_read_in_a_parallel_map(maker):
 
 
 @pytest.mark.usefixtures("tfio")
-@pytest.mark.parametrize(
-    "name", ["a.wav PCM_U8", "a.wav PCM_24", "a.wav PCM_32", "a.flac PCM_S8", "a.flac PCM_24"]
-)
+@pytest.mark.parametrize("name", ["a.wav PCM_U8", "a.wav PCM_24", "a.wav PCM_32", "a.flac PCM_S8", "a.flac PCM_24"])
 def test_every_sample_type(maker, name):
     import soundfile
 

@@ -12,9 +12,7 @@ def _sums(groups: dict[str, Counter[str]], places: dict[str, str], split: str) -
 
 
 def test_single_tracks_of_one_tag_each_are_dealt_60_20_20_tag_by_tag():
-    groups = {
-        f"{tag}{i}": Counter([tag]) for tag, count in (("a", 50), ("b", 20), ("c", 5)) for i in range(count)
-    }
+    groups = {f"{tag}{i}": Counter([tag]) for tag, count in (("a", 50), ("b", 20), ("c", 5)) for i in range(count)}
     places = deal.deal(groups, seed=0)
     assert list(places) == list(groups)
     assert _sums(groups, places, "train") == {"a": 30, "b": 12, "c": 3}

@@ -107,9 +107,7 @@ def test_dark_pieces_have_a_lower_spectral_centroid_than_energetic_ones():
 
 
 def test_energetic_pieces_have_more_onsets_than_relaxing_ones():
-    fast, slow = (
-        [_onsets_a_second(_piece(tag, seed)) for seed in range(4)] for tag in ("energetic", "relaxing")
-    )
+    fast, slow = ([_onsets_a_second(_piece(tag, seed)) for seed in range(4)] for tag in ("energetic", "relaxing"))
     assert min(fast) > 1.5 * max(slow)
 
 

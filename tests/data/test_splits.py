@@ -15,9 +15,7 @@ PUBLISHED = ROOT / "../shared/data/mediaeval2020"
 MTG = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
 SHORT = "TRACK_ID\tPATH\tTAGS"
 
-needs_published = pytest.mark.skipif(
-    not PUBLISHED.is_dir(), reason="needs the MediaEval 2020 data in ../shared"
-)
+needs_published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the MediaEval 2020 data in ../shared")
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ def batch(rng):
 @pytest.mark.parametrize("name", losses.NAMES)
 def test_reference_loss_and_gradient(name, goldens):
     golden = goldens("reference_c8")
-    loss, gradient = loss_and_gradient(
-        name, golden["labels"], golden["logits"], class_counts=golden["class_counts"]
-    )
+    loss, gradient = loss_and_gradient(name, golden["labels"], golden["logits"], class_counts=golden["class_counts"])
     assert loss == pytest.approx(float(golden[f"loss_{name}"]), rel=1e-6)
     reference = golden[f"grad_{name}"]
     assert np.abs(gradient - reference).max() / np.abs(reference).max() < 1e-6
@@ -98,9 +96,7 @@ def test_class_bias_shifts_the_logits(batch):
     # v_c = kappa / lambda * log(N / n - 1) is 0 where half of the tracks have the tag
     labels, logits = batch
     plain, _ = loss_and_gradient("db_focal", labels, logits, class_counts=[50, 50, 50])
-    shifted, _ = loss_and_gradient(
-        "db_focal", labels, logits, class_counts=[50, 50, 50], kappa=0.1, num_tracks=100
-    )
+    shifted, _ = loss_and_gradient("db_focal", labels, logits, class_counts=[50, 50, 50], kappa=0.1, num_tracks=100)
     assert shifted == pytest.approx(plain, rel=1e-6)
     np.testing.assert_allclose(functions.class_bias([20], 100, 0.1, 2.0), [0.05 * math.log(4)])
     assert np.isfinite(functions.class_bias([100], 100, 0.1, 2.0)).all()
@@ -111,7 +107,10 @@ def test_class_bias_shifts_the_logits(batch):
 def test_extreme_logits_give_finite_gradients(name, label):
     logits = np.array([[-1e4, 0.0, 1e4]])
     loss, gradient = loss_and_gradient(
-        name, np.full((1, 3), label), logits, **({"class_counts": COUNTS} if name in losses.NEED_CLASS_COUNTS else {})
+        name,
+        np.full((1, 3), label),
+        logits,
+        **({"class_counts": COUNTS} if name in losses.NEED_CLASS_COUNTS else {}),
     )
     assert math.isfinite(loss) and np.isfinite(gradient).all()
 

@@ -16,9 +16,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PUBLISHED = ROOT / "../shared/data/mediaeval2020"
 TAGS = ("dark", "happy", "slow")
 
-needs_published = pytest.mark.skipif(
-    not PUBLISHED.is_dir(), reason="needs the MediaEval 2020 data in ../shared"
-)
+needs_published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the MediaEval 2020 data in ../shared")
 
 
 def example() -> tuple[np.ndarray, np.ndarray]:

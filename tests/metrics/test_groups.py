@@ -23,7 +23,5 @@ def test_groups_are_a_partition(head_over, tail_at_most):
 
 
 def test_overlapping_bounds_are_refused():
-    with pytest.raises(
-        errors.KerastagError, match="a tail of at most 300 tracks overlaps a head of over 200"
-    ):
+    with pytest.raises(errors.KerastagError, match="a tail of at most 300 tracks overlaps a head of over 200"):
         groups.members(np.array([1]), 200, 300)

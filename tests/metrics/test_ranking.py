@@ -35,9 +35,7 @@ def test_areas_by_hand():
 def test_areas_are_those_of_scikit_learn_ties_included(dtype, num_distinct, prevalence):
     rng = np.random.default_rng(0)
     labels = rng.random(500) < prevalence
-    scores = (rng.integers(num_distinct, size=500) / num_distinct + 0.1 * labels * (num_distinct > 1)).astype(
-        dtype
-    )
+    scores = (rng.integers(num_distinct, size=500) / num_distinct + 0.1 * labels * (num_distinct > 1)).astype(dtype)
     expected = reference.average_precision_score(labels, scores), reference.roc_auc_score(labels, scores)
     assert areas(labels, scores) == pytest.approx(expected, rel=0, abs=1e-12)
 

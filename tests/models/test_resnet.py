@@ -93,7 +93,12 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 def torch_like_state(model):
     """The weights of a model under their PyTorch names and axis orders."""
-    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+    names = {
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
+    }
     state = {}
     for weight in model.weights:
         layer, parameter = weight.path.split("/")[-2:]

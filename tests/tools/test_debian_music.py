@@ -62,20 +62,15 @@ def _build_deb(package: str, folder: pathlib.Path) -> None:
     legal.parent.mkdir(parents=True)
     legal.write_text("Licence: free\n")
     (root / "DEBIAN").mkdir()
-    fields = (
-        f"Package: {package}\nVersion: 1:2\nArchitecture: all\nMaintainer: none <a@b.c>\nDescription: music\n"
-    )
+    fields = f"Package: {package}\nVersion: 1:2\nArchitecture: all\nMaintainer: none <a@b.c>\nDescription: music\n"
     (root / "DEBIAN/control").write_text(fields)
-    subprocess.run(
-        ["dpkg-deb", "-b", root, folder / f"{package}_1%3a2_all.deb"], check=True, capture_output=True
-    )
+    subprocess.run(["dpkg-deb", "-b", root, folder / f"{package}_1%3a2_all.deb"], check=True, capture_output=True)
 
 
 @pytest.fixture
 def small_table(tmp_path, monkeypatch):
     rows = [
-        "\t".join([package, path, "1.0", "8000", "1", "pcm", tags, "name", "GPL-2"])
-        for package, path, tags in TABLE
+        "\t".join([package, path, "1.0", "8000", "1", "pcm", tags, "name", "GPL-2"]) for package, path, tags in TABLE
     ]
     header = "package\tpath\tseconds\tsample_rate\tchannels\tcodec\ttags\tevidence\tlicence"
     table = tmp_path / "table.tsv"
@@ -123,10 +118,7 @@ def test_the_real_table_splits_by_package_without_crossing():
     labelled = debian_music.label(debian_packages.read_table(), "mood")
     assert len(labelled) == 320
     places = debian_music.place(labelled, "package", seed=0)
-    splits = {
-        package: {places[t] for t in labelled if t.package == package}
-        for package in debian_packages.MEGABYTES
-    }
+    splits = {package: {places[t] for t in labelled if t.package == package} for package in debian_packages.MEGABYTES}
     assert all(len(found) == 1 for found in splits.values())
     sizes = Counter(places.values())
     assert 0.45 < sizes["train"] / 320 < 0.75 and min(sizes.values()) > 0.1 * 320
@@ -139,8 +131,7 @@ def test_the_real_table_splits_every_package_by_track():
         counts = Counter(places[track] for track in labelled if track.package == package)
         total = sum(counts.values())
         assert all(
-            abs(counts[s] - f * total) <= 1
-            for s, f in zip(debian_music.deal.SPLITS, (0.6, 0.2, 0.2), strict=True)
+            abs(counts[s] - f * total) <= 1 for s, f in zip(debian_music.deal.SPLITS, (0.6, 0.2, 0.2), strict=True)
         )
         assert min(counts.values()) >= 1 and len(counts) == 3
 
@@ -238,10 +229,7 @@ def test_a_missing_program_is_one_line(program, small_table, tmp_path, monkeypat
     monkeypatch.setenv("PATH", str(tmp_path))
     if program == "dpkg":
         (tmp_path / "alpha_1_all.deb").touch()
-    assert (
-        debian_music.COMMAND.run([f"--output={tmp_path}/out", f"--cache_dir={tmp_path}", "--packages=all"])
-        == 1
-    )
+    assert debian_music.COMMAND.run([f"--output={tmp_path}/out", f"--cache_dir={tmp_path}", "--packages=all"]) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"{program}: not found") and said.count("\n") == 1
 

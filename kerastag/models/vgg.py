@@ -6,7 +6,7 @@ import keras
 
 from kerastag.models import layers, resnet
 
-NUM_FRAMES = 1366
+CHUNK_SAMPLES = 349_440  # 29.12 s, all that 1,366 frames are centred on
 
 # per block: its channels as a multiple of num_channels, the pooling's size and stride (frequency, time)
 BLOCKS = ((1, (2, 4)), (2, (2, 4)), (2, (2, 4)), (2, (3, 5)), (1, (4, 4)))
@@ -16,10 +16,10 @@ BLOCKS = ((1, (2, 4)), (2, (2, 4)), (2, (2, 4)), (2, (3, 5)), (1, (4, 4)))
 class VGGish(keras.Model):
     """Waveform (batch, samples) at 12 kHz to logits (batch, num_tags); the mel front end is inside.
 
-    The front end is that of MTG's published spectrograms: 96 Slaney bands of unit area, a symmetric Hann window, and
-    decibels times two. It takes no frame that reaches beyond the chunk, so that a chunk gives the very frames that
-    its stretch of the whole track has. Audio may be longer than a chunk, the pooling drops what is too much; a
-    shorter one leaves nothing after the last pooling.
+    The front end is that of MTG's published spectrograms: 96 Slaney bands of unit area, a symmetric Hann window, frames
+    centred with zeros around the waveform, decibels times two. A chunk has the 1,366 frames that MTG takes from the
+    middle of a track. Of a longer waveform the blocks may leave several time steps, whose largest values count; one of
+    less than 1,360 frames leaves none.
 
     Args:
       num_tags: outputs.
@@ -55,9 +55,8 @@ class VGGish(keras.Model):
 
     @property
     def chunk_samples(self) -> int:
-        """Samples of one chunk at `sample_rate`: those that 1,366 frames take."""
-        front_end = self.get_layer("log_mel")
-        return (NUM_FRAMES - 1) * front_end.hop_size + front_end.fft_size
+        """Samples of one chunk at `sample_rate`."""
+        return CHUNK_SAMPLES
 
     @property
     def sample_rate(self) -> int:
@@ -89,7 +88,7 @@ def log_mel(**options: Any) -> layers.LogMelSpectrogram:
         mel_scale="slaney",
         unit_area=True,
         symmetric_window=True,
-        centred=False,
+        padding="zeros",
         db_per_decade=20.0,
         **options,
     )

@@ -1,0 +1,1 @@
+"""Training: devices, optimiser, loop, checkpoints and callbacks."""
