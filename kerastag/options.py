@@ -16,7 +16,7 @@ def define_data(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "data_dir",
         None,
-        "Folder of audio with train.tsv, validation.tsv and test.tsv. Without it the built-in demo set is made and used.",
+        "Folder of audio with train.tsv, validation.tsv and test.tsv. Without it the built-in demo set is used.",
         flag_values=values,
     )
 

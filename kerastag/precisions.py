@@ -7,7 +7,7 @@ _FAST_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
 
 
 def choose(name: str) -> str:
-    """The Keras policy for `name`: "auto" is float16 on GPUs, bfloat16 on CPUs with instructions for it, else float32."""
+    """The Keras policy for `name`: "auto" is float16 on GPUs, bfloat16 on CPUs that are fast in it, else float32."""
     if name != "auto":
         return name
     if has_gpu():

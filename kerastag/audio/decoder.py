@@ -7,6 +7,8 @@ What stands in the way, all of it met in libsndfile 1.2.2:
   drops into the last page may be off by as much.
 - A FLAC handle that has failed once fails for ever.
 - A failed read tells no count of the frames that did decode.
+What stays: an Ogg file whose page timestamps contradict each other is sought by them, so that a chunk lies
+beside its slice of the whole (3 of 194 real files); an MP3 at 8 kbit/s may borrow from further back than that.
 
 The MP3 decoder also writes warnings to file descriptor 2. They are left alone: that descriptor belongs to the
 whole process, and pointing it away while other threads run would lose their messages.

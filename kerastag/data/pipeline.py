@@ -47,7 +47,7 @@ class Tracks:
 
     def __init__(self, paths: Sequence[str | os.PathLike[str] | Callable[[], Any]], labels: np.ndarray | None = None):
         self._paths = paths
-        self.labels = labels
+        self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
         self._lock = threading.Lock()
 

@@ -17,7 +17,9 @@ import numpy as np
 from kerastag.metrics import label_ranking, matrices, resampling, weighted
 
 LEVEL = 0.95
-Key = tuple[str, str]  # a figure and what it is over: ("pr_auc", "macro"), ("roc_auc", "tail"), ("lwlrap", "tracks")
+Key = tuple[
+    str, str
+]  # a figure and what it is over: ("pr_auc", "macro"), ("roc_auc", "tail"), ("lwlrap", "tracks")
 Masks = Mapping[str, np.ndarray]
 
 
@@ -34,7 +36,9 @@ class Figures:
     per_tag: dict[str, np.ndarray]
 
 
-def sample_figures(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None) -> Figures:
+def sample_figures(
+    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None
+) -> Figures:
     """All figures under each row of track weights.
 
     Args:
@@ -95,7 +99,8 @@ def bootstrap(
     Returns:
       A dict for JSON: unit, num_clusters, num_resamples, seed, level; then {low, high, bias} (None where a figure is
       not defined) as pr_auc_macro, roc_auc_macro, pr_auc_micro, roc_auc_micro, lwlrap, hit_rate_at_K,
-      groups {group: {pr_auc, roc_auc}} and per_tag {tag: {pr_auc, roc_auc, lift}}.
+      groups {group: {pr_auc, roc_auc}} and per_tag {tag: {pr_auc, roc_auc, lift, num_clusters}}, the last
+      the number of artists or tracks with a positive.
 
     Raises:
       KerastagError: labels, scores, names or clusters do not fit each other.
@@ -118,8 +123,11 @@ def bootstrap(
             result[headline_name(figure, over)] = entry
     result["per_tag"] = {
         tag: {
-            figure: _entry(values[:, column], own.per_tag[figure][0, column], level)
-            for figure, values in figures.per_tag.items()
+            **{
+                figure: _entry(values[:, column], own.per_tag[figure][0, column], level)
+                for figure, values in figures.per_tag.items()
+            },
+            "num_clusters": len(np.unique(clusters.ids[labels[:, column]])),
         }
         for column, tag in enumerate(tag_names)
     }

@@ -207,7 +207,7 @@ def _tensors(content: Any) -> dict[str, _Tensor]:
     tensors = {name: tensor for name, tensor in state.items() if type(name) is str and type(tensor) is _Tensor}
     if not tensors:
         raise ValueError("it holds no tensors")
-    while prefix := next((prefix for prefix in _PREFIXES if all(name.startswith(prefix) for name in tensors)), ""):
+    while prefix := next((mark for mark in _PREFIXES if all(name.startswith(mark) for name in tensors)), ""):
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     return tensors
 
@@ -223,6 +223,6 @@ def _array(tensor: _Tensor, read_bytes: ReadBytes) -> np.ndarray:
     array = np.ndarray(tensor.size, dtype, data, tensor.offset * dtype.itemsize, strides)
     if tensor.storage.kind == "BFloat16":
         return np.asarray(array.astype(np.uint32) << 16).astype(np.uint32).view(np.float32)
-    if tensor.storage.kind == "Half":
-        return array.astype(np.float32)
-    return np.asarray(array != 0) if tensor.storage.kind == "Bool" else array.astype(dtype.newbyteorder("="))
+    if tensor.storage.kind == "Bool":
+        return np.asarray(array != 0)
+    return array.astype(np.float32 if tensor.storage.kind == "Half" else dtype.newbyteorder("="), copy=False)

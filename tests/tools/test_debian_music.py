@@ -139,7 +139,7 @@ def test_the_real_table_splits_every_package_by_track():
 @needs_dpkg
 def test_package_labels(run, tmp_path, capsys):
     assert run("--labels=package") == 0
-    rows = sum(_rows(tmp_path / "out").values(), [])
+    rows = [row for split in _rows(tmp_path / "out").values() for row in split]
     assert len(rows) == 7  # of eight, one is not in its package
     for _, artist, _, path, seconds, tag in rows:
         assert tag == f"package---{artist}" and path.startswith(f"{artist}/")
