@@ -37,9 +37,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
     model = loading.load(model_path, precisions.choose(values.precision))
     difference = saved_model.export(model, run.vocabulary(), target, values.num_chunks)
-    print(
-        f"{target}: waveform (batch, samples) at {model.sample_rate} Hz -> scores (batch, {model.num_tags})"
-    )
+    print(f"{target}: waveform (batch, samples) at {model.sample_rate} Hz -> scores (batch, {model.num_tags})")
     print(f"checked in a process without Keras and kerastag: scores differ by at most {difference:.1e}")
     return 0
 

@@ -109,9 +109,7 @@ class Calibration:
             raise errors.KerastagError(f"{path}: not a calibration of these tags ({error})") from None
 
 
-def fit(
-    labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str], method: str = "platt"
-) -> Calibration:
+def fit(labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str], method: str = "platt") -> Calibration:
     """Fits one map for each tag; a tag without positives or without negatives gets none.
 
     Platt scaling starts from Platt's smoothed targets, so that a few tracks in perfect order do not give a step. A
@@ -151,9 +149,7 @@ def fit_and_check(
     """
     calibration = fit(labels, scores, tag_names, method)
     probabilities = held_out(labels, scores, tag_names, clusters, method, num_folds)
-    before, after = (
-        float(reliability.errors_by_tag(labels, values).mean()) for values in (scores, probabilities)
-    )
+    before, after = (float(reliability.errors_by_tag(labels, values).mean()) for values in (scores, probabilities))
     return dataclasses.replace(calibration, errors={"before": before, "after": after})
 
 
@@ -205,14 +201,11 @@ def _fit_isotonic(labels: np.ndarray, scores: np.ndarray) -> Isotonic:
 
 def _numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: tuple(map(float, value)) if isinstance(value, list) else float(value)
-        for name, value in fields.items()
+        name: tuple(map(float, value)) if isinstance(value, list) else float(value) for name, value in fields.items()
     }
 
 
-def _checked(
-    labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def _checked(labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     labels, scores = matrices.checked(labels, scores, tag_names)
     outside = (scores < 0) | (scores > 1)
     if outside.any():

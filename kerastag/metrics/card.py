@@ -136,9 +136,7 @@ def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str,
 
 def table(card: Sequence[Row], split: str) -> tables.Table:
     """The card for people, the most trustworthy tags first; `split` is what precision and recall are measured on."""
-    names = dict(
-        zip((row.tag for row in card), tags.Vocabulary([row.tag for row in card]).short_names, strict=True)
-    )
+    names = dict(zip((row.tag for row in card), tags.Vocabulary([row.tag for row in card]).short_names, strict=True))
     ordered = sorted(card, key=lambda row: (WORDS.index(row.word), -(row.pr_auc or 0), row.tag))
     cells = tuple((names[row.tag], *(_shown(getattr(row, name)) for name in HEADER[1:])) for row in ordered)
     counts = ", ".join(f"{sum(row.word == one for row in card)} {one}" for one in WORDS[:3])

@@ -13,9 +13,7 @@ import numpy as np
 from kerastag import errors
 from kerastag.metrics import intervals, matrices, resampling
 
-NUM_RESAMPLES = (
-    5000  # a p-value is at least 2 / (num_resamples + 1), and Holm multiplies it by the number of tags
-)
+NUM_RESAMPLES = 5000  # a p-value is at least 2 / (num_resamples + 1), and Holm multiplies it by the number of tags
 SIGNIFICANCE = 0.05
 
 
@@ -137,9 +135,7 @@ def _pairs(names: list[str], against: str | None) -> list[tuple[str, str]]:
     return [(name, against) for name in names if name != against]
 
 
-def _pair(
-    first: str, second: str, samples: Mapping[str, _Samples], tag_names: Sequence[str]
-) -> dict[str, Any]:
+def _pair(first: str, second: str, samples: Mapping[str, _Samples], tag_names: Sequence[str]) -> dict[str, Any]:
     a, b = samples[first], samples[second]
     return {
         "first": first,

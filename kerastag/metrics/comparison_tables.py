@@ -57,9 +57,7 @@ def by_tag(result: dict[str, Any], pair_number: int = 0, figure: str = "pr_auc")
     )
     least = 2 * num_tested / (result["num_resamples"] + 1)
     if least >= comparison.SIGNIFICANCE:
-        note += (
-            f" With {result['num_resamples']} resamples no p can be below {min(1.0, least):.3f}: take more."
-        )
+        note += f" With {result['num_resamples']} resamples no p can be below {min(1.0, least):.3f}: take more."
     return tables.Table(("tag", *_COLUMNS.values(), "verdict"), tuple(rows), note)
 
 

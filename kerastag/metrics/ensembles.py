@@ -55,9 +55,7 @@ def normalised(weights: Sequence[float] | None, num_members: int) -> np.ndarray:
     if shares.shape != (num_members,):
         raise errors.KerastagError(f"{len(shares)} weights for {num_members} members")
     if not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
-        raise errors.KerastagError(
-            f"weights {', '.join(map(str, weights))}: not 0 or more with a positive sum"
-        )
+        raise errors.KerastagError(f"weights {', '.join(map(str, weights))}: not 0 or more with a positive sum")
     return shares / shares.sum()
 
 

@@ -59,8 +59,7 @@ def evaluate(
         "tags_without_negatives": _where(tag_names, positives == len(labels)),
         "constant_tags": _where(tag_names, (scores == scores[0]).all(axis=0)),
         "per_tag": {
-            tag: {**areas, "positives": int(n)}
-            for tag, areas, n in zip(tag_names, per_tag, positives, strict=True)
+            tag: {**areas, "positives": int(n)} for tag, areas, n in zip(tag_names, per_tag, positives, strict=True)
         },
     }
     masks = groups.all_members(len(tag_names), class_counts, head_over, tail_at_most, named_groups)
@@ -99,9 +98,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(defined)) if defined else None
 
 
-def _by_group(
-    per_tag: Sequence[dict[str, float | None]], masks: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, Any]]:
+def _by_group(per_tag: Sequence[dict[str, float | None]], masks: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     results: dict[str, dict[str, Any]] = {}
     for group, mask in masks.items():
         areas = [tag for tag, is_member in zip(per_tag, mask, strict=True) if is_member]

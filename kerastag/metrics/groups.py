@@ -31,9 +31,7 @@ def members(
       KerastagError: the bounds overlap.
     """
     if tail_at_most > head_over:
-        raise errors.KerastagError(
-            f"a tail of at most {tail_at_most} tracks overlaps a head of over {head_over}"
-        )
+        raise errors.KerastagError(f"a tail of at most {tail_at_most} tracks overlaps a head of over {head_over}")
     counts = np.asarray(class_counts)
     head, tail = counts > head_over, counts <= tail_at_most
     return {"head": head, "middle": ~head & ~tail, "tail": tail}

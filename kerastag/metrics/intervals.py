@@ -17,9 +17,7 @@ import numpy as np
 from kerastag.metrics import label_ranking, matrices, resampling, weighted
 
 LEVEL = 0.95
-Key = tuple[
-    str, str
-]  # a figure and what it is over: ("pr_auc", "macro"), ("roc_auc", "tail"), ("lwlrap", "tracks")
+Key = tuple[str, str]  # a figure and what it is over: ("pr_auc", "macro"), ("roc_auc", "tail"), ("lwlrap", "tracks")
 Masks = Mapping[str, np.ndarray]
 
 
@@ -36,9 +34,7 @@ class Figures:
     per_tag: dict[str, np.ndarray]
 
 
-def sample_figures(
-    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None
-) -> Figures:
+def sample_figures(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None) -> Figures:
     """All figures under each row of track weights.
 
     Args:

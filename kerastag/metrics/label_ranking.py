@@ -50,8 +50,7 @@ def hits(labels: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
     found = (labels & surely).any(axis=1)
     places, tied, good = k - surely.sum(axis=1), perhaps.sum(axis=1), (labels & perhaps).sum(axis=1)
     misses = [
-        math.comb(int(t - g), int(p)) / math.comb(int(t), int(p))
-        for t, g, p in zip(tied, good, places, strict=True)
+        math.comb(int(t - g), int(p)) / math.comb(int(t), int(p)) for t, g, p in zip(tied, good, places, strict=True)
     ]
     return np.where(found, 1.0, 1.0 - np.array(misses))
 

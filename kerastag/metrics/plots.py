@@ -1,36 +1,22 @@
-"""Figures worth a paper, as PNG: what the tables say, to be seen at a glance.
+"""Figures worth a paper, as PNG: what the tables say, to be seen at a glance. All need the extra `plots`."""
 
-All need matplotlib, the extra `plots`. Colours are those of Okabe and Ito 2008, which the colour-blind can tell apart, and
-never the only difference. Sizes are in inches at 200 dots each, letters 6 to 9 points, as journals print them.
-"""
-
-import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerastag import errors, files, tags
-from kerastag.metrics import decisions, groups, ranking, reliability, tables
+from kerastag import tags
+from kerastag.metrics import drawing, groups, ranking, reliability, tables
 
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
-GREY, LIGHT = "#707070", "#D0D0D0"
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 8,
-    "axes.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "savefig.dpi": 200,
-}
-_GROUP_LOOKS = {"head": (BLUE, "o"), "middle": (ORANGE, "s"), "tail": (GREEN, "^")}
-_PLAIN_TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+_GROUP_LOOKS = {"head": (drawing.BLUE, "o"), "middle": (drawing.ORANGE, "s"), "tail": (drawing.GREEN, "^")}
+_CURVE_LOOKS = (
+    (drawing.BLUE, "-"),
+    (drawing.VERMILLION, "--"),
+    (drawing.GREEN, "-."),
+    (drawing.PURPLE, (0, (5, 1, 1, 1, 1, 1))),
+    (drawing.ORANGE, ":"),
+)
 
 
 def pr_auc_by_frequency(
@@ -49,29 +35,246 @@ def pr_auc_by_frequency(
       head_over: see groups.members.
       tail_at_most: see groups.members.
     """
-    names = tags.Vocabulary(list(results["per_tag"])).short_names
-    found = results["intervals"]
-    with _page(path, 7.2, 5.0) as figure:
+    points = _frequency_points(results, class_counts)
+    with drawing.page(path, 7.2, 5.2) as figure:
         axes = figure.subplots()
-        labels = []
         for group, mask in groups.members(class_counts, head_over, tail_at_most).items():
             colour, marker = _GROUP_LOOKS[group]
-            points = []
-            for column, (tag, own) in enumerate(results["per_tag"].items()):
-                bounds = found["per_tag"][tag]["pr_auc"]
-                if mask[column] and class_counts[column] > 0 and bounds:
-                    points.append((class_counts[column], own["pr_auc"], bounds["low"], bounds["high"]))
-                    axes.plot(class_counts[column], own["positives"] / results["num_tracks"], "_", color=GREY, ms=5)
-                    labels.append((*points[-1][:2], names[column]))
-            if points:
-                x, y, low, high = np.array(points).T
-                axes.vlines(x, low, high, color=colour, lw=0.8, alpha=0.55)
-                axes.plot(x, y, marker, color=colour, ms=4, label=f"{group} ({mask.sum()} tags)")
-        axes.plot([], [], "_", color=GREY, ms=5, label="chance (share of positives)")
-        axes.set(xscale="log", yscale="log", xlabel="training tracks with the tag", ylabel="PR-AUC")
+            of_group = np.array([point[1:] for point in points if mask[point[0]]]).reshape(-1, 5)
+            count, pr_auc, low, high, chance = of_group.T
+            axes.vlines(count, low, high, color=colour, lw=0.9, alpha=0.5, zorder=1)
+            axes.plot(count, chance, "_", color=drawing.GREY, ms=5, zorder=2)
+            axes.plot(count, pr_auc, marker, color=colour, ms=4, zorder=3, label=f"{group}, {len(count)} tags")
+        axes.plot([], [], "_", color=drawing.GREY, ms=5, label="chance (share of positives)")
         for bound in (tail_at_most, head_over):
-            axes.axvline(bound, color=LIGHT, lw=0.8, zorder=0)
-        _plain_ticks(axes, "y")
-        _plain_ticks(axes, "x")
-        axes.legend(loc="upper left", title=_interval_title(found), title_fontsize=8, alignment="left")
-        _label_points(figure, axes, sorted(labels, key=lambda label: -label[1]))
+            axes.axvline(bound + 0.5, color=drawing.LIGHT, lw=0.8, zorder=0)
+        axes.set(xscale="log", yscale="log", xlabel="training tracks with the tag", ylabel="PR-AUC")
+        drawing.plain_ticks(axes.xaxis)
+        drawing.plain_ticks(axes.yaxis)
+        figure.legend(loc="outside upper center", ncols=4, title=f"bars: {_interval_title(results['intervals'])}")
+        names = tags.Vocabulary(list(results["per_tag"])).short_names
+        best_first = sorted(points, key=lambda point: -point[2] / point[5])
+        drawing.label_points(axes, [(point[1], point[2], names[int(point[0])]) for point in best_first])
+
+
+def pr_curves(
+    path: str | os.PathLike[str],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    tag_names: Sequence[str],
+    chosen: Sequence[str] | None = None,
+) -> None:
+    """Precision over recall of every tag in grey, of up to five in colour, over lines of equal F1.
+
+    Args:
+      path: of the PNG.
+      labels: bool, (num_tracks, num_tags).
+      scores: finite, (num_tracks, num_tags).
+      tag_names: the tags in column order.
+      chosen: the tags in colour, full or short names; None: five from the best PR-AUC to the worst.
+    """
+    vocabulary = tags.Vocabulary(tag_names)
+    curves = {column: _pr_curve(labels[:, column], scores[:, column]) for column in np.flatnonzero(labels.any(axis=0))}
+    by_area = sorted(curves, key=lambda column: -curves[column][2])
+    if chosen is None:
+        shown = [by_area[n] for n in np.unique(np.linspace(0, len(by_area) - 1, 5).round().astype(int))]
+    else:
+        shown = sorted((vocabulary.index(name) for name in chosen), key=by_area.index)
+    with drawing.page(path, 4.8, 4.4) as figure:
+        axes = figure.subplots()
+        _equal_f1(axes)
+        for recall, precision, _ in curves.values():
+            axes.step(recall, precision, where="pre", color=drawing.LIGHT, lw=0.5, zorder=1)
+        for column, (colour, line) in zip(shown, _CURVE_LOOKS, strict=False):
+            recall, precision, area = curves[column]
+            name = f"{vocabulary.short_names[column]} ({area:.3f})"
+            axes.step(recall, precision, where="pre", color=colour, ls=line, lw=1.4, zorder=2, label=name)
+        axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="recall", ylabel="precision", aspect="equal")
+        axes.legend(loc="upper right", title=f"tag (PR-AUC), {len(curves)} in grey", alignment="left")
+
+
+def differences(
+    path: str | os.PathLike[str], comparison: Mapping[str, Any], pair_number: int = 0, figure_name: str = "pr_auc"
+) -> None:
+    """Forest plot of one pair: the difference of one figure with its interval, for means, groups and every tag.
+
+    Args:
+      path: of the PNG.
+      comparison: what comparison.compare returns.
+      pair_number: which of its pairs.
+      figure_name: "pr_auc" or "roc_auc".
+    """
+    pair = comparison["pairs"][pair_number]
+    means, by_tag = (
+        [row for row in pair[part] if row["figure"] == figure_name and row["difference"] is not None]
+        for part in ("means", "per_tag")
+    )
+    names = dict(zip((row["over"] for row in by_tag), tags.Vocabulary([r["over"] for r in by_tag]).short_names, strict=True))
+    by_tag.sort(key=lambda row: -row["difference"])
+    with drawing.page(path, 5.2, 1.3 + 0.135 * (len(means) + len(by_tag))) as figure:
+        upper, lower = figure.subplots(2, 1, height_ratios=[len(means) + 1, len(by_tag) + 1])
+        for axes, rows, title in ((upper, means, "means"), (lower, by_tag, "tags")):
+            _forest(axes, rows, [names.get(row["over"], row["over"]) for row in rows])
+            count = len(rows) if title == "tags" else len(comparison["pairs"])
+            things = "tags" if title == "tags" else "pairs"
+            axes.set_title(f"{title} (Holm over {count} {things})", loc="left")
+        lower.set_xlabel(f"difference in {tables.figure_title(figure_name)}, {pair['first']} - {pair['second']}")
+        handles = [
+            upper.plot([], [], "o", color=drawing.VERMILLION, ms=4, label="differs by more than noise")[0],
+            upper.plot([], [], "o", color=drawing.GREY, mfc="white", ms=4, label="noise")[0],
+        ]
+        figure.legend(
+            handles=handles, loc="outside upper center", ncols=2, title=f"bars: {_interval_title(comparison)}"
+        )
+
+
+def reliability_diagram(
+    path: str | os.PathLike[str], labels: np.ndarray, before: np.ndarray, after: np.ndarray, how: str
+) -> None:
+    """Share of positives against mean score over all (track, tag), and the calibration error of every tag.
+
+    Args:
+      path: of the PNG.
+      labels: bool, (num_tracks, num_tags).
+      before: scores in [0, 1], (num_tracks, num_tags).
+      after: calibrated scores, best those of calibration.held_out.
+      how: what was done, for the legend: "Platt, held out".
+    """
+    looks = ((before, "as scored", drawing.VERMILLION, "s"), (after, how, drawing.BLUE, "o"))
+    with drawing.page(path, 7.2, 3.6) as figure:
+        left, right = figure.subplots(1, 2)
+        curves = [reliability.curve(labels, scores) for scores, *_ in looks]
+        values = np.concatenate([part for curve in curves for part in (curve.mean_score, curve.share)])
+        floor = values[values > 0].min() / 1.5
+        left.plot([floor, 1], [floor, 1], color=drawing.LIGHT, lw=1, zorder=0)
+        left.annotate("perfect", (0.45, 0.45), xytext=(-3, 4), textcoords="offset points", color=drawing.GREY, ha="right")
+        for curve, (_, name, colour, marker) in zip(curves, looks, strict=True):
+            x, y = np.maximum(curve.mean_score, floor), np.maximum(curve.share, floor)
+            left.plot(x, y, marker=marker, color=colour, ms=4, lw=1, label=f"{name} (ECE {curve.error:.4f})")
+        left.set(xscale="log", yscale="log", xlim=(floor, 1), ylim=(floor, 1), aspect="equal")
+        left.set(xlabel="mean score", ylabel="share of positives", title="all tracks and tags")
+        drawing.plain_ticks(left.xaxis)
+        drawing.plain_ticks(left.yaxis)
+        left.legend(loc="upper left")
+        _error_by_tag(right, labels, before, after, how)
+
+
+def confusion(
+    path: str | os.PathLike[str], labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]
+) -> None:
+    """Which tags go together, and which are decided in place of others.
+
+    Left, for tracks with the tag of the row, the share that also has the tag of the column; right the share for which
+    the column's tag was decided among those that do not have it. Tags that go together or are confused stand together.
+
+    Args:
+      path: of the PNG.
+      labels: bool, (num_tracks, num_tags).
+      decisions: bool, (num_tracks, num_tags).
+      tag_names: the tags in column order.
+    """
+    together, confused = _shares(labels, labels), _shares(labels, decisions & ~labels, ~labels)
+    order = drawing.similar_order(np.nan_to_num(together) + np.nan_to_num(confused))
+    names = np.array(tags.Vocabulary(tag_names).short_names)[order]
+    size = max(3.0, 0.095 * len(names))
+    with drawing.page(path, 2 * size + 1.8, size + 1.3) as figure:
+        axes = figure.subplots(1, 2, sharey=True)
+        titles = "column's tag given as well", "column's tag decided, though not given"
+        for panel, shares, title in zip(axes, (together, confused), titles, strict=True):
+            cells = shares[np.ix_(order, order)].copy()
+            np.fill_diagonal(cells, np.nan)
+            image = panel.imshow(cells, cmap=_colours(), norm=_square_root(0.5), interpolation="nearest")
+            panel.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
+            panel.set_yticks(range(len(names)), names, fontsize=5.5)
+            panel.tick_params(length=1.5, pad=1.5)
+            panel.set_title(title)
+        axes[0].set_ylabel("tracks with this tag")
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.01, extend="max")
+        bar.set_label("share of the row's tracks")
+        bar.set_ticks([0, 0.02, 0.1, 0.2, 0.3, 0.4, 0.5])
+
+
+def _frequency_points(results: Mapping[str, Any], class_counts: np.ndarray) -> list[tuple[float, ...]]:
+    """Column, training tracks, PR-AUC, low, high and chance of each tag that has them."""
+    points = []
+    for column, (tag, own) in enumerate(results["per_tag"].items()):
+        bounds = results["intervals"]["per_tag"][tag]["pr_auc"]
+        if class_counts[column] > 0 and bounds:
+            chance = own["positives"] / results["num_tracks"]
+            points.append(
+                (column, float(class_counts[column]), own["pr_auc"], bounds["low"], bounds["high"], chance)
+            )
+    return points
+
+
+def _pr_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Recall, precision (num_thresholds + 1,) and area of one tag."""
+    true_positives, false_positives = ranking.threshold_counts(labels, scores)
+    precision = true_positives / (true_positives + false_positives)
+    recall = true_positives / true_positives[-1]
+    area = ranking.pr_auc(true_positives, false_positives)
+    return np.append(0, recall), np.append(precision[0], precision), area or 0.0
+
+
+def _equal_f1(axes: Any) -> None:
+    """Lines of equal F1, each with its value at the right."""
+    for f1 in (0.1, 0.2, 0.4, 0.6, 0.8):
+        recall = np.linspace(f1 / 2 + 0.001, 1, 200)
+        precision = f1 * recall / (2 * recall - f1)
+        axes.plot(recall, precision, color="#C8DCEC", lw=0.6, zorder=0)
+        axes.annotate(
+            f"F1 {f1:g}", (1, precision[-1]), xytext=(3, 0), textcoords="offset points", fontsize=6,
+            color=drawing.GREY, va="center", annotation_clip=False,
+        )
+
+
+def _forest(axes: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """Differences from the top down, those beyond noise filled and coloured."""
+    for place, row in enumerate(rows):
+        is_noise = row["verdict"] == "noise"
+        colour = drawing.GREY if is_noise else drawing.VERMILLION
+        axes.hlines(place, row["low"], row["high"], color=colour, lw=0.9)
+        axes.plot(row["difference"], place, "o", color=colour, mfc="white" if is_noise else colour, ms=3.5)
+    axes.axvline(0, color="black", lw=0.6, zorder=0)
+    axes.set_yticks(range(len(rows)), names, fontsize=6.5)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=drawing.LIGHT, lw=0.4)
+    axes.set_axisbelow(True)
+
+
+def _error_by_tag(axes: Any, labels: np.ndarray, before: np.ndarray, after: np.ndarray, how: str) -> None:
+    """The calibration error of each tag after against before."""
+    x, y = (reliability.errors_by_tag(labels, scores) for scores in (before, after))
+    top = 1.08 * max(x.max(), y.max())
+    axes.plot([0, top], [0, top], color=drawing.LIGHT, lw=1, zorder=0)
+    axes.plot(x, y, "o", color=drawing.BLUE, ms=3.5, mfc="none")
+    axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+    axes.set(xlabel="ECE as scored", ylabel=f"ECE {how}", title=f"each tag (means {x.mean():.4f}, {y.mean():.4f})")
+
+
+def _shares(labels: np.ndarray, found: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """Of tracks with the row's tag (and `among` for the column's), the share `found` for the column: (num_tags, num_tags)."""
+    given = labels.astype(np.float64)
+    total = given.sum(axis=0)[:, None] if among is None else given.T @ among
+    with np.errstate(invalid="ignore"):
+        return (given.T @ found) / total
+
+
+def _colours() -> Any:
+    import matplotlib
+
+    colours = matplotlib.colormaps["cividis"].copy()
+    colours.set_bad("white")
+    return colours
+
+
+def _square_root(top: float) -> Any:
+    from matplotlib import colors
+
+    return colors.PowerNorm(0.5, 0, top)
+
+
+def _interval_title(found: Mapping[str, Any]) -> str:
+    return f"{100 * found['level']:g} % interval over {found['num_clusters']} {found['unit']}"

@@ -28,9 +28,7 @@ class Curve:
         return float((distances * self.count).sum() / self.count.sum())
 
 
-def curve(
-    labels: np.ndarray, scores: np.ndarray, num_bins: int = NUM_BINS, equal_counts: bool = True
-) -> Curve:
+def curve(labels: np.ndarray, scores: np.ndarray, num_bins: int = NUM_BINS, equal_counts: bool = True) -> Curve:
     """The reliability curve of one tag, or of all (track, tag) pairs when matrices are given.
 
     Bins hold equal numbers of scores (Nixon et al. 2019, arXiv:1904.01685), since those of a rare tag crowd near 0 and

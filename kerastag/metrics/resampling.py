@@ -91,9 +91,7 @@ def folds(clusters: np.ndarray, num_folds: int = 5, seed: int = 0) -> np.ndarray
         raise errors.KerastagError(f"{len(sizes)} clusters cannot be dealt into {num_folds} folds")
     shuffled = np.random.default_rng(seed).permutation(len(sizes))
     fold_of_cluster, filled = np.zeros(len(sizes), np.int64), np.zeros(num_folds, np.int64)
-    for cluster in shuffled[
-        np.argsort(-sizes[shuffled], kind="stable")
-    ]:  # the largest first, into the emptiest
+    for cluster in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:  # the largest first, into the emptiest
         fold_of_cluster[cluster] = np.argmin(filled)
         filled[fold_of_cluster[cluster]] += sizes[cluster]
     return fold_of_cluster[clusters]

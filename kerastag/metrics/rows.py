@@ -24,9 +24,7 @@ def read(path: str | os.PathLike[str], header: Sequence[str]) -> list[tuple[int,
         raise errors.KerastagError(f"{path}: not UTF-8") from None
     found = [cell.strip() for cell in lines[0].split("\t")]
     if found[: len(header)] != list(header):
-        raise errors.KerastagError(
-            f"{path}:1: the header is {lines[0][:80]!r}, not {' '.join(header)!r} with tabs"
-        )
+        raise errors.KerastagError(f"{path}:1: the header is {lines[0][:80]!r}, not {' '.join(header)!r} with tabs")
     found_rows = []
     for number, line in enumerate(lines[1:], 2):
         cells = [cell.strip() for cell in line.split("\t")]

@@ -53,9 +53,7 @@ def spread(
         "level": intervals.LEVEL,
         "num_runs": len(runs),
         "figures": [
-            _row(
-                key, np.array([run[key][0] for run in own]), np.mean([run[key] for run in resampled], axis=0)
-            )
+            _row(key, np.array([run[key][0] for run in own]), np.mean([run[key] for run in resampled], axis=0))
             for key in own[0]
         ],
     }

@@ -94,9 +94,7 @@ def select(
         except errors.KerastagError as error:
             raise errors.KerastagError(f"{name}: {error}") from None
     resampling.check(clusters, len(labels))
-    stacked = np.stack(
-        ensembles.transformed(list(predictions.values()), method)
-    )  # (num_members, num_tracks, num_tags)
+    stacked = np.stack(ensembles.transformed(list(predictions.values()), method))  # (num_members, num_tracks, num_tags)
     folds = resampling.folds(clusters.ids, num_folds, seed)
     held_out = np.empty(labels.shape)
     chosen_in = np.zeros(len(stacked), np.int64)

@@ -48,9 +48,7 @@ def write(
     decided = decisions.decide(scores, thresholds, strictly_above)
     if not np.isfinite(scores).all():
         row, column = np.argwhere(~np.isfinite(scores))[0]
-        raise errors.KerastagError(
-            f"score in row {row}, column {column} (from 0) is {scores[row, column]}, not finite"
-        )
+        raise errors.KerastagError(f"score in row {row}, column {column} (from 0) is {scores[row, column]}, not finite")
     paths = pathlib.Path(folder) / PREDICTIONS, pathlib.Path(folder) / DECISIONS
     for path, matrix in zip(paths, (scores.astype(np.float64), decided), strict=True):
         matrices.save_matrix(path, np.ascontiguousarray(matrix))
@@ -144,9 +142,7 @@ def _not_finite(path: str | os.PathLike[str], scores: np.ndarray, official: tags
 def _odd_scores(path: str | os.PathLike[str], scores: np.ndarray, official: tags.Vocabulary) -> list[str]:
     found = []
     constant = [
-        tag
-        for tag, is_one in zip(official.short_names, (scores == scores[0]).all(axis=0), strict=True)
-        if is_one
+        tag for tag, is_one in zip(official.short_names, (scores == scores[0]).all(axis=0), strict=True) if is_one
     ]
     if constant:
         found.append(f"{path}: one and the same score on every track: {', '.join(constant)}")

@@ -183,6 +183,5 @@ def _shown_names(names: Sequence[str]) -> tuple[str, ...]:
 def _width(string: str) -> int:
     """Columns that a terminal gives to a string: two for a wide character, none for a combining one."""
     return sum(
-        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1
-        for mark in string
+        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1 for mark in string
     )

@@ -103,18 +103,14 @@ class Ranking:
 
     def _chunk_areas(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same for weights (num_tracks, num_resamples), so few that they stay in the cache."""
-        through = np.zeros(
-            (len(self.cuts) + 1, weights.shape[1]), np.int64
-        )  # weight above each cut, and in all
+        through = np.zeros((len(self.cuts) + 1, weights.shape[1]), np.int64)  # weight above each cut, and in all
         np.cumsum(np.add.reduceat(weights[self.tracks], self.cuts, axis=0), axis=0, out=through[1:])
         hits = np.add.reduceat(weights[self.positives], self.groups, axis=0, dtype=np.int64)
         all_hits = np.cumsum(hits, axis=0)  # (num_groups, num_resamples)
         above, at_or_above = through[self.pieces], through[self.pieces + 1]
         num_positives = all_hits[-1]
         num_negatives = through[-1] - num_positives
-        twice_missed = (at_or_above - all_hits) + (
-            above - (all_hits - hits)
-        )  # negatives above; equal ones once
+        twice_missed = (at_or_above - all_hits) + (above - (all_hits - hits))  # negatives above; equal ones once
         with np.errstate(invalid="ignore"):  # 0 / 0 where a resample has no positive, or no negative
             pr_auc = (hits * (all_hits / np.maximum(at_or_above, 1))).sum(axis=0) / num_positives
             pairs = (hits * (2 * num_negatives - twice_missed)).sum(axis=0)

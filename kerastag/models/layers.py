@@ -96,12 +96,13 @@ class LogMelSpectrogram(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kerastag")
 class BatchNormalization(keras.layers.Layer):
-    """Batch normalisation of the last axis on TensorFlow's fused kernel.
+    """Batch normalisation of the last axis: exact in float32, on TensorFlow's fused kernel in half precision.
 
-    Keras' own layer does not use that kernel, which makes a training step more than twice as fast here, and keeps
-    the biased moving variance; this one keeps the unbiased one, as PyTorch does. Input of (batch, channels) or
-    (batch, height, width, channels) in any floating type; weights and statistics are float32. Under a strategy
-    each replica normalises by its own share of the batch and the moving statistics are the mean over replicas.
+    Input of (batch, channels) or (batch, height, width, channels); weights and statistics are float32. The moving
+    variance is the unbiased one, as PyTorch keeps it; Keras' own layer keeps the biased one and does without the fused
+    kernel, which makes a training step in bfloat16 more than twice as fast. That kernel adds a channel's values one
+    by one in float32, too coarse for float32 training to follow a reference; see `normalise`. Under a strategy each
+    replica normalises by its own share of the batch and the moving statistics are the mean over replicas.
 
     Args:
       momentum: of the moving statistics, in Keras' sense: the weight of the old value.
@@ -122,39 +123,75 @@ class BatchNormalization(keras.layers.Layer):
         self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", **moving)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        if training and inputs.shape[-1] == 1:
-            return self._normalise_one_channel(inputs)
-        x = inputs[:, None, None, :] if len(inputs.shape) == 2 else inputs
-        empty = tf.zeros([0], tf.float32)
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=self.gamma.value,
-            offset=self.beta.value,
-            mean=empty if training else self.moving_mean.value,
-            variance=empty if training else self.moving_variance.value,
-            epsilon=self.epsilon,
-            is_training=bool(training),
-        )
-        if training:
-            self._update(mean, variance)
-        return y[:, 0, 0, :] if len(inputs.shape) == 2 else y
-
-    def _normalise_one_channel(self, inputs: Any) -> Any:
-        # the fused kernel adds a channel's values one by one in float32: over the million of a batch of spectrograms
-        # the variance comes out wrong in the fourth digit
-        x = tf.cast(inputs, tf.float32)
-        mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
-        count = tf.cast(tf.size(x), tf.float32)
-        self._update(mean, variance * count / tf.maximum(count - 1, 1))
-        y = tf.nn.batch_normalization(x, mean, variance, self.beta.value, self.gamma.value, self.epsilon)
+        if not training:
+            return self._fused(inputs, self.moving_mean.value, self.moving_variance.value)[0]
+        if inputs.dtype == tf.float32 or inputs.shape[-1] == 1:  # one channel: the kernel is at its coarsest there
+            y, mean, variance = normalise(tf.cast(inputs, tf.float32), self.gamma.value, self.beta.value, self.epsilon)
+        else:
+            empty = tf.zeros([0], tf.float32)
+            y, mean, variance = self._fused(inputs, empty, empty, training=True)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving.value * self.momentum + value * (1 - self.momentum))
         return tf.cast(y, inputs.dtype)
 
-    def _update(self, mean: Any, variance: Any) -> None:
-        for moving, batch_value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving.value * self.momentum + batch_value * (1 - self.momentum))
+    def _fused(self, inputs: Any, mean: Any, variance: Any, training: bool = False) -> tuple[Any, Any, Any]:
+        flat = len(inputs.shape) == 2
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs[:, None, None, :] if flat else inputs,
+            scale=self.gamma.value,
+            offset=self.beta.value,
+            mean=mean,
+            variance=variance,
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        return y[:, 0, 0, :] if flat else y, mean, variance
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+
+
+def normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    """Batch normalisation by batch statistics whose sums, forward and backward, are exact to float32's last digits.
+
+    With the naive sums of the fused kernel the means are off by 2e-6, which flips units at zero; 14 steps of training
+    then end 20 times further from the reference than with these.
+
+    Args:
+      x: (..., channels) float32.
+      gamma, beta: (channels,).
+      epsilon: added to the variance.
+
+    Returns:
+      the normalised x; the batch's mean and unbiased variance, (channels,), without gradients.
+    """
+
+    @tf.custom_gradient
+    def run(x: Any, gamma: Any, beta: Any) -> Any:
+        count = tf.cast(tf.size(x) // x.shape[-1], tf.float64)
+        mean = _channel_sum(x) / count
+        centred = x - tf.cast(mean, tf.float32)
+        variance = _channel_sum(tf.square(centred)) / count
+        scale = tf.cast(tf.math.rsqrt(variance + epsilon), tf.float32)
+        normal = centred * scale
+        unbiased = variance * count / tf.maximum(count - 1, 1)
+
+        def gradient(dy: Any, *statistics: Any) -> tuple[Any, Any, Any]:
+            d_beta, d_gamma = _channel_sum(dy), _channel_sum(dy * normal)
+            mean_part, normal_part = tf.cast(d_beta / count, tf.float32), tf.cast(d_gamma / count, tf.float32)
+            dx = gamma * scale * (dy - mean_part - normal * normal_part)
+            return dx, tf.cast(d_gamma, tf.float32), tf.cast(d_beta, tf.float32)
+
+        return (normal * gamma + beta, tf.cast(mean, tf.float32), tf.cast(unbiased, tf.float32)), gradient
+
+    return run(x, gamma, beta)
+
+
+def _channel_sum(x: Any) -> Any:
+    """Sums (..., channels) to (channels,) float64, axis by axis: short sums in float32, the last one in float64."""
+    for axis in reversed(range(1, len(x.shape) - 1)):
+        x = tf.reduce_sum(x, axis)
+    return tf.reduce_sum(tf.cast(x, tf.float64), 0)
