@@ -101,6 +101,8 @@ def _from_run(values: flags.FlagValues) -> Material:
 
     run = run_folder.RunFolder.existing(values.run_dir)
     record, name = run.record(), values.split
+    if record["class_counts"] is None and values.data_dir is None:
+        raise errors.UsageError(f"{run.path} was not trained here: give --data_dir")
     folder = options.data_folder(values.data_dir or record["data_dir"])
     model = tagger.load(run.path, values.precision, values.verbosity)
     split = splits.read(_split_file(values, record, folder, name), model.vocabulary)
@@ -112,7 +114,7 @@ def _from_run(values: flags.FlagValues) -> Material:
     for path, array in ((run.predictions_path(name), scores), (run.labels_path(name), labels.astype(bool))):
         with files.whole_file(path) as temporary:
             np.save(temporary, array)
-    counts = np.array([record["class_counts"][tag] for tag in model.vocabulary.names])
+    counts = record["class_counts"] and np.array([record["class_counts"][tag] for tag in model.vocabulary.names])
     return Material(scores, labels, model.vocabulary, counts)
 
 

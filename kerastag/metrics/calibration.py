@@ -1,13 +1,13 @@
 """Scores to probabilities, tag by tag: Platt scaling and isotonic regression, fitted on a validation split.
 
-Both keep the order of a tag's scores (isotonic regression makes some equal), so ranking figures hardly change.
-Fitting uses scikit-learn; applying what was fitted needs NumPy only, and no more than an exponential or a linear
-interpolation, so that a graph can do it as well.
+Both keep the order of a tag's scores (isotonic regression makes some equal), so ranking figures hardly
+change. Fitting uses scikit-learn; applying what was fitted needs NumPy only, and no more than an exponential
+or a linear interpolation, so that a graph can do it as well.
 """
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,8 +112,9 @@ class Calibration:
 def fit(labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str], method: str = "platt") -> Calibration:
     """Fits one map for each tag; a tag without positives or without negatives gets none.
 
-    Platt scaling starts from Platt's smoothed targets, so that a few tracks in perfect order do not give a step. A
-    tag that ranks worse than chance is given one probability for all tracks, by either method, never a turned order.
+    Platt scaling starts from Platt's smoothed targets, so that a few tracks in perfect order do not give a
+    step. A tag that ranks worse than chance is given one probability for all tracks, by either method, never
+    a turned order.
 
     Args:
       labels: 0 or 1, (num_tracks, num_tags), of a validation split.
@@ -127,7 +128,7 @@ def fit(labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str], method
     if method not in METHODS:
         raise errors.KerastagError(f"unknown calibration {method!r}; there are {', '.join(METHODS)}")
     labels, scores = _checked(labels, scores, tag_names)
-    fit_one = {"platt": _fit_platt, "isotonic": _fit_isotonic}[method]
+    fit_one: Callable[[np.ndarray, np.ndarray], Map] = _fit_platt if method == "platt" else _fit_isotonic
     maps = {
         tag: fit_one(y, s) if 0 < y.sum() < len(y) else None
         for tag, y, s in zip(tag_names, labels.T, scores.astype(np.float64).T, strict=True)
@@ -161,7 +162,7 @@ def held_out(
     method: str = "platt",
     num_folds: int = 5,
 ) -> np.ndarray:
-    """Probabilities of every track by maps that were fitted on other artists, float64 (num_tracks, num_tags)."""
+    """Probabilities of each track by maps fitted on other artists, float64 (num_tracks, num_tags)."""
     labels, scores = _checked(labels, scores, tag_names)
     folds = resampling.folds(clusters.ids, num_folds)
     probabilities = np.empty(scores.shape)

@@ -7,9 +7,9 @@ The word follows from two ends of intervals over artists, so that it can be chec
   weak         all others
   unmeasured   no track has the tag
 
-lift is PR-AUC over that of chance, the share of positives; lift_low is the low end of its interval. The bound 1.25 is
-above 1 because the lift of random scores is: PR-AUC of few positives is above their share. (With random scores for
-the artists and tags of MTG-Jamendo's validation split, 1 tag in 100 had a lift_low above 1.25.)
+lift is PR-AUC over that of chance, the share of positives; lift_low is the low end of its interval. The bound
+1.25 is above 1 because the lift of random scores is: PR-AUC of few positives is above their share. (With
+random scores for the artists and tags of MTG-Jamendo's validation split, 1 tag in 100 had a lift_low above 1.25.)
 """
 
 import dataclasses
@@ -135,7 +135,7 @@ def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str,
 
 
 def table(card: Sequence[Row], split: str) -> tables.Table:
-    """The card for people, the most trustworthy tags first; `split` is what precision and recall are measured on."""
+    """The card for people, the best tags first; `split`: what precision and recall are measured on."""
     names = dict(zip((row.tag for row in card), tags.Vocabulary([row.tag for row in card]).short_names, strict=True))
     ordered = sorted(card, key=lambda row: (WORDS.index(row.word), -(row.pr_auc or 0), row.tag))
     cells = tuple((names[row.tag], *(_shown(getattr(row, name)) for name in HEADER[1:])) for row in ordered)
@@ -186,7 +186,8 @@ def _parsed(cells: Mapping[str, str]) -> Row:
     """A row from its cells; raises ValueError."""
     values: dict[str, Any] = dict(cells)
     for name in HEADER[1:9]:
-        values[name] = float(cells[name]) if cells[name] else None
+        may_be_empty = name in HEADER[1:6]
+        values[name] = None if may_be_empty and not cells[name] else float(cells[name])
     if values["word"] not in WORDS or cells["calibrated"] not in ("yes", "no"):
         raise ValueError(f"{cells['calibrated']!r}, {values['word']!r}: not yes or no and a word of the card")
     values["calibrated"] = cells["calibrated"] == "yes"

@@ -46,10 +46,10 @@ def compare(
 ) -> dict[str, Any]:
     """Differences between sets of scores of the same tracks.
 
-    Each difference has the figure itself for both, its interval, the probability over resamples that it is above
-    zero (zeros count half), a two-sided p-value, and the p-value after Holm's correction: for a headline figure
-    over the pairs that are compared, for tags over the tags of one figure within a pair. `verdict` is "first" or
-    "second", whichever is better, if the corrected p-value is below SIGNIFICANCE, else "noise".
+    Each difference has the figure itself for both, its interval, the probability over resamples that it is
+    above zero (zeros count half), a two-sided p-value, and the p-value after Holm's correction: for a
+    headline figure over the pairs that are compared, for tags over the tags of one figure within a pair.
+    `verdict` is "first" or "second", whichever is better, if the corrected p-value is below SIGNIFICANCE, else "noise".
 
     Args:
       labels: 0 or 1, (num_tracks, num_tags).
@@ -63,8 +63,9 @@ def compare(
 
     Returns:
       A dict for JSON: unit, num_clusters, num_resamples, seed, level, names, and
-      pairs [{first, second, means [difference], per_tag [difference]}]; a difference has figure, over (macro, micro,
-      tracks, a group or a tag), first, second, difference, low, high, probability_above_zero, p, p_holm, verdict.
+      pairs [{first, second, means [difference], per_tag [difference]}]; a difference has figure, over (macro,
+      micro, tracks, a group or a tag), first, second, difference, low, high, probability_above_zero, p,
+      p_holm, verdict.
 
     Raises:
       KerastagError: fewer than two, an unknown `against`, or what does not fit; see matrices.checked.
@@ -169,7 +170,7 @@ def difference(first: Measured, second: Measured) -> dict[str, Any]:
 
 
 def judge(rows: Sequence[dict[str, Any]]) -> None:
-    """Adds p_holm and verdict to the differences of one family of tests; None where there is no difference."""
+    """Adds p_holm and verdict to the differences of one family of tests; None where one is not defined."""
     tested = [row for row in rows if row["p"] is not None]
     for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = corrected

@@ -52,8 +52,8 @@ def by_tag(result: dict[str, Any], pair_number: int = 0, figure: str = "pr_auc")
     num_tested = sum(row["p"] is not None for row in found)
     num_real = sum(row["verdict"] in ("first", "second") for row in found)
     note = (
-        f"{tables.figure_title(figure)}, {pair['first']} - {pair['second']}: {num_real} of {num_tested} tags differ by more "
-        f"than noise. {_rule(num_tested, 'tags')}"
+        f"{tables.figure_title(figure)}, {pair['first']} - {pair['second']}: {num_real} of {num_tested} tags "
+        f"differ by more than noise. {_rule(num_tested, 'tags')}"
     )
     least = 2 * num_tested / (result["num_resamples"] + 1)
     if least >= comparison.SIGNIFICANCE:
@@ -66,4 +66,5 @@ def _verdict(pair: dict[str, Any], row: dict[str, Any]) -> str | None:
 
 
 def _rule(count: int, things: str) -> str:
-    return f"p is corrected for {count} {things} (Holm); a difference is noise unless p < {comparison.SIGNIFICANCE:g}."
+    least = comparison.SIGNIFICANCE
+    return f"p is corrected for {count} {things} (Holm); a difference is noise unless p < {least:g}."

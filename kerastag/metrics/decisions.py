@@ -1,4 +1,4 @@
-"""Yes or no for every tag: thresholds that maximise F1 on a validation split, and how good the decisions are."""
+"""Yes or no for every tag: thresholds that maximise F1 on a validation split, and how good decisions are."""
 
 import os
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ def decide(scores: np.ndarray, thresholds: np.ndarray, strictly_above: bool = Fa
     Args:
       scores: (num_tracks, num_tags).
       thresholds: (num_tags,).
-      strictly_above: `>` instead of `>=`, as MediaEval's calculate_decisions.py, though it fits thresholds for `>=`:
-        the track that set a tag's threshold is decided against.
+      strictly_above: `>` instead of `>=`, as MediaEval's calculate_decisions.py, though it fits thresholds
+        for `>=`: the track that set a tag's threshold is decided against.
 
     Raises:
       KerastagError: there is not one threshold for each column.
@@ -52,8 +52,8 @@ def decide(scores: np.ndarray, thresholds: np.ndarray, strictly_above: bool = Fa
 def evaluate(labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]) -> dict[str, Any]:
     """Precision, recall and F1, as scikit-learn's precision_recall_fscore_support(zero_division=0).
 
-    A tag that is never decided has precision 0, one without positives recall 0, both F1 0, and the macro mean is
-    over all tags: this is how MediaEval counts, so tags without positives do pull it down.
+    A tag that is never decided has precision 0, one without positives recall 0, both F1 0, and the macro mean
+    is over all tags: this is how MediaEval counts, so tags without positives do pull it down.
 
     Args:
       labels: 0 or 1, (num_tracks, num_tags).
@@ -86,7 +86,7 @@ def evaluate(labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]
 
 
 def write_thresholds(path: str | os.PathLike[str], tag_names: Sequence[str], thresholds: np.ndarray) -> None:
-    """Writes thresholds.tsv: the full name of each tag and its threshold, in full precision; `inf` for never."""
+    """Writes thresholds.tsv: each tag's full name and threshold, in full precision; `inf` for never."""
     lines = [(tag, repr(float(threshold))) for tag, threshold in zip(tag_names, thresholds, strict=True)]
     rows.write(path, HEADER, lines)
 

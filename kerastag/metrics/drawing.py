@@ -1,7 +1,8 @@
-"""What all plots share: one look, PNGs that appear whole, plain numbers on logarithmic axes, labels that do not overlap.
+"""What all plots share: one look, PNGs that appear whole, plain numbers on logarithmic axes, labels that do
+not overlap.
 
-Colours are those of Okabe and Ito 2008, which the colour-blind can tell apart, and never the only difference. Sizes
-are in inches at 200 dots each and letters of 6 to 9 points, as journals print them.
+Colours are those of Okabe and Ito 2008, which the colour-blind can tell apart, and never the only difference.
+Sizes are in inches at 200 dots each and letters of 6 to 9 points, as journals print them.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from kerastag import errors, files
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 GREY, LIGHT = "#707070", "#D0D0D0"
-_STYLE = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
     "axes.labelsize": 9,
@@ -30,7 +31,6 @@ _STYLE = {
     "legend.title_fontsize": 8,
 }
 _DOTS_PER_INCH = 200
-_PLAIN_TICKS = tuple(factor * 10.0**power for power in range(-4, 6) for factor in (1, 2, 5))
 _LABEL_OFFSETS = ((4, 0), (-4, 0), (0, 5), (0, -5), (4, 5), (-4, 5), (4, -5), (-4, -5))  # points
 
 
@@ -55,21 +55,30 @@ def page(path: str | os.PathLike[str], width: float, height: float) -> Iterator[
             drawn.savefig(temporary, format="png")
 
 
-def plain_ticks(axis: Any) -> None:
-    """Ticks of a logarithmic axis at 1, 2, 5, 10, 20, ... written as plain numbers."""
+def plain_ticks(axis: Any, steps: Sequence[int] = (1, 2, 5)) -> None:
+    """Ticks of a logarithmic axis at these multiples of powers of ten, written as plain numbers."""
     from matplotlib import ticker
 
-    axis.set_major_locator(ticker.FixedLocator(list(_PLAIN_TICKS)))
+    ticks = [step * 10.0**power for power in range(-5, 7) for step in steps]
+    axis.set_major_locator(ticker.FixedLocator(ticks))
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, position: f"{value:g}"))
     axis.set_minor_locator(ticker.NullLocator())
 
 
-def label_points(axes: Any, points: Sequence[tuple[float, float, str]], size: float = 6.5) -> None:
-    """Writes a name beside each point (x, y, name), the first points first, where nothing stands; else not at all."""
+def label_points(
+    axes: Any, points: Sequence[tuple[float, float, str]], others: Sequence[tuple[float, float]] = ()
+) -> None:
+    """Writes a name beside each point (x, y, name), the first points first, if there is room for it.
+
+    A name covers neither a point nor another name, nor what is drawn at `others` (x, y).
+    """
+    from matplotlib import patheffects
+
+    halo = [patheffects.withStroke(linewidth=2, foreground="white")]
     figure = axes.get_figure()
     figure.draw_without_rendering()  # fixes the layout, so that places in dots are known
     renderer = figure.canvas.get_renderer()
-    places = axes.transData.transform([point[:2] for point in points])
+    places = axes.transData.transform([*(point[:2] for point in points), *others])
     dots = _DOTS_PER_INCH / 72
     taken = [(x - 2.5 * dots, y - 2.5 * dots, x + 2.5 * dots, y + 2.5 * dots) for x, y in places]
     legend = axes.get_legend()
@@ -83,9 +92,10 @@ def label_points(axes: Any, points: Sequence[tuple[float, float, str]], size: fl
                 (x, y),
                 xytext=(right, up),
                 textcoords="offset points",
-                fontsize=size,
+                fontsize=6.5,
                 ha="left" if right > 0 else "right" if right < 0 else "center",
                 va="bottom" if up > 0 else "top" if up < 0 else "center",
+                path_effects=halo,
             )
             text.set_in_layout(False)
             box = text.get_window_extent(renderer).extents
@@ -106,6 +116,7 @@ def similar_order(similarity: np.ndarray) -> np.ndarray:
     scaled = symmetric / np.sqrt(degree[:, None] * degree)
     vectors = np.linalg.eigh(np.eye(len(degree)) - scaled)[1]
     second = vectors[:, min(1, len(degree) - 1)] / np.sqrt(degree)
+    second *= np.sign(second[np.argmax(np.abs(second))])  # an eigenvector's sign is arbitrary
     return np.argsort(second, kind="stable")
 
 

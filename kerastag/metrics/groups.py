@@ -40,15 +40,16 @@ def members(
 def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str, np.ndarray]:
     """Reads named groups, such as subsets of high valence or low arousal.
 
-    The file is tab-separated UTF-8 with the header `group<TAB>tag`; a line holds a group's name and one or more of its
-    tags, by full or short name. A group may have several lines, a tag several groups. Empty lines do not count.
+    The file is tab-separated UTF-8 with the header `group<TAB>tag`; a line holds a group's name and one or
+    more of its tags, by full or short name. A group may have several lines, a tag several groups. Empty lines
+    do not count.
 
     Returns:
       A mask for each group, bool (num_tags,), in the order in which the file names them.
 
     Raises:
-      KerastagError: the file is missing or not UTF-8, a tag is unknown or twice in a group, or a group has the
-        name of one of ours; the message has the line.
+      KerastagError: the file is missing or not UTF-8, a tag is unknown or twice in a group, or a group has
+        the name of one of ours; the message has the line.
     """
     masks: dict[str, np.ndarray] = {}
     for number, (name, *cells) in rows.read(path, HEADER):

@@ -1,11 +1,11 @@
 """How sure figures are: bootstrap intervals over artists or tracks.
 
-An interval is from the 2.5th to the 97.5th percentile of a figure over resamples. A tag without positives in a
-resample leaves that resample's means, as it leaves those of the split itself.
+An interval is from the 2.5th to the 97.5th percentile of a figure over resamples. A tag without positives in
+a resample leaves that resample's means, as it leaves those of the split itself.
 
-PR-AUC is not free of bias there: a positive drawn twice raises its own precision, so the mean over resamples lies
-above the figure. Every interval comes with this bias (mean over resamples minus figure), and where it is not small
-against the interval's width, as over tracks, the figure sits in the interval's lower half.
+PR-AUC is not free of bias there: a positive drawn twice raises its own precision, so the mean over resamples
+lies above the figure. Every interval comes with this bias (mean over resamples minus figure), and where it is
+not small against the interval's width, as over tracks, the figure sits in the interval's lower half.
 """
 
 import dataclasses
@@ -40,8 +40,8 @@ def sample_figures(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, 
     Args:
       labels: bool, (num_tracks, num_tags).
       scores: finite, (num_tracks, num_tags).
-      weights: how often each track counts, integers (num_resamples, num_tracks), as resampling.resamples gives
-        them; a row of ones gives the figures of the split itself.
+      weights: how often each track counts, integers (num_resamples, num_tracks), as resampling.resamples
+        gives them; a row of ones gives the figures of the split itself.
       masks: groups, bool (num_tags,) each.
     """
     areas = weighted.areas(labels, scores, weights)
@@ -93,10 +93,10 @@ def bootstrap(
     """Intervals of all figures that metrics.evaluate gives, under the same keys.
 
     Returns:
-      A dict for JSON: unit, num_clusters, num_resamples, seed, level; then {low, high, bias} (None where a figure is
-      not defined) as pr_auc_macro, roc_auc_macro, pr_auc_micro, roc_auc_micro, lwlrap, hit_rate_at_K,
-      groups {group: {pr_auc, roc_auc}} and per_tag {tag: {pr_auc, roc_auc, lift, num_clusters}}, the last
-      the number of artists or tracks with a positive.
+      A dict for JSON: unit, num_clusters, num_resamples, seed, level; then {low, high, bias} (None where a
+      figure is not defined) as pr_auc_macro, roc_auc_macro, pr_auc_micro, roc_auc_micro, lwlrap,
+      hit_rate_at_K, groups {group: {pr_auc, roc_auc}} and per_tag {tag: {pr_auc, roc_auc, lift,
+      num_clusters}}, the last the number of artists or tracks with a positive.
 
     Raises:
       KerastagError: labels, scores, names or clusters do not fit each other.
@@ -108,7 +108,7 @@ def bootstrap(
     result: dict[str, Any] = {
         **resampling.description(clusters, num_resamples, seed),
         "level": level,
-        **{name: None for name in headline_names(labels.shape[1])},
+        **dict.fromkeys(headline_names(labels.shape[1])),
         "groups": {group: {} for group in masks or {}},
     }
     for (figure, over), values in figures.means.items():

@@ -29,8 +29,8 @@ def label_precisions(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def lwlrap(labels: np.ndarray, scores: np.ndarray) -> float | None:
     """Label-weighted label-ranking average precision: the mean of `label_precisions` over all (track, tag) given.
 
-    DCASE 2019 task 2; scikit-learn's label_ranking_average_precision_score with the numbers of tags as weights.
-    Equal scores all take the worst rank among them. None without any tag.
+    DCASE 2019 task 2; scikit-learn's label_ranking_average_precision_score with the numbers of tags as
+    weights. Equal scores all take the worst rank among them. None without any tag.
     """
     labels = np.asarray(labels, bool)
     num_positives = labels.sum()

@@ -54,7 +54,8 @@ def pr_auc_by_frequency(
         figure.legend(loc="outside upper center", ncols=4, title=f"bars: {_interval_title(results['intervals'])}")
         names = tags.Vocabulary(list(results["per_tag"])).short_names
         best_first = sorted(points, key=lambda point: -point[2] / point[5])
-        drawing.label_points(axes, [(point[1], point[2], names[int(point[0])]) for point in best_first])
+        labels = [(point[1], point[2], names[int(point[0])]) for point in best_first]
+        drawing.label_points(axes, labels, [(point[1], point[5]) for point in points])
 
 
 def pr_curves(
@@ -90,11 +91,14 @@ def pr_curves(
             name = f"{vocabulary.short_names[column]} ({area:.3f})"
             axes.step(recall, precision, where="pre", color=colour, ls=line, lw=1.4, zorder=2, label=name)
         axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="recall", ylabel="precision", aspect="equal")
-        axes.legend(loc="upper right", title=f"tag (PR-AUC), {len(curves)} in grey", alignment="left")
+        axes.legend(loc="upper right", title=f"tag (PR-AUC), {len(curves)} in grey", alignment="left").set_zorder(3)
 
 
 def differences(
-    path: str | os.PathLike[str], comparison: Mapping[str, Any], pair_number: int = 0, figure_name: str = "pr_auc"
+    path: str | os.PathLike[str],
+    comparison: Mapping[str, Any],
+    pair_number: int = 0,
+    figure_name: str = "pr_auc",
 ) -> None:
     """Forest plot of one pair: the difference of one figure with its interval, for means, groups and every tag.
 
@@ -109,16 +113,18 @@ def differences(
         [row for row in pair[part] if row["figure"] == figure_name and row["difference"] is not None]
         for part in ("means", "per_tag")
     )
-    names = dict(zip((row["over"] for row in by_tag), tags.Vocabulary([r["over"] for r in by_tag]).short_names, strict=True))
-    by_tag.sort(key=lambda row: -row["difference"])
+    names = tags.Vocabulary([row["over"] for row in by_tag]).short_names
+    ordered = sorted(zip(by_tag, names, strict=True), key=lambda both: -both[0]["difference"])
     with drawing.page(path, 5.2, 1.3 + 0.135 * (len(means) + len(by_tag))) as figure:
         upper, lower = figure.subplots(2, 1, height_ratios=[len(means) + 1, len(by_tag) + 1])
-        for axes, rows, title in ((upper, means, "means"), (lower, by_tag, "tags")):
-            _forest(axes, rows, [names.get(row["over"], row["over"]) for row in rows])
-            count = len(rows) if title == "tags" else len(comparison["pairs"])
-            things = "tags" if title == "tags" else "pairs"
-            axes.set_title(f"{title} (Holm over {count} {things})", loc="left")
-        lower.set_xlabel(f"difference in {tables.figure_title(figure_name)}, {pair['first']} - {pair['second']}")
+        upper.set_title("means over tags", loc="left")
+        _forest(upper, means, [row["over"] for row in means])
+        lower.set_title(f"tags, noise judged for {len(by_tag)} tags together (Holm)", loc="left")
+        _forest(lower, *zip(*ordered, strict=True))
+        lower.set_xlabel(
+            f"difference in {tables.figure_title(figure_name)}\n"
+            f"\u2190 {pair['second']} is better      {pair['first']} is better \u2192"
+        )
         handles = [
             upper.plot([], [], "o", color=drawing.VERMILLION, ms=4, label="differs by more than noise")[0],
             upper.plot([], [], "o", color=drawing.GREY, mfc="white", ms=4, label="noise")[0],
@@ -147,14 +153,21 @@ def reliability_diagram(
         values = np.concatenate([part for curve in curves for part in (curve.mean_score, curve.share)])
         floor = values[values > 0].min() / 1.5
         left.plot([floor, 1], [floor, 1], color=drawing.LIGHT, lw=1, zorder=0)
-        left.annotate("perfect", (0.45, 0.45), xytext=(-3, 4), textcoords="offset points", color=drawing.GREY, ha="right")
+        left.annotate(
+            "perfect",
+            (0.45, 0.45),
+            xytext=(-3, 4),
+            textcoords="offset points",
+            color=drawing.GREY,
+            ha="right",
+        )
         for curve, (_, name, colour, marker) in zip(curves, looks, strict=True):
             x, y = np.maximum(curve.mean_score, floor), np.maximum(curve.share, floor)
             left.plot(x, y, marker=marker, color=colour, ms=4, lw=1, label=f"{name} (ECE {curve.error:.4f})")
         left.set(xscale="log", yscale="log", xlim=(floor, 1), ylim=(floor, 1), aspect="equal")
         left.set(xlabel="mean score", ylabel="share of positives", title="all tracks and tags")
-        drawing.plain_ticks(left.xaxis)
-        drawing.plain_ticks(left.yaxis)
+        drawing.plain_ticks(left.xaxis, (1,))
+        drawing.plain_ticks(left.yaxis, (1,))
         left.legend(loc="upper left")
         _error_by_tag(right, labels, before, after, how)
 
@@ -164,8 +177,10 @@ def confusion(
 ) -> None:
     """Which tags go together, and which are decided in place of others.
 
-    Left, for tracks with the tag of the row, the share that also has the tag of the column; right the share for which
-    the column's tag was decided among those that do not have it. Tags that go together or are confused stand together.
+    Left, for tracks with the tag of the row, the share that also has the tag of the column; right the share
+    of those without the column's tag for which it was decided. Both are given as what they are above the same
+    share of all tracks, so that a tag that is common, or decided everywhere, does not stand out. Similar tags
+    stand together.
 
     Args:
       path: of the PNG.
@@ -173,37 +188,35 @@ def confusion(
       decisions: bool, (num_tracks, num_tags).
       tag_names: the tags in column order.
     """
-    together, confused = _shares(labels, labels), _shares(labels, decisions & ~labels, ~labels)
-    order = drawing.similar_order(np.nan_to_num(together) + np.nan_to_num(confused))
+    together = _excess(labels, labels, np.ones_like(labels))
+    confused = _excess(labels, decisions & ~labels, ~labels)
+    order = drawing.similar_order(np.maximum(together, 0) + np.maximum(confused, 0))
     names = np.array(tags.Vocabulary(tag_names).short_names)[order]
     size = max(3.0, 0.095 * len(names))
-    with drawing.page(path, 2 * size + 1.8, size + 1.3) as figure:
+    with drawing.page(path, 2 * size + 1.7, size + 0.95) as figure:
         axes = figure.subplots(1, 2, sharey=True)
-        titles = "column's tag given as well", "column's tag decided, though not given"
+        titles = "column's tag is given as well", "column's tag is decided, though not given"
         for panel, shares, title in zip(axes, (together, confused), titles, strict=True):
-            cells = shares[np.ix_(order, order)].copy()
+            cells = shares[np.ix_(order, order)]
             np.fill_diagonal(cells, np.nan)
-            image = panel.imshow(cells, cmap=_colours(), norm=_square_root(0.5), interpolation="nearest")
+            image = panel.imshow(cells, cmap="PuOr_r", vmin=-0.5, vmax=0.5, interpolation="nearest")
             panel.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
             panel.set_yticks(range(len(names)), names, fontsize=5.5)
             panel.tick_params(length=1.5, pad=1.5)
             panel.set_title(title)
         axes[0].set_ylabel("tracks with this tag")
-        bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.01, extend="max")
-        bar.set_label("share of the row's tracks")
-        bar.set_ticks([0, 0.02, 0.1, 0.2, 0.3, 0.4, 0.5])
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.01, extend="both")
+        bar.set_label("share of the row's tracks above that of all tracks")
 
 
 def _frequency_points(results: Mapping[str, Any], class_counts: np.ndarray) -> list[tuple[float, ...]]:
     """Column, training tracks, PR-AUC, low, high and chance of each tag that has them."""
-    points = []
+    points: list[tuple[float, ...]] = []
     for column, (tag, own) in enumerate(results["per_tag"].items()):
         bounds = results["intervals"]["per_tag"][tag]["pr_auc"]
         if class_counts[column] > 0 and bounds:
             chance = own["positives"] / results["num_tracks"]
-            points.append(
-                (column, float(class_counts[column]), own["pr_auc"], bounds["low"], bounds["high"], chance)
-            )
+            points.append((column, float(class_counts[column]), own["pr_auc"], bounds["low"], bounds["high"], chance))
     return points
 
 
@@ -223,8 +236,14 @@ def _equal_f1(axes: Any) -> None:
         precision = f1 * recall / (2 * recall - f1)
         axes.plot(recall, precision, color="#C8DCEC", lw=0.6, zorder=0)
         axes.annotate(
-            f"F1 {f1:g}", (1, precision[-1]), xytext=(3, 0), textcoords="offset points", fontsize=6,
-            color=drawing.GREY, va="center", annotation_clip=False,
+            f"F1 {f1:g}",
+            (1, precision[-1]),
+            xytext=(3, 0),
+            textcoords="offset points",
+            fontsize=6,
+            color=drawing.GREY,
+            va="center",
+            annotation_clip=False,
         )
 
 
@@ -247,33 +266,25 @@ def _forest(axes: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) 
 def _error_by_tag(axes: Any, labels: np.ndarray, before: np.ndarray, after: np.ndarray, how: str) -> None:
     """The calibration error of each tag after against before."""
     x, y = (reliability.errors_by_tag(labels, scores) for scores in (before, after))
-    top = 1.08 * max(x.max(), y.max())
-    axes.plot([0, top], [0, top], color=drawing.LIGHT, lw=1, zorder=0)
-    axes.plot(x, y, "o", color=drawing.BLUE, ms=3.5, mfc="none")
-    axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+    values = np.concatenate([x, y])
+    bounds = max(1e-4, values[values > 0].min(initial=1) / 1.3), values.max() * 1.3
+    axes.plot(bounds, bounds, color=drawing.LIGHT, lw=1, zorder=0)
+    axes.plot(np.maximum(x, bounds[0]), np.maximum(y, bounds[0]), "o", color=drawing.BLUE, ms=3.5, mfc="none")
+    axes.set(xscale="log", yscale="log", xlim=bounds, ylim=bounds, aspect="equal")
     axes.set(xlabel="ECE as scored", ylabel=f"ECE {how}", title=f"each tag (means {x.mean():.4f}, {y.mean():.4f})")
+    for axis in (axes.xaxis, axes.yaxis):
+        drawing.plain_ticks(axis)
 
 
-def _shares(labels: np.ndarray, found: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
-    """Of tracks with the row's tag (and `among` for the column's), the share `found` for the column: (num_tags, num_tags)."""
-    given = labels.astype(np.float64)
-    total = given.sum(axis=0)[:, None] if among is None else given.T @ among
-    with np.errstate(invalid="ignore"):
-        return (given.T @ found) / total
+def _excess(labels: np.ndarray, found: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """The share `found` for the column's tag `among` tracks with the row's, less that among all: (num_tags, num_tags).
 
-
-def _colours() -> Any:
-    import matplotlib
-
-    colours = matplotlib.colormaps["cividis"].copy()
-    colours.set_bad("white")
-    return colours
-
-
-def _square_root(top: float) -> Any:
-    from matplotlib import colors
-
-    return colors.PowerNorm(0.5, 0, top)
+    0 where there are no such tracks.
+    """
+    given = labels.T.astype(np.float64)
+    totals = given @ among
+    shares = np.divide(given @ found, totals, out=np.zeros_like(totals), where=totals > 0)
+    return np.where(totals > 0, shares - found.sum(axis=0) / np.maximum(among.sum(axis=0), 1), 0.0)
 
 
 def _interval_title(found: Mapping[str, Any]) -> str:

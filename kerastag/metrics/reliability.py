@@ -31,8 +31,8 @@ class Curve:
 def curve(labels: np.ndarray, scores: np.ndarray, num_bins: int = NUM_BINS, equal_counts: bool = True) -> Curve:
     """The reliability curve of one tag, or of all (track, tag) pairs when matrices are given.
 
-    Bins hold equal numbers of scores (Nixon et al. 2019, arXiv:1904.01685), since those of a rare tag crowd near 0 and
-    would all fall into the first of the equally wide bins of Guo et al. 2017. Equal scores share a bin.
+    Bins hold equal numbers of scores (Nixon et al. 2019, arXiv:1904.01685), since those of a rare tag crowd
+    near 0 and would all fall into the first of the equally wide bins of Guo et al. 2017. Equal scores share a bin.
 
     Args:
       labels: 0 or 1, any shape.
@@ -53,5 +53,5 @@ def curve(labels: np.ndarray, scores: np.ndarray, num_bins: int = NUM_BINS, equa
 
 
 def errors_by_tag(labels: np.ndarray, scores: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
-    """Expected calibration error of each tag, float64 (num_tags,), from labels and scores (num_tracks, num_tags)."""
+    """Expected calibration error of each tag, (num_tags,), of labels and scores (num_tracks, num_tags)."""
     return np.array([curve(y, s, num_bins).error for y, s in zip(labels.T, scores.T, strict=True)])

@@ -1,7 +1,8 @@
 """Tracks in clusters, and what is drawn from them: bootstrap resamples and cross-validation folds.
 
-Tracks of one artist resemble each other and share tags, so a sample of tracks is worth less than their number: on
-MTG-Jamendo's validation split the interval of macro PR-AUC is three times as wide over artists as over tracks.
+Tracks of one artist resemble each other and share tags, so a sample of tracks is worth less than their
+number: on MTG-Jamendo's validation split the interval of macro PR-AUC is three times as wide over artists as
+over tracks.
 """
 
 import dataclasses

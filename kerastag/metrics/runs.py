@@ -1,7 +1,7 @@
 """Several runs of one setting: how much the seed of training decides, apart from which tracks are tested.
 
-The two are different things. The deviation over runs says what another seed would give on the same tracks; the
-interval, from resampling tracks, what the mean over these runs would be on other tracks. Neither holds the other.
+The two are different things. The deviation over runs says what another seed would give on the same tracks;
+the interval, from resampling tracks, what the mean over these runs would be on other tracks. Neither holds the other.
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ def spread(
       seed: of the resamples, not of the runs.
 
     Returns:
-      A dict for JSON: unit, num_clusters, num_resamples, seed, level, num_runs and figures [{figure, over, mean,
-      deviation_over_runs (n - 1), lowest, highest, low, high, deviation_over_resamples}]; None where undefined.
+      A dict for JSON: unit, num_clusters, num_resamples, seed, level, num_runs and figures [{figure, over,
+      mean, deviation_over_runs (n - 1), lowest, highest, low, high, deviation_over_resamples}]; None where undefined.
 
     Raises:
       KerastagError: fewer than two runs, or what does not fit.
@@ -67,8 +67,9 @@ def table(result: dict[str, Any]) -> tables.Table:
         for row in result["figures"]
     )
     note = (
-        f"{result['num_runs']} runs: sd, lowest and highest are over runs, on the same tracks. low..high is the "
-        f"{100 * result['level']:g} % interval of the mean over {result['num_clusters']} {result['unit']}, with its sd."
+        f"{result['num_runs']} runs: sd, lowest and highest are over runs, on the same tracks. low..high is "
+        f"the {100 * result['level']:g} % interval of their mean over {result['num_clusters']} {result['unit']}, "
+        "with its sd."
     )
     return tables.Table(
         ("figure", "mean", "sd of runs", "lowest", "highest", "low", "high", "sd of tracks"), rows, note

@@ -1,13 +1,14 @@
 """Which members an ensemble should have, or with which weights, and whether choosing is worth anything.
 
-Greedy selection after Caruana et al., ICML 2004: start with the best member and add whichever helps most. Chosen and
-measured on the same tracks it always seems to help; on random folds too, since artists stand in several of them.
-So it is measured by cross-validation over artists and compared with the plain mean of all members on resampled artists.
-Each fold's own ensemble has its own scale, so its tracks are entered by their ranks among all tracks under it.
+Greedy selection after Caruana et al., ICML 2004: start with the best member and add whichever helps most.
+Chosen and measured on the same tracks it always seems to help; on random folds too, since artists stand in
+several of them. So it is measured by cross-validation over artists and compared with the plain mean of all
+members on resampled artists. Each fold's own ensemble has its own scale, so its tracks are entered by their
+ranks among all tracks under it.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ class Selection:
         )
         if not self.is_noise:
             return f"{found}: better than the plain mean"
-        worse = row["verdict"] == "second"
-        return f"{found}: {'worse than' if worse else 'within noise of'} the plain mean, which is the safer choice"
+        how = "worse than" if row["verdict"] == "second" else "within noise of"
+        return f"{found}: {how} the plain mean, which is the safer choice"
 
 
 def select(
@@ -136,7 +137,7 @@ def _greedy(labels: np.ndarray, members: np.ndarray, mode: str) -> np.ndarray:
 
 
 class _MacroPrAuc:
-    """Macro PR-AUC for fixed labels, without sorting them along: only what is above each positive is counted."""
+    """Macro PR-AUC for fixed labels: counts what is above each positive, without sorting the labels along."""
 
     def __init__(self, labels: np.ndarray) -> None:
         self._positives = [np.flatnonzero(column) for column in labels.T]

@@ -1,7 +1,7 @@
 """What MediaEval's task "Emotion and Theme Recognition in Music" takes: predictions.npy and decisions.npy.
 
-Both are (num_tracks, num_tags), tracks in the order of the official split file and tags in that of the official list:
-predictions float64, decisions bool (and C order, which NumPy's readers take care of).
+Both are (num_tracks, num_tags), tracks in the order of the official split file and tags in that of the
+official list: predictions float64, decisions bool (and C order, which NumPy's readers take care of).
 https://multimediaeval.github.io/2020-Emotion-and-Theme-Recognition-in-Music-Task/
 """
 
@@ -98,15 +98,15 @@ def check(
 
 
 def order_warnings(labels: np.ndarray, scores: np.ndarray, place: str) -> list[str]:
-    """A warning, if scores of a trained model are so near chance that rows or columns must be in another order."""
+    """A warning if scores are so near chance that rows or columns are probably in another order."""
     labels, scores = matrices.checked(labels, scores)
     areas = weighted.areas_by_tag(labels, scores, np.ones((1, len(labels)), np.int16))[1]
     figure = float(intervals.mean_defined(areas)[0])
     if np.isnan(figure) or figure >= CHANCE_BELOW:
         return []
     return [
-        f"{place}: macro ROC-AUC is {figure:.3f}, no better than chance; are tracks or tags in another order than "
-        "the split file and the tag list?"
+        f"{place}: macro ROC-AUC is {figure:.3f}, no better than chance; are tracks or tags in another order "
+        "than the split file and the tag list?"
     ]
 
 
@@ -134,8 +134,8 @@ def _not_finite(path: str | os.PathLike[str], scores: np.ndarray, official: tags
         return []
     row, column = np.argwhere(bad)[0]
     return [
-        f"{path}: {bad.sum()} scores are not finite, the first, {scores[row, column]}, in row {row} (from 0), tag "
-        f"{official.names[column]!r}"
+        f"{path}: {bad.sum()} scores are not finite, the first, {scores[row, column]}, in row {row} (from 0), "
+        f"tag {official.names[column]!r}"
     ]
 
 

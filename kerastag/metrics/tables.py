@@ -15,7 +15,7 @@ DECIMALS = {"lift": 1, "P(> 0)": 3}  # by column title; 4 for the others
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Cells in columns; the first column is text, the others numbers or None, where there is no figure.
+    """Cells in columns; the first is text, the others are numbers, words, or None where there is no figure.
 
     Attributes:
       header: column titles, (num_columns,).

@@ -1,8 +1,8 @@
 """PR-AUC and ROC-AUC when tracks count several times: one sort serves any number of bootstrap resamples.
 
-Both areas are sums over the positives of what stands above them. So a ranking is cut before and after each group of
-equal scores that holds a positive, and a resample only sums its track weights between the cuts. All sums are of
-integers, hence exact: the areas are those that scikit-learn gives on the repeated rows.
+Both areas are sums over the positives of what stands above them. So a ranking is cut before and after each
+group of equal scores that holds a positive, and a resample only sums its track weights between the cuts. All
+sums are of integers, hence exact: the areas are those that scikit-learn gives on the repeated rows.
 """
 
 import dataclasses
@@ -40,10 +40,10 @@ def areas(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> Areas:
       weights: how often each track counts, integers from 0, (num_resamples, num_tracks).
     """
     num_tags = labels.shape[1]
-    per_tag = areas_by_tag(labels, scores, weights)
+    pr_auc, roc_auc = areas_by_tag(labels, scores, weights)
     micro = Ranking.of(labels.ravel(), scores.ravel(), num_tags).areas(weights)
     totals = weights.sum(axis=1, dtype=np.int64)[:, None]
-    return Areas(*per_tag, *micro, sums(labels, weights) / totals)
+    return Areas(pr_auc, roc_auc, micro[0], micro[1], sums(labels, weights) / totals)
 
 
 def areas_by_tag(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def areas_by_tag(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) ->
 
 
 def sums(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted sums of columns (num_tracks, num_columns) under each row of weights: (num_resamples, num_columns)."""
+    """Sums of columns (num_tracks, n) weighted by each row of weights, (num_resamples, n)."""
     step = max(1, _CHUNK_NUMBERS // len(columns))
     columns = columns.astype(np.float64)
     return np.concatenate([weights[row : row + step] @ columns for row in range(0, len(weights), step)])
@@ -79,7 +79,7 @@ class Ranking:
 
     @classmethod
     def of(cls, labels: np.ndarray, scores: np.ndarray, items_per_track: int = 1) -> "Ranking":
-        """Ranks items: bool labels and finite scores, (num_items,), `items_per_track` in a row for each track."""
+        """Ranks items: bool labels, finite scores (num_items,); each track has `items_per_track` in a row."""
         order = np.argsort(scores, kind="stable")[::-1]
         ranked = scores[order]
         starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))  # of equal scores

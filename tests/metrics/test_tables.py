@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerastag import metrics
-from kerastag.metrics import tables
+from kerastag.metrics import groups, intervals, resampling, tables
 
 NAMES = ("mood---dark", "mood---happy", "mood---slow")
 
@@ -22,12 +22,16 @@ def test_text_is_aligned():
 average  PR-AUC  ROC-AUC
 macro    0.9167   0.8750
 micro    0.8875   0.9531
-4 tracks, 3 tags. Left out of the means (no positive track, no figures): slow.
+4 tracks, 3 tags. Left out of the means (no positive track, no figures): slow. One and the same score on every track: slow.
 
 group   tags  PR-AUC  ROC-AUC
 head       1  0.8333   0.7500
 middle     1  1.0000   1.0000
 tail       1       -        -
+
+ranking of a track's tags  figure
+lwlrap                     1.0000
+top-1 hit rate             1.0000
 
 tag    positives  PR-AUC  ROC-AUC  lift
 happy          2  1.0000   1.0000   2.0
@@ -47,6 +51,11 @@ def test_markdown_has_the_same_cells():
 | middle | 1 | 1.0000 | 1.0000 |
 | tail | 1 | - | - |
 
+| ranking of a track's tags | figure |
+| --- | ---: |
+| lwlrap | 1.0000 |
+| top-1 hit rate | 1.0000 |
+
 | tag | positives | PR-AUC | ROC-AUC | lift |
 | --- | ---: | ---: | ---: | ---: |
 | happy | 2 | 1.0000 | 1.0000 | 2.0 |
@@ -64,10 +73,27 @@ def test_tsv_keeps_figures_in_full():
     assert slow.split("\t") == ["slow", "0", "", "", ""]
 
 
-def test_results_without_groups_have_two_tables():
+def test_results_without_groups_have_no_table_of_them():
     without = results()
     del without["groups"]
-    assert [table.header[0] for table in tables.of_results(without)] == ["average", "tag"]
+    assert [table.header[0] for table in tables.of_results(without)] == ["average", "ranking of a track's tags", "tag"]
+
+
+def test_intervals_stand_beside_their_figures():
+    with_intervals = results()
+    labels = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]])
+    scores = np.array([[0.9, 0.2, 0.5], [0.8, 0.9, 0.5], [0.7, 0.1, 0.5], [0.1, 0.8, 0.5]])
+    masks = groups.members(np.array([900, 300, 10]))
+    clusters = resampling.by_artist(["a", "b", "a", "c"])
+    with_intervals["intervals"] = intervals.bootstrap(labels, scores, NAMES, clusters, masks, num_resamples=50)
+    headline, by_group, by_track, by_tag = tables.of_results(with_intervals)
+    assert headline.header == ("average", "PR-AUC", "PR low", "PR high", "ROC-AUC", "ROC low", "ROC high")
+    assert headline.note.endswith("low..high: 95 % intervals, 50 resamples of 3 artists.")
+    for table, row, figure in ((headline, 0, 1), (by_group, 0, 2), (by_track, 0, 1), (by_tag, 1, 2)):
+        _, middle, low, high = (table.rows[row][0], *table.rows[row][figure : figure + 3])
+        assert low <= middle <= high
+    assert by_tag.rows[-1] == ("slow", 0, *[None] * 7)
+    assert by_group.rows[-1] == ("tail", 1, *[None] * 6)
 
 
 def test_lift_of_chance_is_one():

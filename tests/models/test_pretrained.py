@@ -36,9 +36,26 @@ def weights_of(model):
     return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
 
 
-def fresh_model(**options):
+@pytest.fixture(scope="module")
+def _built():
+    """A network to load into, and its initial weights."""
     keras.utils.set_random_seed(99)
-    return models.short_chunk_resnet(3, 2, precision="float32", **options)
+    model = models.short_chunk_resnet(3, 2, precision="float32")
+    return model, model.get_weights()
+
+
+@pytest.fixture
+def fresh(_built):
+    """The network as it is before anything is loaded."""
+    model, weights = _built
+    model.set_weights(weights)
+    return model
+
+
+@pytest.fixture(scope="module")
+def other():
+    """A network of another kind."""
+    return models.vggish(3, 1, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -82,23 +99,23 @@ def load(model, donor, path, tags=TAGS):
 
 
 @pytest.mark.parametrize("kind", ["keras", "weights", "torch"])
-def test_a_bare_file_gives_everything_but_the_head(kind, files_of, donor):
-    report = load(fresh_model(), donor, files_of[kind])
+def test_a_bare_file_gives_everything_but_the_head(kind, files_of, donor, fresh):
+    report = load(fresh, donor, files_of[kind])
     assert dict(report.fresh) == {"dense_2": pretrained.UNKNOWN_TAGS}
     assert set(report.loaded) == set(weights_of(donor)) - {"dense_2"}
 
 
 @pytest.mark.parametrize("kind", ["keras", "weights", "torch"])
-def test_tags_beside_a_file_are_its_tags(kind, files_of, donor, tmp_path):
+def test_tags_beside_a_file_are_its_tags(kind, files_of, donor, fresh, tmp_path):
     path = tmp_path / files_of[kind].name
     shutil.copy(files_of[kind], path)
     (tmp_path / "tags.txt").write_text("\n".join(TAGS))
-    report = load(fresh_model(), donor, path)
+    report = load(fresh, donor, path)
     assert not report.fresh
 
 
-def test_a_run_with_the_same_tags_gives_everything(files_of, donor):
-    report = load(fresh_model(), donor, str(files_of["run"]), list(TAGS))
+def test_a_run_with_the_same_tags_gives_everything(files_of, donor, fresh):
+    report = load(fresh, donor, str(files_of["run"]), list(TAGS))
     assert not report.fresh
     assert (
         report.text()
@@ -110,17 +127,16 @@ def test_a_run_with_the_same_tags_gives_everything(files_of, donor):
     )
 
 
-@pytest.mark.parametrize("other", [TAGS[::-1], ("a", "b", "c")])
-def test_a_head_of_other_tags_stays_fresh(other, files_of, donor):
-    report = load(fresh_model(), donor, files_of["run"], other)
+def test_a_head_of_the_same_tags_in_another_order_stays_fresh(files_of, donor, fresh):
+    report = load(fresh, donor, files_of["run"], TAGS[::-1])
     assert dict(report.fresh) == {"dense_2": pretrained.OTHER_TAGS}
 
 
-def test_from_the_first_version_of_the_network_come_spec_bn_and_five_blocks(tmp_path):
+def test_from_the_first_version_of_the_network_come_spec_bn_and_five_blocks(fresh, tmp_path):
     earlier = models.short_chunk_resnet(50, 2, "3s69", precision="float32")
     state = torch_like_state(earlier) | {"spec.spectrogram.window": np.ones(512, np.float32)}
     torch_writer.write_sequence(tmp_path / "msd.pth", torch_writer.state_dict(state))
-    assert_spec_bn_and_five_blocks(tmp_path / "msd.pth", fresh_model(), earlier)
+    assert_spec_bn_and_five_blocks(tmp_path / "msd.pth", fresh, earlier)
 
 
 def test_from_the_published_code_come_spec_bn_and_five_blocks(goldens, tmp_path):
@@ -147,12 +163,12 @@ def assert_spec_bn_and_five_blocks(path, model, earlier):
     assert len(text.splitlines()) <= 4
 
 
-def test_layers_of_another_width_and_parts_of_layers_stay_fresh(donor, tmp_path):
+def test_layers_of_another_width_and_parts_of_layers_stay_fresh(donor, fresh, tmp_path):
     state = torch_like_state(donor)
     state["layer1.conv_1.weight"] = np.zeros((3, 1, 3, 3), np.float32)
     del state["layer2.bn_2.running_var"], state["layer3.conv_2.bias"]
     torch_writer.write_zip(tmp_path / "donor.pth", torch_writer.state_dict(state))
-    report = load(fresh_model(), donor, tmp_path / "donor.pth")
+    report = load(fresh, donor, tmp_path / "donor.pth")
     assert dict(report.fresh) == {
         "layer1_conv_1": pretrained.OTHER_SHAPE,
         "layer2_bn_2": pretrained.INCOMPLETE,
@@ -166,12 +182,11 @@ def test_layers_of_another_width_and_parts_of_layers_stay_fresh(donor, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["keras", "torch"])
-def test_nothing_that_fits_is_an_error(kind, files_of, tmp_path):
-    model = models.vggish(3, 1, precision="float32")
-    before = model.get_weights()
+def test_nothing_that_fits_is_an_error(kind, files_of, other):
+    before = other.get_weights()
     with pytest.raises(errors.KerastagError, match="none of its layers fits the network vggish"):
-        pretrained.load(model, files_of[kind], TAGS)
-    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        pretrained.load(other, files_of[kind], TAGS)
+    for ours, theirs in zip(other.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -197,14 +212,14 @@ def test_the_vggish_network_comes_back_from_its_own_run(tmp_path):
         ("broken.weights.h5", b"nothing", "no weights of Keras"),
     ],
 )
-def test_what_is_no_model_is_refused(name, content, message, tmp_path):
+def test_what_is_no_model_is_refused(name, content, message, other, tmp_path):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(errors.KerastagError, match=message) as caught:
-        pretrained.load(models.vggish(3, 1), tmp_path / name, TAGS)
+        pretrained.load(other, tmp_path / name, TAGS)
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_a_folder_that_is_no_run_is_refused(other, tmp_path):
     with pytest.raises(errors.KerastagError, match="not a run"):
-        pretrained.load(models.vggish(3, 1), tmp_path, TAGS)
+        pretrained.load(other, tmp_path, TAGS)
