@@ -108,12 +108,11 @@ def _from_run(values: flags.FlagValues) -> Material:
     split = splits.read(_split_file(values, record, folder, name), model.vocabulary)
     if values.decoder == "tfio":
         tfio_decoder.require()
-    tracks = pipeline.Tracks.of_split(folder, split, split.labels(model.vocabulary))
-    chunk = pipeline.ChunkFormat(model.chunk_samples, model.sample_rate, values.input_dtype, values.decoder)
+    lookups = [splits.Lookup(folder, track) for track in split.tracks]
+    tracks = pipeline.Tracks(lookups, split.labels(model.vocabulary))
+    chunk = pipeline.ChunkFormat.of_model(model, values.input_dtype, values.decoder)
     scores, labels = _score(model, tracks, chunk, values)
-    for path, array in ((run.predictions_path(name), scores), (run.labels_path(name), labels.astype(bool))):
-        with files.whole_file(path) as temporary:
-            np.save(temporary, array)
+    run.save(name, scores, labels)
     counts = record["class_counts"] and np.array([record["class_counts"][tag] for tag in model.vocabulary.names])
     return Material(scores, labels, model.vocabulary, counts)
 
@@ -130,7 +129,7 @@ def _split_file(values: flags.FlagValues, record: dict[str, Any], folder: pathli
 
 def _score(model: tagger.Tagger, tracks: Any, chunk: Any, values: flags.FlagValues) -> tuple[np.ndarray, np.ndarray]:
     num_chunks, skip = values.num_chunks, values.skip_unreadable
-    bar = progress.Bar(len(tracks) * num_chunks, f"scoring {len(tracks)} tracks")
+    bar = progress.Bar(len(tracks) * chunk.num_chunks(num_chunks), f"scoring {len(tracks)} tracks")
 
     def on_chunks(count: int) -> None:
         bar.advance(count)

@@ -4,11 +4,12 @@ import pathlib
 
 from absl import flags
 
-from kerastag import audio, errors, precisions
+from kerastag import audio, errors, losses, precisions
 from kerastag.data import demo
 
 DEMO = "demo"
 SPLITS = ("train", "validation", "test")
+SCHEDULES = ("constant", "cosine", "staged")
 
 
 def define_data(values: flags.FlagValues) -> None:
@@ -29,6 +30,73 @@ def define_splits(values: flags.FlagValues) -> None:
             flags.DEFINE_list("train_split", None, text + "; several with commas.", flag_values=values)
         else:
             flags.DEFINE_string(f"{name}_split", None, text + ".", flag_values=values)
+
+
+def define_loss_details(values: flags.FlagValues) -> None:
+    """Hyperparameters of the losses; None leaves a loss its own default."""
+    details = (
+        ("gamma", 5.0, "focal losses: how much less easy decisions count; 0: not at all"),
+        ("alpha", 1.0, "focal losses: weight of present tags, absent ones have 1 - alpha"),
+        ("beta", 0.999999, "cb_*: towards 1, weights approach the inverse frequency of a tag"),
+        ("negative_scale", 100.0, "db_*: lambda, how leniently absent tags are taken"),
+        ("rebalance_alpha", 10.0, "db_*: the least weight of a tag"),
+        ("rebalance_beta", 1000.0, "db_*: how steeply the weight rises"),
+        ("rebalance_mu", 1.0, "db_*: where the weight rises"),
+        ("kappa", 10.0, "db_*: scale of the tags' bias; the paper's models have none"),
+    )
+    for name, bound, text in details:
+        flags.DEFINE_float(
+            name, None, f"Of {text}. Default: the loss's own, as published.", 0.0, bound, flag_values=values
+        )
+
+
+def loss_details(values: flags.FlagValues) -> dict[str, float]:
+    """The hyperparameters that were given, by name.
+
+    Raises:
+      UsageError: the loss has no such hyperparameter.
+    """
+    names = sorted({name for known in losses.HYPERPARAMETERS.values() for name in known})
+    given = {name: getattr(values, name) for name in names if getattr(values, name) is not None}
+    for name in given:
+        if name not in losses.HYPERPARAMETERS[values.loss]:
+            raise errors.UsageError(f"--{name}: the loss {values.loss} has no such hyperparameter")
+    return given
+
+
+def define_schedule(values: flags.FlagValues) -> None:
+    """Optimisers and learning rates over the epochs."""
+    flags.DEFINE_enum(
+        "schedule",
+        "constant",
+        SCHEDULES,
+        "Adam at one rate; cosine: falling to 0; staged: then SGD at ever lower rates, restarting from the best.",
+        flag_values=values,
+    )
+    flags.DEFINE_float("learning_rate", 1e-4, "Of Adam.", 0.0, 1.0, flag_values=values)
+    decay = "Times each weight, added to its gradient, under"
+    flags.DEFINE_float("weight_decay", 1e-4, f"{decay} Adam.", 0.0, 1.0, flag_values=values)
+    flags.DEFINE_float("sgd_weight_decay", 1e-4, f"{decay} SGD.", 0.0, 1.0, flag_values=values)
+    positive(values, "adam_epochs", 80, "Staged: epochs of Adam before SGD.")
+    positive(values, "sgd_epochs", 30, "Staged: epochs of SGD at each rate.")
+    flags.DEFINE_list(
+        "sgd_learning_rates", ["1e-2", "1e-3", "1e-4", "1e-5"], "Staged: the rates of SGD in turn.", flag_values=values
+    )
+
+
+def sgd_learning_rates(values: flags.FlagValues) -> tuple[float, ...]:
+    """The rates of --sgd_learning_rates.
+
+    Raises:
+      UsageError: one is not a number from 0 to 1.
+    """
+    try:
+        rates = tuple(map(float, values.sgd_learning_rates))
+    except ValueError:
+        rates = ()
+    if not rates or not all(0 < rate <= 1 for rate in rates):
+        raise errors.UsageError(f"--sgd_learning_rates={','.join(values.sgd_learning_rates)}: not numbers from 0 to 1")
+    return rates
 
 
 def define_reading(values: flags.FlagValues) -> None:

@@ -8,6 +8,8 @@ import sys
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from kerastag import errors, files, tags, version
 
 MODEL = "model.keras"
@@ -69,6 +71,12 @@ class RunFolder:
     def labels_path(self, split: str) -> pathlib.Path:
         """(num_tracks, num_tags) bool labels in the same order."""
         return self.path / "labels" / f"{split}.npy"
+
+    def save(self, split: str, scores: np.ndarray, labels: np.ndarray) -> None:
+        """Writes predictions (num_tracks, num_tags) float32 and labels, bool, of a split."""
+        for path, array in ((self.predictions_path(split), scores), (self.labels_path(split), labels.astype(bool))):
+            with files.whole_file(path) as temporary:
+                np.save(temporary, array)
 
     def record(self) -> dict[str, Any]:
         """What run.json says.

@@ -42,12 +42,14 @@ class Tagger:
     Attributes:
       vocabulary: the tags; a score's key is its short name.
       chunk_samples, sample_rate: of the model's input.
+      centred: whether a track is scored by one chunk from its middle, instead of evenly spaced ones.
     """
 
-    def __init__(self, scorer: Any, vocabulary: tags.Vocabulary, chunk_samples: int, sample_rate: int):
+    def __init__(self, scorer: Any, vocabulary: tags.Vocabulary, chunk_samples: int, sample_rate: int, centred: bool):
         self.vocabulary = vocabulary
         self.chunk_samples = chunk_samples
         self.sample_rate = sample_rate
+        self.centred = centred
         self._scorer = scorer
 
     def score(self, path: str | os.PathLike[str], num_chunks: int = 16) -> dict[str, float]:
@@ -86,7 +88,7 @@ class Tagger:
         from kerastag.data import pipeline
 
         tracks = pipeline.Tracks([os.fspath(path) for path in paths])
-        chunk = pipeline.ChunkFormat(self.chunk_samples, self.sample_rate, dtype, decoder)
+        chunk = pipeline.ChunkFormat.of_model(self, dtype, decoder)
         return self.score_tracks(tracks, chunk, num_chunks, batch_size, on_chunks)
 
     def score_tracks(
@@ -114,7 +116,7 @@ def _of_run(folder: run_folder.RunFolder, precision: str) -> Tagger:
     vocabulary = folder.vocabulary()
     if len(vocabulary) != model.num_tags:
         raise errors.KerastagError(f"{folder.path}: {len(vocabulary)} tags, but a model of {model.num_tags}")
-    return Tagger(scoring.Scorer.of_model(model), vocabulary, model.chunk_samples, model.sample_rate)
+    return Tagger(scoring.Scorer.of_model(model), vocabulary, model.chunk_samples, model.sample_rate, model.centred)
 
 
 def _of_export(folder: pathlib.Path) -> Tagger:
@@ -128,7 +130,7 @@ def _of_export(folder: pathlib.Path) -> Tagger:
     signature = loaded.signatures["serving_default"]
     # the closure holds `loaded`: its variables live only as long as it does
     scorer = scoring.Scorer(lambda waveform: (loaded, signature(waveform=waveform)["scores"])[1], len(vocabulary))
-    return Tagger(scorer, vocabulary, facts["chunk_samples"], facts["sample_rate"])
+    return Tagger(scorer, vocabulary, facts["chunk_samples"], facts["sample_rate"], facts["centred"])
 
 
 def _exported_version(path: pathlib.Path) -> pathlib.Path | None:

@@ -5,6 +5,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
 from absl import flags
 
 from kerastag import cli, errors, files, losses, models, options, precisions, run_folder, runtime, tags
@@ -13,87 +14,100 @@ from kerastag.data import dataset, splits
 
 if TYPE_CHECKING:
     from kerastag.data import pipeline
-    from kerastag.training import fit
+    from kerastag.training import build, fit
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_enum(
-    "loss",
-    "bce",
-    losses.NAMES,
-    "What training minimises; cb_* and db_* give rare tags more weight.",
-    flag_values=FLAGS,
+    "loss", "bce", losses.NAMES, "What training minimises; cb_* and db_* give rare tags more weight.", flag_values=FLAGS
 )
 options.define_data(FLAGS)
 flags.DEFINE_string("run_dir", None, "Folder for all that the run writes; default: runs/LOSS.", flag_values=FLAGS)
 options.positive(FLAGS, "epochs", 200, "Times that training goes over all tracks.")
-options.positive(FLAGS, "num_channels", 128, "Width of the network; the paper's has 128, 16 trains quickly.")
+options.positive(FLAGS, "num_channels", None, "Width of the network; the published ones by default, 16 trains quickly.")
 flags.DEFINE_bool(
-    "resume",
-    False,
-    "Go on with the run in --run_dir where it stopped, with the flags it had.",
-    flag_values=FLAGS,
+    "resume", False, "Go on with the run in --run_dir where it stopped, with the flags it had.", flag_values=FLAGS
 )
 flags.DEFINE_bool("overwrite", False, "Replace the run in --run_dir.", flag_values=FLAGS)
 flags.DEFINE_integer("seed", 0, "Of all randomness: the same seed gives the same numbers.", 0, flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 
 flags.DEFINE_enum(
+    "model",
+    models.NAMES[0],
+    models.NAMES,
+    "The network: the paper's, MTG's baseline, or the popularity baseline, which is not trained.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
     "variant",
     "4s6",
     models.VARIANTS,
-    "Chunks of 4.6 s, as the paper's, or 3.69 s, as in Won et al. 2020.",
+    "Chunks of 4.6 s, as the paper's, or 3.69 s, as Won et al. 2020.",
     flag_values=FLAGS,
 )
-flags.DEFINE_float("learning_rate", 1e-4, "Of Adam.", lower_bound=0.0, upper_bound=1.0, flag_values=FLAGS)
-flags.DEFINE_float(
-    "weight_decay",
-    1e-4,
-    "Times each weight, added to its gradient.",
-    lower_bound=0.0,
-    upper_bound=1.0,
+flags.DEFINE_string(
+    "pretrained",
+    None,
+    "Weights to start from: a run, a .keras, .weights.h5 or PyTorch .pth file; layers that match are loaded.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "sampling",
+    "shuffled",
+    ("shuffled", "class_aware"),
+    "Every track once an epoch, or tags in turn, each with three of its tracks.",
     flag_values=FLAGS,
 )
 flags.DEFINE_float(
-    "dropout",
-    0.5,
-    "Share of the last hidden layer that is left out while training.",
+    "mixup_alpha",
     0.0,
-    0.99,
+    "Above 0: pairs of tracks are mixed, by a share from Beta(alpha, alpha).",
+    0.0,
+    100.0,
     flag_values=FLAGS,
+)
+options.define_schedule(FLAGS)
+flags.DEFINE_float(
+    "dropout", 0.5, "Share of the last hidden layer that is left out while training.", 0.0, 0.99, flag_values=FLAGS
+)
+options.define_loss_details(FLAGS)
+flags.DEFINE_enum(
+    "chunk_position", "random", ("random", "centre"), "Where in a track training takes its chunk.", flag_values=FLAGS
 )
 options.positive(FLAGS, "validate_every", 1, "Epochs between validations; the last epoch is always validated.")
 options.positive(
     FLAGS, "validation_chunks", 16, "Evenly spaced chunks of each validation track whose scores are averaged."
 )
+flags.DEFINE_enum(
+    "best_by", "pr_auc", ("pr_auc", "roc_auc"), "The validation figure that chooses the best model.", flag_values=FLAGS
+)
 flags.DEFINE_integer(
-    "patience",
-    0,
-    "Stop when validation PR-AUC has not improved for so many epochs; 0: never.",
-    0,
-    flag_values=FLAGS,
+    "patience", 0, "Stop when validation has not improved for so many epochs; 0: never.", 0, flag_values=FLAGS
 )
 options.define_splits(FLAGS)
+flags.DEFINE_list(
+    "train_dirs", None, "Folders of the audio of each file in --train_split; default: --data_dir.", flag_values=FLAGS
+)
 flags.DEFINE_string(
-    "tags_file",
-    None,
-    "The tags to learn, one a line; default: those of the training split.",
-    flag_values=FLAGS,
+    "tags_file", None, "The tags to learn, one a line; default: those of the first training split.", flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    "unknown_tags", "error", ("error", "drop"), "What becomes of tags that are not to be learnt.", flag_values=FLAGS
+)
+flags.DEFINE_bool(
+    "drop_empty_tags", False, "Leave out tags of --tags_file without a training track.", flag_values=FLAGS
 )
 options.define_reading(FLAGS)
 options.define_devices(FLAGS)
 flags.DEFINE_enum(
-    "strategy",
-    "auto",
-    ("auto", "one", "mirrored"),
-    "One device or all; auto: all visible GPUs.",
-    flag_values=FLAGS,
+    "strategy", "auto", ("auto", "one", "mirrored"), "One device or all; auto: all visible GPUs.", flag_values=FLAGS
 )
 options.positive(FLAGS, "num_devices", None, "Devices to mirror over; without GPUs: virtual CPU devices, for tests.")
 options.define_verbosity(FLAGS)
 
 # what a resumed run may change and still be the same experiment
 _FREE_TO_CHANGE = (
-    *("run_dir", "data_dir", "epochs", "resume", "overwrite", "patience", "verbosity"),
+    *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "verbosity"),
     *("strategy", "num_devices"),
 )
 
@@ -103,34 +117,43 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     folder = _run_folder(values)
     if values.data_dir is None:
         print("no --data_dir: training on the built-in demo set, with flags/demo.flags for flags not given")
+    details = options.loss_details(values)
     data = _dataset(values, folder)
+    for line in data.dropped():
+        print(line, file=sys.stderr)
     _check_counts(values.loss, data)
     runtime.start(values.verbosity)
+    if values.model == "popular":
+        return _write_popular(values, folder, data)
     from kerastag.training import loop
 
-    fit, tracks = _prepare(values, folder, data)
+    fit, tracks = _prepare(values, folder, data, details)
     try:
         state = fit.run()
     except loop.Interrupted:
         print(f"interrupted; continue with --run_dir={folder.path} --resume", file=sys.stderr)
         return 130
-    print(f"{folder.path}: best validation PR-AUC {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}")
-    return report_unreadable(tracks)
+    figure = {"pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}[values.best_by]
+    print(
+        f"{folder.path}: best validation {figure} {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}"
+    )
+    return _report_unreadable(tracks)
 
 
 def _run_folder(values: flags.FlagValues) -> run_folder.RunFolder:
     """The folder of --run_dir, checked; without one the first of runs/LOSS, runs/LOSS-2, ... that is free."""
-    resume, overwrite = values.resume, values.overwrite
-    if resume and overwrite:
+    if values.resume and values.overwrite:
         raise errors.UsageError("--resume and --overwrite contradict each other")
     if values.run_dir is None:
-        if resume or overwrite:
-            raise errors.UsageError("--resume and --overwrite need --run_dir")
-        return run_folder.free(pathlib.Path("runs") / values.loss)
+        if values.overwrite:
+            raise errors.UsageError("--overwrite needs --run_dir")
+        return run_folder.free(
+            pathlib.Path("runs") / (values.loss if values.model == models.NAMES[0] else values.model)
+        )
     folder = run_folder.RunFolder(pathlib.Path(values.run_dir))
-    if resume:
-        _check_same_experiment(values, run_folder.RunFolder.existing(folder.path))
-    elif folder.path.exists() and any(folder.path.iterdir()) and not (overwrite and folder.holds_run()):
+    if values.resume:
+        _check_same_experiment(values, folder)
+    elif folder.path.exists() and any(folder.path.iterdir()) and not (values.overwrite and folder.holds_run()):
         if folder.holds_run():
             raise errors.KerastagError(f"{folder.path}: holds a run already; use --resume or --overwrite")
         raise errors.KerastagError(f"{folder.path}: exists and is not a run")
@@ -153,23 +176,34 @@ def _dataset(values: flags.FlagValues, folder: run_folder.RunFolder) -> dataset.
     elif values.tags_file:
         vocabulary = tags.Vocabulary.read(values.tags_file)
     data_dir = options.data_folder(values.data_dir)
-    if len(values.train_split or []) > 1:
-        raise errors.UsageError("--train_split: one file at a time")
-    train_file = splits.split_path(data_dir, (values.train_split or [None])[0], "train")
-    validation_file = splits.split_path(data_dir, values.validation_split, "validation")
-    return dataset.read(data_dir, train_file, validation_file, vocabulary)
+    train_files = values.train_split or [splits.split_path(data_dir, None, "train")]
+    train_dirs = values.train_dirs or [data_dir] * len(train_files)
+    if len(train_dirs) != len(train_files):
+        raise errors.UsageError(f"--train_dirs: {len(train_dirs)} folders for {len(train_files)} training splits")
+    for train_dir in train_dirs:
+        options.data_folder(train_dir)
+    return dataset.read(
+        list(zip(train_dirs, train_files, strict=True)),
+        (data_dir, splits.split_path(data_dir, values.validation_split, "validation")),
+        vocabulary,
+        "drop" if values.resume else values.unknown_tags,
+        values.drop_empty_tags,
+    )
 
 
 def _check_counts(loss: str, data: dataset.Dataset) -> None:
     empty = [name for name, count in zip(data.vocabulary.short_names, data.class_counts, strict=True) if not count]
     if empty and loss in losses.NEED_CLASS_COUNTS:
-        raise errors.KerastagError(f"--loss={loss} weights tags by their tracks; these have none: {', '.join(empty)}")
+        raise errors.KerastagError(
+            f"--loss={loss} weights tags by their tracks, and these have none: {', '.join(empty)}; "
+            "--drop_empty_tags leaves them out"
+        )
 
 
 def _prepare(
-    values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset
+    values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset, details: dict[str, float]
 ) -> tuple["fit.Fit", list["pipeline.Tracks"]]:
-    """Builds everything, writes the run's record, or reads its checkpoint."""
+    """Builds everything, and writes the run's record or reads its checkpoint."""
     from kerastag.data import pipeline
     from kerastag.training import build, devices, fit, state
 
@@ -178,39 +212,46 @@ def _prepare(
     strategy = devices.strategy(values.strategy, values.num_devices)
     policy = precisions.choose(values.precision)
     print(devices.describe(strategy, policy), file=sys.stderr)
-    loss = losses.get(values.loss, class_counts=data.class_counts)
-    trainer = build.trainer(
-        strategy,
-        build.Network(
-            len(data.vocabulary),
-            values.num_channels,
-            values.variant,
-            values.dropout,
-        ),
-        loss,
-        build.Optimization(values.learning_rate, values.weight_decay),
-        policy,
-        values.seed,
-    )
+    if values.kappa:
+        details = {**details, "num_tracks": data.num_training_tracks}
+    loss = losses.get(values.loss, class_counts=data.class_counts, **details)
+    at = state.read(folder.checkpoint_path) if values.resume else state.TrainingState()
+    optimization = _optimization(values)
+    trainer = build.trainer(strategy, _network(values, data), loss, optimization, policy, values.seed, at.stage)
     if values.resume:
-        at = state.load(folder.checkpoint_path, trainer.model, trainer.optimizer)
+        state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
     else:
-        at = state.TrainingState()
         _begin(values, folder, data, policy)
-    chunk = pipeline.ChunkFormat(
-        trainer.model.chunk_samples,
-        trainer.model.sample_rate,
-        values.input_dtype,
-        values.decoder,
-    )
-    training, validation = (
-        pipeline.Tracks.of_split(data.folder, split, split.labels(data.vocabulary))
-        for split in (data.training, data.validation)
-    )
-    names = ("epochs", "batch_size", "seed", "validate_every", "validation_chunks", "patience")
-    settings = fit.Settings(**{name: getattr(values, name) for name in names})
-    whole = fit.Fit(trainer, training, validation, chunk, settings, folder, at, data.vocabulary.names)
+    names = ("epochs", "batch_size", "seed", "sampling", "chunk_position", "validate_every", "validation_chunks")
+    settings = fit.Settings(**{name: getattr(values, name) for name in (*names, "best_by", "patience")})
+    chunk = pipeline.ChunkFormat.of_model(trainer.model, values.input_dtype, values.decoder)
+    training, validation = data.training_tracks(), data.validation_tracks()
+    names_of_tags = data.vocabulary.names
+    whole = fit.Fit(trainer, optimization, training, validation, chunk, settings, folder, at, names_of_tags)
     return whole, [training, validation]
+
+
+def _network(values: flags.FlagValues, data: dataset.Dataset) -> "build.Network":
+    from kerastag.training import build
+
+    names = ("model", "num_channels", "variant", "dropout")
+    return build.Network(
+        tuple(data.vocabulary.names),
+        **{name: getattr(values, name) for name in names},
+        pretrained=None if values.resume else values.pretrained,
+    )
+
+
+def _optimization(values: flags.FlagValues) -> "build.Optimization":
+    from kerastag.training import build, schedules
+
+    names = ("learning_rate", "epochs", "adam_epochs", "sgd_epochs")
+    schedule = schedules.Schedule(
+        values.schedule,
+        **{name: getattr(values, name) for name in names},
+        sgd_learning_rates=options.sgd_learning_rates(values),
+    )
+    return build.Optimization(schedule, values.weight_decay, values.sgd_weight_decay, values.mixup_alpha)
 
 
 def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset, policy: str) -> None:
@@ -221,10 +262,10 @@ def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset
     record = {
         "command": run_folder.command_line(),
         "flags": {name: getattr(values, name) for name in values},
-        "data_dir": None if values.data_dir is None else str(data.folder.resolve()),
+        "data_dir": None if values.data_dir is None else str(data.validation.folder.resolve()),
         "precision": policy,
         "seed": values.seed,
-        "num_tracks": {"train": len(data.training), "validation": len(data.validation)},
+        "num_tracks": {"train": data.num_training_tracks, "validation": len(data.validation.split)},
         "class_counts": dict(zip(data.vocabulary.names, data.class_counts.tolist(), strict=True)),
         "versions": run_folder.versions(),
         "git_commit": run_folder.git_commit(),
@@ -232,7 +273,19 @@ def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset
     files.write_json(folder.record_path, record)
 
 
-def report_unreadable(all_tracks: list["pipeline.Tracks"]) -> int:
+def _write_popular(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset) -> int:
+    """The popularity baseline as a run, which evaluate, tag and export use like any other."""
+    _begin(values, folder, data, "float32")
+    frequencies = data.class_counts / data.num_training_tracks
+    with files.whole_file(folder.model_path) as temporary:
+        models.popular(frequencies).save(temporary)
+    labels = data.validation.split.labels(data.vocabulary).astype(bool)
+    folder.save("validation", np.tile(frequencies.astype(np.float32), (len(labels), 1)), labels)
+    print(f"{folder.path}: the popularity baseline, {len(data.vocabulary)} tags of {data.num_training_tracks} tracks")
+    return 0
+
+
+def _report_unreadable(all_tracks: list["pipeline.Tracks"]) -> int:
     """Lists the tracks that could not be read, once. Returns 1 if there are any, else 0."""
     reasons = [reason for tracks in all_tracks for reason in tracks.unreadable.values()]
     if reasons:
@@ -248,10 +301,14 @@ def _defaults(values: flags.FlagValues) -> list[str]:
             raise errors.UsageError("--resume needs --run_dir")
         record = run_folder.RunFolder.existing(values.run_dir).record()
         own = {name: value for name, value in record["flags"].items() if name not in ("resume", "overwrite")}
-        return [f"--{name}={value}" for name, value in own.items() if value is not None and name in values]
+        return [_as_flag(name, value) for name, value in own.items() if value is not None and name in values]
     if values.data_dir is None:
         return [f"--flagfile={cli.find_preset(options.DEMO)}"]
     return []
+
+
+def _as_flag(name: str, value: object) -> str:
+    return f"--{name}={','.join(value) if isinstance(value, list) else value}"
 
 
 COMMAND = cli.Command("kerastag train", cli.COMMANDS["train"], FLAGS, main, MAIN_FLAGS, defaults=_defaults)

@@ -8,17 +8,13 @@ import pytest
 SHARED = pathlib.Path(__file__).parent.parent.parent / "shared"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def tensorflow():
-    """TensorFlow, started as the commands start it."""
+def pytest_sessionstart(session):
+    """Starts TensorFlow as the commands do, before a test module can use it and fix its devices."""
     from kerastag import runtime
     from kerastag.training import devices
 
     runtime.start()
     devices.strategy("mirrored", num_devices=2)
-    import tensorflow as tf
-
-    return tf
 
 
 @pytest.fixture(scope="session")

@@ -1,41 +1,115 @@
-"""A folder of tagged music, as training sees it: the tags, and the tracks of two splits."""
+"""A folder of tagged music, as training sees it: the tags, and the tracks of the training and validation splits."""
 
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerastag import tags
+from kerastag import errors, tags
 from kerastag.data import splits
+
+if TYPE_CHECKING:
+    from kerastag.data import pipeline
+
+Path = str | os.PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A split and the folder that its paths are relative to."""
+
+    folder: pathlib.Path
+    split: splits.Split
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """The splits that training needs; `folder` is what their paths are relative to."""
+    """What training needs.
 
-    folder: pathlib.Path
+    Attributes:
+      vocabulary: the tags, in column order.
+      training: one source or several; their tracks are trained on together.
+      validation: tracks to choose the best model by.
+    """
+
     vocabulary: tags.Vocabulary
-    training: splits.Split
-    validation: splits.Split
+    training: tuple[Source, ...]
+    validation: Source
 
     @property
     def class_counts(self) -> np.ndarray:
-        """Training tracks per tag, int64 (num_tags,)."""
-        return splits.class_counts(self.training, self.vocabulary)
+        """Training tracks per tag over all sources, int64 (num_tags,)."""
+        return splits.class_counts([source.split for source in self.training], self.vocabulary)
+
+    @property
+    def num_training_tracks(self) -> int:
+        """Over all sources."""
+        return sum(len(source.split) for source in self.training)
+
+    def training_tracks(self) -> "pipeline.Tracks":
+        """The tracks of all training sources, with labels."""
+        return self._tracks(self.training)
+
+    def validation_tracks(self) -> "pipeline.Tracks":
+        """The validation tracks, with labels."""
+        return self._tracks([self.validation])
+
+    def dropped(self) -> list[str]:
+        """A line for each source of which tags or tracks were dropped."""
+        lines = []
+        for source in (*self.training, self.validation):
+            split = source.split
+            if split.dropped_tags or split.num_untagged:
+                names = ", ".join(sorted(map(tags.short_name, split.dropped_tags)))
+                lines.append(
+                    f"{split.path}: {len(split.dropped_tags)} tags outside the vocabulary dropped ({names}), "
+                    f"{split.num_untagged} tracks left without a tag dropped"
+                )
+        return lines
+
+    def _tracks(self, sources: Sequence[Source]) -> "pipeline.Tracks":
+        from kerastag.data import pipeline
+
+        lookups = [splits.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
+        return pipeline.Tracks(lookups, np.concatenate([source.split.labels(self.vocabulary) for source in sources]))
 
 
 def read(
-    folder: str | os.PathLike[str],
-    train_file: str | os.PathLike[str],
-    validation_file: str | os.PathLike[str],
+    training: Sequence[tuple[Path, Path]],
+    validation: tuple[Path, Path],
     vocabulary: tags.Vocabulary | None = None,
+    unknown: splits.Policy = "error",
+    drop_empty_tags: bool = False,
 ) -> Dataset:
-    """Reads both splits; without a vocabulary the tags are those of the training split.
+    """Reads the splits.
+
+    Args:
+      training: (folder, split file) of each source. The first one gives the vocabulary if there is none; of the
+        others, tags outside it and tracks without a tag are dropped and counted.
+      validation: (folder, split file).
+      vocabulary: the tags to learn.
+      unknown: what becomes of tags outside the vocabulary in the first training and the validation split.
+      drop_empty_tags: leave out tags of the vocabulary that no training track has.
 
     Raises:
       KerastagError: a file is missing, malformed, or has a tag outside the vocabulary.
     """
-    training = splits.read(train_file, vocabulary)
-    vocabulary = vocabulary or splits.collect_vocabulary([training])
-    return Dataset(pathlib.Path(folder), vocabulary, training, splits.read(validation_file, vocabulary))
+    if vocabulary is None:
+        vocabulary = splits.collect_vocabulary([splits.read(training[0][1])])
+    policies: list[splits.Policy] = [unknown] + ["drop"] * (len(training) - 1)
+    sources = tuple(
+        Source(pathlib.Path(folder), splits.read(path, vocabulary, policy, policy))
+        for (folder, path), policy in zip(training, policies, strict=True)
+    )
+    if drop_empty_tags:
+        counts = splits.class_counts([source.split for source in sources], vocabulary)
+        if not counts.all():
+            kept = [name for name, count in zip(vocabulary.names, counts, strict=True) if count]
+            if not kept:
+                raise errors.KerastagError(f"{training[0][1]}: no tag of the vocabulary has a track")
+            return read(training, validation, tags.Vocabulary(kept), unknown="drop")
+    folder, path = validation
+    return Dataset(vocabulary, sources, Source(pathlib.Path(folder), splits.read(path, vocabulary, unknown, unknown)))

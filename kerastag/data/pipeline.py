@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerastag import audio, errors
 from kerastag.audio import tfio_decoder
-from kerastag.data import sampling, splits
+from kerastag.data import sampling
 
 AUTOTUNE = tf.data.AUTOTUNE
 
@@ -25,12 +25,23 @@ class ChunkFormat:
       sample_rate: in Hz.
       dtype: "int16", saturated, for half the memory and transfer, or "float32".
       decoder: one of audio.DECODERS.
+      centred: whether a track is scored by one chunk from its middle, instead of evenly spaced ones.
     """
 
     samples: int
     sample_rate: int = audio.SAMPLE_RATE
     dtype: str = "int16"
     decoder: str = "soundfile"
+    centred: bool = False
+
+    @classmethod
+    def of_model(cls, model: Any, dtype: str = "int16", decoder: str = "soundfile") -> "ChunkFormat":
+        """What a model takes; anything with chunk_samples, sample_rate and centred."""
+        return cls(model.chunk_samples, model.sample_rate, dtype, decoder, model.centred)
+
+    def num_chunks(self, wanted: int) -> int:
+        """Chunks per track in evaluation."""
+        return 1 if self.centred else wanted
 
     def pack(self, waveform: np.ndarray) -> np.ndarray:
         """A float32 waveform in the format's dtype."""
@@ -41,7 +52,7 @@ class Tracks:
     """The audio files of a split, and which of them could not be read.
 
     Args:
-      paths: (num_tracks,) audio files, or functions that find them; a missing one is unreadable, not an error.
+      paths: (num_tracks,) audio files, or functions such as splits.Lookup that find them when they are first read.
       labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
     """
 
@@ -50,11 +61,6 @@ class Tracks:
         self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
         self._lock = threading.Lock()
-
-    @classmethod
-    def of_split(cls, folder: str | os.PathLike[str], split: splits.Split, labels: np.ndarray) -> "Tracks":
-        """The tracks of `split` in `folder`; each is looked up when it is first read."""
-        return cls([_Lookup(folder, track) for track in split.tracks], labels)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -86,15 +92,6 @@ class Tracks:
         except errors.KerastagError as error:
             return str(error)
         return f"{path}: the decoder in the graph does not decode it"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Lookup:
-    folder: str | os.PathLike[str]
-    track: splits.Track
-
-    def __call__(self) -> os.PathLike[str]:
-        return splits.resolve(self.folder, self.track)
 
 
 def to_float(waveform: Any) -> Any:
@@ -155,7 +152,7 @@ def evaluation_batches(
     Args:
       tracks: labels are not needed.
       chunk: what the model takes.
-      num_chunks: of each track.
+      num_chunks: of each track, if they are evenly spaced.
       batch_size: over all replicas; the last batch may be smaller.
       fill: as in `training_batches`.
 
@@ -167,10 +164,16 @@ def evaluation_batches(
     def example(row: Any) -> dict[str, Any]:
         return {"row": row, "fraction": tf.zeros([], tf.float64)}
 
+    num_chunks = chunk.num_chunks(num_chunks)
+
     def chunks(path: str, fraction: float) -> np.ndarray:
+        if chunk.centred:
+            return audio.random_chunk(path, 0.5, chunk.samples, chunk.sample_rate)[None]
         return audio.read_chunks(path, num_chunks, chunk.samples, chunk.sample_rate)
 
     def chunks_of_whole(waveform: np.ndarray, fraction: float) -> np.ndarray:
+        if chunk.centred:
+            return audio.cut_chunk(waveform, 0.5, chunk.samples)[None]
         return audio.cut_chunks(waveform, num_chunks, chunk.samples)
 
     def separate(example: dict[str, Any]) -> tf.data.Dataset:

@@ -121,6 +121,17 @@ def resolve(root: str | os.PathLike[str], track: Track) -> pathlib.Path:
     raise errors.KerastagError(f"{path}: no such file, nor with {tried} (track {track.track_id!r})")
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lookup:
+    """Finds the audio file of `track` in `folder` when called; see `resolve`."""
+
+    folder: str | os.PathLike[str]
+    track: Track
+
+    def __call__(self) -> pathlib.Path:
+        return resolve(self.folder, self.track)
+
+
 def collect_vocabulary(splits: Iterable[Split]) -> tags.Vocabulary:
     """All tags of the splits in alphabetical order, as in MTG-Jamendo's tag lists.
 

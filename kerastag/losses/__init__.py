@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 NAMES = ("bce", "focal", "cb_focal", "db_focal", "cb_bce", "db_bce")
 NEED_CLASS_COUNTS = ("cb_focal", "db_focal", "cb_bce", "db_bce")
+HYPERPARAMETERS = {  # what `get` takes beside the class counts
+    "bce": (),
+    "focal": ("gamma", "alpha"),
+    "cb_focal": ("beta", "gamma", "alpha"),
+    "db_focal": ("gamma", "alpha", "negative_scale", "rebalance_alpha", "rebalance_beta", "rebalance_mu", "kappa"),
+    "cb_bce": ("beta",),
+    "db_bce": ("negative_scale", "rebalance_alpha", "rebalance_beta", "rebalance_mu", "kappa"),
+}
 _NEED_PRIOR_BIAS = ("focal", "cb_focal")
 _PRIOR = 0.01
 

@@ -183,7 +183,7 @@ def _fit_platt(labels: np.ndarray, scores: np.ndarray) -> Platt:
 
     positives, num_tracks = labels.sum(), len(labels)
     target = np.where(labels, (positives + 1) / (positives + 2), 1 / (num_tracks - positives + 2))
-    regression = linear_model.LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
+    regression = linear_model.LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
     inputs = np.tile(logit(scores), 2)[:, None]
     regression.fit(inputs, np.repeat([1, 0], num_tracks), np.concatenate([target, 1 - target]))
     slope = float(regression.coef_[0, 0])

@@ -24,7 +24,7 @@ def headline(result: dict[str, Any]) -> tables.Table:
     pairs = result["pairs"]
     rows = tuple(
         (
-            f"{tables.figure_title(row['figure'])} {row['over']}",
+            tables.figure_title(row["figure"], row["over"]),
             f"{pair['first']} - {pair['second']}",
             *(row[name] for name in _COLUMNS),
             _verdict(pair, row),
@@ -66,5 +66,5 @@ def _verdict(pair: dict[str, Any], row: dict[str, Any]) -> str | None:
 
 
 def _rule(count: int, things: str) -> str:
-    least = comparison.SIGNIFICANCE
-    return f"p is corrected for {count} {things} (Holm); a difference is noise unless p < {least:g}."
+    corrected = f"p is corrected for {count} {things} (Holm); a" if count > 1 else "A"
+    return f"{corrected} difference is noise unless p < {comparison.SIGNIFICANCE:g}."

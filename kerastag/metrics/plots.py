@@ -81,7 +81,7 @@ def pr_curves(
         shown = [by_area[n] for n in np.unique(np.linspace(0, len(by_area) - 1, 5).round().astype(int))]
     else:
         shown = sorted((vocabulary.index(name) for name in chosen), key=by_area.index)
-    with drawing.page(path, 4.8, 4.4) as figure:
+    with drawing.page(path, 4.8, 5.1) as figure:
         axes = figure.subplots()
         _equal_f1(axes)
         for recall, precision, _ in curves.values():
@@ -91,7 +91,7 @@ def pr_curves(
             name = f"{vocabulary.short_names[column]} ({area:.3f})"
             axes.step(recall, precision, where="pre", color=colour, ls=line, lw=1.4, zorder=2, label=name)
         axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="recall", ylabel="precision", aspect="equal")
-        axes.legend(loc="upper right", title=f"tag (PR-AUC), {len(curves)} in grey", alignment="left").set_zorder(3)
+        figure.legend(loc="outside upper center", ncols=2, title=f"tag (PR-AUC), all {len(curves)} tags in grey")
 
 
 def differences(
@@ -115,7 +115,7 @@ def differences(
     )
     names = tags.Vocabulary([row["over"] for row in by_tag]).short_names
     ordered = sorted(zip(by_tag, names, strict=True), key=lambda both: -both[0]["difference"])
-    with drawing.page(path, 5.2, 1.3 + 0.135 * (len(means) + len(by_tag))) as figure:
+    with drawing.page(path, 5.2, 1.9 + 0.135 * (len(means) + len(by_tag))) as figure:
         upper, lower = figure.subplots(2, 1, height_ratios=[len(means) + 1, len(by_tag) + 1])
         upper.set_title("means over tags", loc="left")
         _forest(upper, means, [row["over"] for row in means])
@@ -139,6 +139,8 @@ def reliability_diagram(
 ) -> None:
     """Share of positives against mean score over all (track, tag), and the calibration error of every tag.
 
+    On the left bins without any positive stand on the lower edge.
+
     Args:
       path: of the PNG.
       labels: bool, (num_tracks, num_tags).
@@ -152,15 +154,7 @@ def reliability_diagram(
         curves = [reliability.curve(labels, scores) for scores, *_ in looks]
         values = np.concatenate([part for curve in curves for part in (curve.mean_score, curve.share)])
         floor = values[values > 0].min() / 1.5
-        left.plot([floor, 1], [floor, 1], color=drawing.LIGHT, lw=1, zorder=0)
-        left.annotate(
-            "perfect",
-            (0.45, 0.45),
-            xytext=(-3, 4),
-            textcoords="offset points",
-            color=drawing.GREY,
-            ha="right",
-        )
+        left.plot([floor, 1], [floor, 1], color=drawing.LIGHT, lw=1, zorder=0, label="perfect")
         for curve, (_, name, colour, marker) in zip(curves, looks, strict=True):
             x, y = np.maximum(curve.mean_score, floor), np.maximum(curve.share, floor)
             left.plot(x, y, marker=marker, color=colour, ms=4, lw=1, label=f"{name} (ECE {curve.error:.4f})")
@@ -192,7 +186,7 @@ def confusion(
     confused = _excess(labels, decisions & ~labels, ~labels)
     order = drawing.similar_order(np.maximum(together, 0) + np.maximum(confused, 0))
     names = np.array(tags.Vocabulary(tag_names).short_names)[order]
-    size = max(3.0, 0.095 * len(names))
+    size, letters = max(3.0, 0.095 * len(names)), 5.5 if len(names) > 30 else 7
     with drawing.page(path, 2 * size + 1.7, size + 0.95) as figure:
         axes = figure.subplots(1, 2, sharey=True)
         titles = "column's tag is given as well", "column's tag is decided, though not given"
@@ -200,8 +194,8 @@ def confusion(
             cells = shares[np.ix_(order, order)]
             np.fill_diagonal(cells, np.nan)
             image = panel.imshow(cells, cmap="PuOr_r", vmin=-0.5, vmax=0.5, interpolation="nearest")
-            panel.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
-            panel.set_yticks(range(len(names)), names, fontsize=5.5)
+            panel.set_xticks(range(len(names)), names, rotation=90, fontsize=letters)
+            panel.set_yticks(range(len(names)), names, fontsize=letters)
             panel.tick_params(length=1.5, pad=1.5)
             panel.set_title(title)
         axes[0].set_ylabel("tracks with this tag")

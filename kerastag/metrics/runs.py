@@ -63,7 +63,7 @@ def table(result: dict[str, Any]) -> tables.Table:
     """What `spread` returns, one line a figure."""
     columns = ("mean", "deviation_over_runs", "lowest", "highest", "low", "high", "deviation_over_resamples")
     rows = tuple(
-        (f"{tables.figure_title(row['figure'])} {row['over']}", *(row[column] for column in columns))
+        (tables.figure_title(row["figure"], row["over"]), *(row[column] for column in columns))
         for row in result["figures"]
     )
     note = (

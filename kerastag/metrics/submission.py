@@ -56,12 +56,16 @@ def write(
 
 
 def in_order(scores: np.ndarray, own: tags.Vocabulary, official: tags.Vocabulary) -> np.ndarray:
-    """Scores (num_tracks, num_tags) with their columns in the official order.
+    """Scores (num_tracks, num_tags) with their columns in the official order; either list may have short names.
 
     Raises:
       KerastagError: the official list has a tag that the model does not know.
     """
-    return scores[:, [own.index(name) for name in official]]
+    columns = [
+        own.index(short if own.find(full) is None and own.find(short) is not None else full)
+        for full, short in zip(official.names, official.short_names, strict=True)
+    ]
+    return scores[:, columns]
 
 
 def check(

@@ -10,7 +10,7 @@ from kerastag import tags
 Cell = str | int | float | None
 
 _AREAS = ("pr_auc", "roc_auc")
-DECIMALS = {"lift": 1, "P(> 0)": 3}  # by column title; 4 for the others
+DECIMALS = {"lift": 1, "lift low": 1, "P(> 0)": 3}  # by column title; 4 for the others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ def headline(results: dict[str, Any]) -> Table:
     for key, reason in (
         ("tags_without_positives", "Left out of the means (no positive track, no figures)"),
         ("tags_without_negatives", "Left out of the means (no negative track, no ROC-AUC)"),
-        ("constant_tags", "One and the same score on every track"),
+        ("constant_tags", "The same score on every track"),
     ):
         if results.get(key):
             note += f" {reason}: {', '.join(_shown_names(results[key]))}."
@@ -95,8 +95,10 @@ def by_tag(results: dict[str, Any]) -> Table:
     return Table(("tag", "positives", *_area_titles(found), "lift"), tuple(rows))
 
 
-def figure_title(name: str) -> str:
-    """A figure's name for people: `PR-AUC` for pr_auc, `top-5 hit rate` for hit_rate_at_5."""
+def figure_title(name: str, over: str = "tracks") -> str:
+    """A figure's name for people: `PR-AUC macro` for pr_auc over macro, `top-5 hit rate` for hit_rate_at_5."""
+    if over != "tracks":
+        return f"{figure_title(name)} {over}"
     if name.startswith("hit_rate_at_"):
         return f"top-{name.removeprefix('hit_rate_at_')} hit rate"
     return {"pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}.get(name, name)

@@ -1,13 +1,13 @@
 """Networks from waveform to logits. The names are readable without importing Keras."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-NAMES = ("short_chunk_resnet", "vggish")
+NAMES = ("short_chunk_resnet", "vggish", "popular")
 VARIANTS = ("4s6", "3s69")
 
 
@@ -35,11 +35,21 @@ def vggish(num_tags: int = 56, num_channels: int = 64, **options: Any) -> "keras
       num_channels: c of the blocks' c 2c 2c 2c c channels; the published network has 64.
       **options: `dropout`, `precision`, `name`.
     """
-    from kerastag.models import (
-        vgg,
-    )  # not called vggish: importing it would put the module in this function's place
+    from kerastag.models import vgg  # a module called vggish would take this function's place
 
     return vgg.VGGish(num_tags, num_channels, **options)
+
+
+def popular(frequencies: Sequence[float], **options: Any) -> "keras.Model":
+    """The popularity baseline: the same scores for every track, the share of training tracks with each tag.
+
+    Args:
+      frequencies: (num_tags,) in [0, 1].
+      **options: `precision`, `name`.
+    """
+    from kerastag.models import popularity
+
+    return popularity.Popular(frequencies, **options)
 
 
 def load_torch_state(model: "keras.Model", state: Mapping[str, "np.ndarray"]) -> None:

@@ -5,9 +5,9 @@ import os
 import keras
 
 from kerastag import errors
-from kerastag.models import layers, resnet, vgg
+from kerastag.models import layers, popularity, resnet, vgg
 
-_KNOWN = (layers, resnet, vgg)  # importing them registers their classes with Keras
+_KNOWN = (layers, popularity, resnet, vgg)  # importing them registers their classes with Keras
 
 
 def load(path: str | os.PathLike[str], precision: str | None = None) -> keras.Model:

@@ -97,6 +97,8 @@ class ShortChunkResNet(keras.Model):
         self.dropout = dropout
         self.precision = precision
 
+    centred = False  # a track's score is the mean over evenly spaced chunks
+
     @property
     def chunk_samples(self) -> int:
         """Samples of one chunk at `sample_rate`."""

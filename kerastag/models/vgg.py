@@ -53,6 +53,8 @@ class VGGish(keras.Model):
         self.dropout = dropout
         self.precision = precision
 
+    centred = True  # MTG scores a track by its middle
+
     @property
     def chunk_samples(self) -> int:
         """Samples of one chunk at `sample_rate`."""

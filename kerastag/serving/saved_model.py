@@ -52,6 +52,10 @@ class ServingModule(tf.Module):
         size = self._chunk_samples
         padded = tf.pad(waveform, [[0, 0], [0, tf.maximum(0, size - tf.shape(waveform)[1])]])
         spare = tf.shape(padded)[1] - size
+        if self._forward.centred:
+            return {
+                "scores": tf.sigmoid(self._forward(tf.slice(padded, [0, (spare + 1) // 2], [-1, size]), training=False))
+            }
         num_chunks = tf.where(spare > 0, self._num_chunks, 1)  # all chunks of a short track are the same
         total = tf.zeros([tf.shape(padded)[0], self._forward.output_shape[-1]])
         for index in tf.range(num_chunks):
@@ -79,6 +83,7 @@ def export(model: keras.Model, vocabulary: tags.Vocabulary, folder: pathlib.Path
     facts = {
         "sample_rate": model.sample_rate,
         "chunk_samples": model.chunk_samples,
+        "centred": model.centred,
         "num_chunks": num_chunks,
         "precision": model.precision,
     }
@@ -134,6 +139,11 @@ def _reference(model: keras.Model, waveform: np.ndarray, num_chunks: int) -> np.
 
     size = model.chunk_samples
     padded = np.pad(waveform, [(0, 0), (0, max(0, size - waveform.shape[1]))])
+    if model.centred:
+        return np.stack([_scores(model, audio.cut_chunk(one, 0.5, size)[None])[0] for one in padded])
     starts = audio.chunk_starts(padded.shape[1], size, num_chunks)
-    scores = [keras.ops.sigmoid(model(padded[:, start : start + size], training=False)) for start in starts]
-    return np.mean([np.asarray(score) for score in scores], axis=0)
+    return np.mean([_scores(model, padded[:, start : start + size]) for start in starts], axis=0)
+
+
+def _scores(model: keras.Model, chunks: np.ndarray) -> np.ndarray:
+    return np.asarray(keras.ops.sigmoid(model(chunks, training=False)))

@@ -1,30 +1,72 @@
-"""Puts network, loss and optimiser together under a strategy and a precision policy."""
+"""Puts network, loss and optimisers together under a strategy and a precision policy."""
 
 import dataclasses
+import sys
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerastag import losses, models
-from kerastag.training import loop, optimizers
+from kerastag.models import pretrained
+from kerastag.training import loop, optimizers, schedules
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """Which network: see models.short_chunk_resnet."""
+    """Which network, and what it starts from.
 
-    num_tags: int
-    num_channels: int
-    variant: str
+    Attributes:
+      tag_names: of its outputs, (num_tags,).
+      model: one of models.TRAINABLE.
+      num_channels: its width; None: the published one.
+      variant: of the short-chunk residual CNN.
+      dropout: before the output layer.
+      pretrained: weights to start from, see models.pretrained; None: fresh ones.
+    """
+
+    tag_names: tuple[str, ...]
+    model: str = "short_chunk_resnet"
+    num_channels: int | None = None
+    variant: str = "4s6"
     dropout: float = 0.5
+    pretrained: str | None = None
+
+    def build(self, precision: str) -> keras.Model:
+        """The fresh model in a precision policy."""
+        options: dict[str, Any] = {"dropout": self.dropout, "precision": precision}
+        if self.num_channels is not None:
+            options["num_channels"] = self.num_channels
+        if self.model == "vggish":
+            return models.vggish(len(self.tag_names), **options)
+        return models.short_chunk_resnet(len(self.tag_names), variant=self.variant, **options)
 
 
 @dataclasses.dataclass(frozen=True)
 class Optimization:
-    """How it is trained: Adam's learning rate, and the weight decay added to every gradient."""
+    """How it is trained.
 
-    learning_rate: float
-    weight_decay: float
+    Attributes:
+      schedule: optimiser and learning rate by epoch.
+      weight_decay: added to every gradient under Adam.
+      sgd_weight_decay: the same under SGD.
+      mixup_alpha: see loop.Trainer.
+    """
+
+    schedule: schedules.Schedule
+    weight_decay: float = 1e-4
+    sgd_weight_decay: float = 1e-4
+    mixup_alpha: float = 0.0
+
+    def optimizer(self, name: str, precision: str) -> keras.optimizers.Optimizer:
+        """A fresh optimiser, with loss scaling in float16."""
+        optimizer: keras.optimizers.Optimizer
+        if name == "adam":
+            optimizer = optimizers.Adam(coupled_weight_decay=self.weight_decay)
+        else:
+            optimizer = optimizers.SGD(coupled_weight_decay=self.sgd_weight_decay)
+        return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 
 
 def trainer(
@@ -34,23 +76,21 @@ def trainer(
     optimization: Optimization,
     precision: str,
     seed: int,
+    stage: int = 0,
 ) -> loop.Trainer:
-    """A trainer at its start: initial weights are a function of the seed."""
+    """A trainer at its start: initial weights are a function of the seed.
+
+    Args:
+      stage: of the schedule, whose optimiser is built.
+    """
     keras.utils.set_random_seed(seed)
     with strategy.scope():
-        model = models.short_chunk_resnet(
-            network.num_tags,
-            network.num_channels,
-            network.variant,
-            dropout=network.dropout,
-            precision=precision,
-        )
+        model = network.build(precision)
+        if network.pretrained is not None:
+            report = pretrained.load(model, network.pretrained, network.tag_names)
+            print(report.text(), file=sys.stderr)
         bias = losses.output_bias(loss.name)
         if bias is not None:
-            model.output_layer.bias.assign(tf.fill(model.output_layer.bias.shape, bias))
-        optimizer: keras.optimizers.Optimizer = optimizers.Adam(
-            optimization.learning_rate, coupled_weight_decay=optimization.weight_decay
-        )
-        if precision == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    return loop.Trainer(model, loss, optimizer, strategy)
+            model.output_layer.bias.assign(np.full(len(network.tag_names), bias, np.float32))
+        optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", precision)
+    return loop.Trainer(model, loss, optimizer, strategy, optimization.mixup_alpha, seed)

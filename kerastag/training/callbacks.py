@@ -13,27 +13,28 @@ import tensorflow as tf
 from kerastag import files, progress
 from kerastag.training import state as training_state
 
-MONITOR = "val_pr_auc"
-
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model whenever the validation PR-AUC is strictly greater than ever before."""
+    """Saves the model whenever a validation figure is strictly greater than ever before."""
 
-    def __init__(self, path: pathlib.Path, state: training_state.TrainingState, on_best: Callable[[], None]):
+    def __init__(
+        self, path: pathlib.Path, figure: str, state: training_state.TrainingState, on_best: Callable[[], None]
+    ):
         super().__init__()
         self._path = path
+        self._figure = figure
         self._state = state
         self._on_best = on_best
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if logs is not None and MONITOR in logs and self._state.offer(logs[MONITOR], epoch + 1):
+        if logs is not None and self._figure in logs and self._state.offer(logs[self._figure], epoch + 1):
             with files.whole_file(self._path) as temporary:
                 self.model.save(temporary)
             self._on_best()
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Stops when the best validation PR-AUC is `patience` epochs old; it needs no memory but the state's."""
+    """Stops when the best validation is `patience` epochs old; it needs no memory but the state's."""
 
     def __init__(self, patience: int, state: training_state.TrainingState):
         super().__init__()
@@ -128,8 +129,8 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
         parts = [f"{self._head}  loss {logs['loss']:.4f}"]
-        if MONITOR in logs:
-            parts.append(f"val PR-AUC {logs[MONITOR]:.4f}  val ROC-AUC {logs['val_roc_auc']:.4f}")
+        if "val_pr_auc" in logs:
+            parts.append(f"val PR-AUC {logs['val_pr_auc']:.4f}  val ROC-AUC {logs['val_roc_auc']:.4f}")
         parts.append(f"{logs['chunks_per_second']:.0f} chunks/s")
         self._bar.clear()
         print("  ".join(parts), file=sys.stderr, flush=True)

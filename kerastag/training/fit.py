@@ -11,10 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastag import errors, files, metrics, run_folder, scoring
+from kerastag import errors, metrics, run_folder, scoring
 from kerastag.data import pipeline, sampling
+from kerastag.models import loading
+from kerastag.training import build, loop, schedules
 from kerastag.training import callbacks as training_callbacks
-from kerastag.training import loop
 from kerastag.training import state as training_state
 
 
@@ -26,16 +27,22 @@ class Settings:
       epochs: to train in all.
       batch_size: over all replicas.
       seed: of order and chunks.
+      sampling: "shuffled" or "class_aware", see data.sampling.
+      chunk_position: "random", or "centre": always the middle of the track.
       validate_every: epochs between validations; the last epoch is always validated.
       validation_chunks: evenly spaced chunks per validation track.
+      best_by: the validation figure that the best model has the greatest of, "pr_auc" or "roc_auc".
       patience: epochs without a better validation before training stops; 0: never.
     """
 
     epochs: int
     batch_size: int = 32
     seed: int = 0
+    sampling: str = "shuffled"
+    chunk_position: str = "random"
     validate_every: int = 1
     validation_chunks: int = 16
+    best_by: str = "pr_auc"
     patience: int = 0
 
 
@@ -44,6 +51,7 @@ class Fit:
 
     Args:
       trainer: with model, loss, optimiser and strategy.
+      optimization: the schedule, and the optimisers that it switches to.
       training, validation: the tracks, with labels.
       chunk: what the model takes.
       settings: see Settings.
@@ -56,6 +64,7 @@ class Fit:
     def __init__(
         self,
         trainer: loop.Trainer,
+        optimization: build.Optimization,
         training: pipeline.Tracks,
         validation: pipeline.Tracks,
         chunk: pipeline.ChunkFormat,
@@ -66,6 +75,7 @@ class Fit:
         more_callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         self._trainer = trainer
+        self._optimization = optimization
         self._training = training
         self._validation = validation
         self._chunk = chunk
@@ -102,7 +112,8 @@ class Fit:
 
     def _run_epoch(self, epoch: int) -> None:
         self._callbacks.on_epoch_begin(epoch)
-        plan = sampling.shuffled(len(self._training), self._settings.seed, epoch)
+        self._enter_stage(self._optimization.schedule.stage(epoch))
+        plan = self._plan(epoch)
         started, first_draw = time.perf_counter(), self._state.draw
         self._train(plan)
         seconds = time.perf_counter() - started
@@ -119,6 +130,31 @@ class Fit:
         self._state.epoch, self._state.draw = epoch + 1, 0
         self._state.loss_sum, self._state.loss_steps = 0.0, 0
         self._callbacks.on_epoch_end(epoch, logs)
+
+    def _enter_stage(self, stage: schedules.Stage) -> None:
+        """Sets the learning rate; at a new stage restarts from the best weights so far, moving statistics too.
+
+        Between two stages of one optimiser its momentum is kept.
+        """
+        if stage.number != self._state.stage:
+            before = self._optimization.schedule.optimizer_of(self._state.stage)
+            self._state.stage = stage.number
+            if self._folder.model_path.is_file():
+                self._trainer.model.set_weights(loading.load(self._folder.model_path).get_weights())
+            if stage.optimizer != before:
+                with self._trainer.strategy.scope():
+                    optimizer = self._optimization.optimizer(stage.optimizer, self._trainer.model.precision)
+                self._trainer.use(optimizer)
+        self._trainer.optimizer.learning_rate = stage.learning_rate
+
+    def _plan(self, epoch: int) -> sampling.Plan:
+        if self._settings.sampling == "class_aware":
+            plan = sampling.class_aware(self._training.labels, self._settings.seed, epoch)
+        else:
+            plan = sampling.shuffled(len(self._training), self._settings.seed, epoch)
+        if self._settings.chunk_position == "centre":
+            return dataclasses.replace(plan, fractions=np.full(len(plan), 0.5))
+        return plan
 
     def _train(self, plan: sampling.Plan) -> None:
         start = self._state.draw
@@ -166,20 +202,19 @@ class Fit:
     def _save_predictions(self) -> None:
         """Scores and labels of the validation split as the best model gives them."""
         assert self._validated is not None
-        scores, labels = self._validated
-        for path, array in (("predictions", scores), ("labels", labels.astype(bool))):
-            with files.whole_file(self._folder.path / path / "validation.npy") as temporary:
-                np.save(temporary, array)
+        self._folder.save("validation", *self._validated)
 
     def _save_checkpoint(self) -> None:
         training_state.save(self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state)
 
     def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> Any:
         settings, state = self._settings, self._state
-        num_steps = math.ceil(len(self._training) / settings.batch_size)
+        num_steps = math.ceil(len(self._plan(0)) / settings.batch_size)
         return keras.callbacks.CallbackList(
             [
-                training_callbacks.BestModel(self._folder.model_path, state, self._save_predictions),
+                training_callbacks.BestModel(
+                    self._folder.model_path, f"val_{settings.best_by}", state, self._save_predictions
+                ),
                 training_callbacks.EarlyStopping(settings.patience, state),
                 training_callbacks.History(self._folder.history_path),
                 training_callbacks.TensorBoardScalars(self._folder.path / "events"),

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kerastag import errors, losses
 from kerastag.data import pipeline
+from kerastag.training import mixing
 from kerastag.training import state as training_state
 
 
@@ -28,6 +29,8 @@ class Trainer:
       model, optimizer: built under `strategy`.
       loss: a multi-label loss on logits, from `losses.get`.
       strategy: of training.devices.
+      mixup_alpha: above 0: batches are mixed with lambda from Beta(alpha, alpha), see training.mixing.
+      seed: of mixup.
     """
 
     def __init__(
@@ -36,15 +39,23 @@ class Trainer:
         loss: "losses.classes.MultiLabelLoss",
         optimizer: keras.optimizers.Optimizer,
         strategy: tf.distribute.Strategy,
+        mixup_alpha: float = 0.0,
+        seed: int = 0,
     ):
         self.model = model
         self.loss = loss
-        self.optimizer = optimizer
         self.strategy = strategy
+        self.mixup_alpha = mixup_alpha
+        self.seed = seed
         self.stop_requested = False
+        self.use(optimizer)
+
+    def use(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Goes on with another optimiser, which starts without a memory."""
+        self.optimizer = optimizer
         self._step: Any = None
-        with strategy.scope():
-            optimizer.build(model.trainable_variables)
+        with self.strategy.scope():
+            optimizer.build(self.model.trainable_variables)
 
     def train_epoch(
         self,
@@ -68,13 +79,15 @@ class Trainer:
         """
         distributed = self.strategy.experimental_distribute_dataset(batches)
         if self._step is None:  # traced once, for batches of any size
-            self._step = tf.function(self._distributed_step, input_signature=[distributed.element_spec])
+            mixing_spec = (tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
+            signature = [distributed.element_spec, *mixing_spec]
+            self._step = tf.function(self._distributed_step, input_signature=signature)
         draws = [np.zeros(0, np.int64)]
         for batch in distributed:
             if self.stop_requested:
                 raise Interrupted
             started = time.perf_counter()
-            loss = float(self._step(batch))
+            loss = float(self._step(batch, *self._mixing(state)))
             drawn = np.concatenate(self.strategy.experimental_local_results(batch["draw"]))
             draws.append(drawn)
             self._advance(state, loss, int(drawn.max()) + 1, time.perf_counter() - started)
@@ -82,6 +95,11 @@ class Trainer:
         if self.stop_requested:
             raise Interrupted
         return np.concatenate(draws)
+
+    def _mixing(self, state: training_state.TrainingState) -> tuple[np.float32, np.ndarray]:
+        if not self.mixup_alpha:
+            return np.float32(1), np.zeros(2, np.int32)
+        return mixing.draw(self.mixup_alpha, self.seed, state.epoch, state.loss_steps)
 
     def _advance(self, state: training_state.TrainingState, loss: float, draw: int, seconds: float) -> None:
         if not np.isfinite(loss):
@@ -92,15 +110,24 @@ class Trainer:
         state.loss_steps += 1
         state.seconds += seconds
 
-    def _distributed_step(self, batch: dict[str, Any]) -> Any:
+    def _distributed_step(self, batch: dict[str, Any], share: Any, seed: Any) -> Any:
         # the batch is drawn outside: a step that found none would still count, in the optimiser and in dropout's seeds
-        return self.strategy.reduce("SUM", self.strategy.run(self._replica_step, (batch,)), axis=None)
+        losses_of_replicas = self.strategy.run(self._replica_step, (batch, share, seed))
+        return self.strategy.reduce("SUM", losses_of_replicas, axis=None)
 
-    def _replica_step(self, batch: dict[str, Any]) -> Any:
+    def _replica_step(self, batch: dict[str, Any], share: Any, seed: Any) -> Any:
         variables = self.model.trainable_variables
+        waveform, labels = pipeline.to_float(batch["waveform"]), batch["labels"]
+        partner = None
+        if self.mixup_alpha:
+            partner = mixing.partners(tf.shape(waveform)[0], seed)
+            waveform = mixing.mix(waveform, partner, share)
         with tf.GradientTape() as tape:
-            logits = self.model(pipeline.to_float(batch["waveform"]), training=True)
-            loss = tf.reduce_sum(self.loss.call(batch["labels"], logits) * batch["weight"])
+            logits = self.model(waveform, training=True)
+            loss = self.loss.call(labels, logits)  # (batch,)
+            if partner is not None:  # of both labels: for focal losses that is not the loss of the mixed labels
+                loss = share * loss + (1 - share) * self.loss.call(tf.gather(labels, partner), logits)
+            loss = tf.reduce_sum(loss * batch["weight"])
             scaled = self.optimizer.scale_loss(loss)
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
         return loss

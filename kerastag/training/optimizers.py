@@ -59,3 +59,49 @@ class Adam(keras.optimizers.Optimizer):
     def get_config(self) -> dict[str, Any]:
         names = ("beta_1", "beta_2", "epsilon", "coupled_weight_decay")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(package="kerastag")
+class SGD(keras.optimizers.Optimizer):
+    """Stochastic gradient descent with Nesterov momentum, Sutskever et al. 2013, in PyTorch's form.
+
+    The buffer is the decayed sum of gradients, without the learning rate that Keras' own has inside: it stays right
+    when the rate drops.
+
+    Args:
+      learning_rate: a number or a schedule.
+      momentum: decay of the buffer; the step is gradient + momentum * buffer.
+      coupled_weight_decay: times the variable, added to its gradient.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-2,
+        momentum: float = 0.9,
+        coupled_weight_decay: float = 0.0,
+        name: str = "sgd",
+        **kwargs: Any,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.momentum = momentum
+        self.coupled_weight_decay = coupled_weight_decay
+
+    def build(self, variables: Any) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        self._buffers = [self.add_variable_from_reference(variable, "momentum") for variable in variables]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        gradient = ops.cast(gradient, variable.dtype) + self.coupled_weight_decay * variable
+        buffer = self._buffers[self._get_variable_index(variable)]
+        self.assign(buffer, self.momentum * buffer + gradient)
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, rate * (gradient + self.momentum * buffer))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "coupled_weight_decay": self.coupled_weight_decay,
+        }

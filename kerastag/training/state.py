@@ -15,6 +15,7 @@ class TrainingState:
     """What an interrupted run needs beside its variables.
 
     Attributes:
+      stage: of the schedule, whose optimiser is at work.
       epoch: epochs trained and validated in full.
       draw: draws of the plan of the next epoch that are trained on already.
       step: optimiser steps so far.
@@ -24,6 +25,7 @@ class TrainingState:
       seconds: time spent training, over all sittings.
     """
 
+    stage: int = 0
     epoch: int = 0
     draw: int = 0
     step: int = 0
@@ -51,14 +53,23 @@ def save(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.O
         files.write_json(temporary / "state.json", dataclasses.asdict(state))
 
 
-def load(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> TrainingState:
-    """Fills model and optimiser from a checkpoint and returns the state.
+def read(folder: pathlib.Path) -> TrainingState:
+    """The state of a checkpoint.
 
     Raises:
-      KerastagError: there is no checkpoint, or it is of another network or optimiser; nothing is changed then.
+      KerastagError: there is no checkpoint.
     """
     if not (folder / "state.json").is_file():
         raise errors.KerastagError(f"{folder}: no checkpoint")
+    return TrainingState(**files.read_json(folder / "state.json"))
+
+
+def restore(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Fills model and optimiser from a checkpoint.
+
+    Raises:
+      KerastagError: it is of another network or optimiser; nothing is changed then.
+    """
     optimizer.build(model.trainable_variables)
     variables = _variables(model, optimizer, lambda variable: variable)
     with np.load(folder / "variables.npz", allow_pickle=False) as saved:
@@ -68,7 +79,6 @@ def load(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.O
         raise errors.KerastagError(f"{folder}: a checkpoint of another network or optimiser")
     for name, variable in variables.items():
         variable.assign(arrays[name])
-    return TrainingState(**files.read_json(folder / "state.json"))
 
 
 def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer, value: Any) -> dict[str, Any]:

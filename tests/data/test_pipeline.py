@@ -15,7 +15,7 @@ SAMPLES = 16_000
 def tracks(music):
     split = splits.read(music / "train.tsv")
     vocabulary = splits.collect_vocabulary([split])
-    return pipeline.Tracks.of_split(music, split, split.labels(vocabulary))
+    return pipeline.Tracks([splits.Lookup(music, track) for track in split.tracks], split.labels(vocabulary))
 
 
 def broken(tracks, tmp_path, rows):
@@ -76,11 +76,18 @@ def test_unreadable_tracks_are_left_out_and_named(tracks, tmp_path):
 
 
 def test_a_missing_file_is_unreadable_with_its_track(music):
-    split = splits.read(music / "train.tsv")
     missing = splits.Track("lost", "nowhere/1.mp3", "", "", None, ("mood/theme---low",))
-    tracks = pipeline.Tracks.of_split(music, splits.Split(split.path, (missing,)), np.ones((1, 3), np.float32))
+    tracks = pipeline.Tracks([splits.Lookup(music, missing)])
     assert not list(pipeline.evaluation_batches(tracks, pipeline.ChunkFormat(SAMPLES), 2, 8))
     assert "nowhere/1.mp3" in tracks.unreadable[0] and "lost" in tracks.unreadable[0]
+
+
+def test_a_centred_model_gets_the_middle_of_each_track(tracks):
+    chunk = pipeline.ChunkFormat(SAMPLES, dtype="float32", centred=True)
+    batch = next(iter(pipeline.evaluation_batches(tracks, chunk, num_chunks=5, batch_size=32)))
+    np.testing.assert_array_equal(batch["row"], np.arange(20))
+    middle = (5 * 16_000 - SAMPLES + 1) // 2
+    np.testing.assert_array_equal(batch["waveform"][3], audio.read(tracks.path(3))[middle : middle + SAMPLES])
 
 
 def test_evaluation_fills_batches_across_tracks(tracks):

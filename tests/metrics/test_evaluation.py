@@ -11,6 +11,7 @@ from sklearn import metrics as reference
 
 from kerastag import errors, metrics, tags
 from kerastag.data import splits
+from kerastag.metrics import ensembles
 
 ROOT = pathlib.Path(__file__).parents[2]
 PUBLISHED = ROOT / "../shared/data/mediaeval2020"
@@ -172,6 +173,19 @@ def test_published_predictions_give_their_known_figures(losses, pr_auc, roc_auc)
 
 
 @needs_published
+@pytest.mark.parametrize(
+    ("setting", "pr_auc", "roc_auc"),
+    [("all_data/class_aware", 0.1224, 0.7496), ("jamendo_only/standard", 0.1187, 0.7386)],
+)
+def test_published_means_of_four_give_their_known_figures(setting, pr_auc, roc_auc):
+    labels = metrics.load_matrix(PUBLISHED / "validation_labels.npy")
+    members = [metrics.load_matrix(path) for path in sorted((PUBLISHED / setting).glob("*.npy"))]
+    results = metrics.evaluate(labels, ensembles.combine(members), [str(n) for n in range(56)])
+    assert len(members) == 4
+    assert (round(results["pr_auc_macro"], 4), round(results["roc_auc_macro"], 4)) == (pr_auc, roc_auc)
+
+
+@needs_published
 def test_published_groups_have_14_27_and_15_tags():
     vocabulary = tags.Vocabulary.read(PUBLISHED / "moodtheme_tags.txt")
     names = ("autotagging_moodtheme-train.tsv", "music4all_moodtheme-train.tsv")
@@ -183,3 +197,22 @@ def test_published_groups_have_14_27_and_15_tags():
     pr_aucs = [round(groups[name]["pr_auc"], 4) for name in ("head", "middle", "tail")]
     assert pr_aucs == [0.1778, 0.1179, 0.0840]
     assert (round(results["pr_auc_micro"], 4), round(results["roc_auc_micro"], 4)) == (0.1341, 0.7780)
+
+
+def test_named_groups_stand_beside_those_of_counts():
+    masks = {"both ends": np.array([True, False, True])}
+    results = metrics.evaluate(*example(), TAGS, np.array([900, 200, 60]), named_groups=masks)
+    assert list(results["groups"]) == ["head", "middle", "tail", "both ends"]
+    assert results["groups"]["both ends"] == {
+        "pr_auc": pytest.approx((5 / 6 + 1 / 4) / 2),
+        "roc_auc": pytest.approx(5 / 8),
+        "num_tags": 2,
+    }
+    assert list(metrics.evaluate(*example(), TAGS, named_groups=masks)["groups"]) == ["both ends"]
+
+
+def test_label_ranking_and_constant_tags_are_reported():
+    results = metrics.evaluate(*example(), TAGS)
+    assert results["constant_tags"] == ["slow"]
+    assert results["hit_rate_at_1"] == 1 / 3 and "hit_rate_at_5" not in results  # there are three tags
+    assert results["lwlrap"] == pytest.approx((1 + 1 + 1 / 2 + 1 / 2) / 4)

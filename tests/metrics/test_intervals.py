@@ -29,7 +29,7 @@ def test_figures_of_a_resample_are_those_of_its_tracks():
         counts = np.array([900, 600, 300, 300, 100, 100, 0])
         expected = metrics.evaluate(labels[rows], scores[rows], TAGS, counts, named_groups={"two": np.arange(7) < 2})
         for (figure, over), values in figures.means.items():
-            where = expected["groups"][over] if over in expected["groups"] else expected
+            where = expected["groups"].get(over, expected)
             name = figure if over in expected["groups"] else intervals.headline_name(figure, over)
             assert values[number] == pytest.approx(where[name], abs=1e-12)
 

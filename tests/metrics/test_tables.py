@@ -22,7 +22,7 @@ def test_text_is_aligned():
 average  PR-AUC  ROC-AUC
 macro    0.9167   0.8750
 micro    0.8875   0.9531
-4 tracks, 3 tags. Left out of the means (no positive track, no figures): slow. One and the same score on every track: slow.
+4 tracks, 3 tags. Left out of the means (no positive track, no figures): slow. The same score on every track: slow.
 
 group   tags  PR-AUC  ROC-AUC
 head       1  0.8333   0.7500

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from kerastag import errors, losses, scoring
 from kerastag.data import pipeline
-from kerastag.training import build, devices, loop, optimizers, state
+from kerastag.training import build, devices, loop, optimizers, schedules, state
 
-NETWORK = build.Network(num_tags=3, num_channels=1, variant="4s6", dropout=0.0)
+NETWORK = build.Network(("a", "b", "c"), num_channels=1, dropout=0.0)
+OPTIMIZATION = build.Optimization(schedules.Schedule())
 
 
 def batches(rng, sizes, samples=4_096, num_tags=3, fill=False):
@@ -68,8 +69,7 @@ def test_the_loss_is_the_mean_over_the_batch():
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_the_network_trains_mirrored_in_half_precision(precision, rng):
     strategy = devices.strategy("mirrored", 2)
-    optimization = build.Optimization(learning_rate=1e-3, weight_decay=1e-4)
-    trainer = build.trainer(strategy, NETWORK, losses.get("bce"), optimization, precision, seed=0)
+    trainer = build.trainer(strategy, NETWORK, losses.get("bce"), OPTIMIZATION, precision, seed=0)
     before = trainer.model.get_weights()
     at = state.TrainingState()
     trainer.train_epoch(batches(rng, [4, 1], samples=73_600, fill=True), at)
@@ -80,9 +80,8 @@ def test_the_network_trains_mirrored_in_half_precision(precision, rng):
 
 
 def test_the_output_bias_starts_at_the_prior():
-    optimization = build.Optimization(1e-4, 0.0)
     for name, expected in (("focal", -np.log(99)), ("bce", None)):
-        trainer = build.trainer(devices.strategy("one"), NETWORK, losses.get(name), optimization, "float32", 0)
+        trainer = build.trainer(devices.strategy("one"), NETWORK, losses.get(name), OPTIMIZATION, "float32", 0)
         bias = np.asarray(trainer.model.output_layer.bias)
         if expected is None:
             assert np.ptp(bias) > 0
