@@ -340,3 +340,116 @@ def test_runs_without_a_name_do_not_collide(tmp_path):
     (tmp_path / "bce").mkdir()
     (tmp_path / "bce-2").mkdir()
     assert run_folder.free(tmp_path / "bce").path == tmp_path / "bce-3"
+
+
+STAGED = [*("--schedule=staged", "--epochs=4", "--adam_epochs=1", "--sgd_epochs=1", "--sgd_learning_rates=1e-3,1e-4")]
+EVERYTHING = [*STAGED, "--mixup_alpha=1", "--sampling=class_aware", "--loss=db_focal"]
+
+
+@pytest.fixture(scope="module")
+def staged_run(music, tmp_path_factory):
+    """Four epochs over three stages with mixup and class-aware sampling."""
+    run_dir = tmp_path_factory.mktemp("runs") / "staged"
+    assert run_train(music, run_dir, *EVERYTHING) == 0
+    return run_dir
+
+
+def test_the_same_seed_gives_the_same_weights_with_everything_on(staged_run, music, tmp_path):
+    assert run_train(music, tmp_path / "again", *EVERYTHING) == 0
+    assert_same_state(staged_run, tmp_path / "again")
+
+
+@pytest.mark.parametrize("step", [3, 7])  # the end of the first stage, and in the middle of the third epoch
+def test_resuming_across_a_switch_is_exact(step, staged_run, music, tmp_path, monkeypatch):
+    rates = [line.split("\t")[4] for line in (staged_run / "history.tsv").read_text().splitlines()[1:]]
+    assert rates == ["0.001", "0.001", "0.0001", "0.0001"]
+    advance = loop.Trainer._advance
+
+    def interrupt(self, state, *rest):
+        advance(self, state, *rest)
+        if state.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop.Trainer, "_advance", interrupt)
+    assert run_train(music, tmp_path / "run", *EVERYTHING) == 130
+    monkeypatch.undo()
+    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
+    assert_same_state(staged_run, tmp_path / "run")
+
+
+def test_several_training_splits_with_their_own_folders(music, tmp_path, capsys):
+    lines = (music / "test.tsv").read_text().splitlines()
+    (tmp_path / "more.tsv").write_text("\n".join([*lines, "x\t\t\tx.wav\t1\tother", "y\t\t\ty.wav\t1"]) + "\n")
+    splits = f"--train_split={music / 'train.tsv'},{tmp_path / 'more.tsv'}"
+    arguments = [splits, f"--train_dirs={music},{music}", "--epochs=1"]
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    assert (
+        "1 tags outside the vocabulary dropped (other), 2 tracks left without a tag dropped" in capsys.readouterr().err
+    )
+    record = files.read_json(tmp_path / "run" / "run.json")
+    assert record["num_tracks"]["train"] == 20 + 8
+    both = (music / "train.tsv").read_text() + (music / "test.tsv").read_text()
+    assert record["class_counts"]["mood/theme---mid"] == both.count("mood/theme---mid")
+
+
+def test_tags_without_a_track_are_named_or_dropped(music, tmp_path, capsys):
+    names = ["mood/theme---high", "mood/theme---low", "mood/theme---mid", "mood/theme---none"]
+    (tmp_path / "tags.txt").write_text("\n".join(names) + "\n")
+    arguments = [f"--tags_file={tmp_path / 'tags.txt'}", "--loss=cb_focal", "--epochs=1"]
+    assert run_train(music, tmp_path / "run", *arguments) == 1
+    assert "these have none: none; --drop_empty_tags" in capsys.readouterr().err
+    assert run_train(music, tmp_path / "run", *arguments, "--drop_empty_tags") == 0
+    assert (tmp_path / "run" / "tags.txt").read_text().split() == names[:3]
+
+
+def test_pretraining_starts_from_the_layers_that_match(run, music, tmp_path, capsys):
+    arguments = [f"--pretrained={run}", "--epochs=1", "--learning_rate=0", "--loss=cb_focal"]
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    assert "loaded" in capsys.readouterr().err
+    from kerastag.models import loading
+
+    theirs, ours = (loading.load(folder / "model.keras") for folder in (run, tmp_path / "run"))
+    for layer in ("layer1_conv_1", "layer7_2_3_conv_2", "dense_2"):
+        np.testing.assert_array_equal(theirs.get_layer(layer).kernel, ours.get_layer(layer).kernel)
+    # the prior comes after the weights
+    np.testing.assert_allclose(ours.output_layer.bias, -np.log(99), rtol=1e-6)
+    assert run_train(music, tmp_path / "other", "--pretrained=README.md") == 1
+
+
+def test_the_popularity_baseline_is_a_run_like_any_other(music, tmp_path, capsys):
+    run_dir = tmp_path / "popular"
+    assert train.COMMAND.run([f"--data_dir={music}", f"--run_dir={run_dir}", "--model=popular"]) == 0
+    assert evaluate.COMMAND.run([f"--run_dir={run_dir}", f"--output={tmp_path / 'm.json'}"]) == 0
+    figures = files.read_json(tmp_path / "m.json")
+    assert figures["roc_auc_macro"] == 0.5
+    assert figures["pr_auc_macro"] == pytest.approx(np.load(run_dir / "labels" / "test.npy").mean())
+    assert export.COMMAND.run([f"--run_dir={run_dir}", f"--output_dir={tmp_path / 'served'}"]) == 0
+    scores = kerastag.load(tmp_path / "served").score(music / "test" / "0.wav")
+    counts = files.read_json(run_dir / "run.json")["class_counts"]
+    assert scores["mid"] == pytest.approx(counts["mood/theme---mid"] / 20)
+
+
+def test_the_vggish_baseline_trains_and_scores_the_middle(music, tmp_path):
+    arguments = ["--model=vggish", "--num_channels=1", "--epochs=1", "--best_by=roc_auc", "--chunk_position=centre"]
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    assert np.load(tmp_path / "run" / "predictions" / "validation.npy").shape == (8, 3)
+    assert len(kerastag.load(tmp_path / "run").score(music / "test" / "0.wav")) == 3
+
+
+def test_a_hyperparameter_of_another_loss_is_a_usage_error(music, tmp_path, capsys):
+    assert run_train(music, tmp_path / "run", "--loss=bce", "--gamma=1") == 2
+    assert "--gamma: the loss bce has no such hyperparameter" in capsys.readouterr().err
+    assert run_train(music, tmp_path / "run", "--sgd_learning_rates=fast") == 2
+    assert run_train(music, tmp_path / "run", "--train_split=a,b", "--train_dirs=x") == 2
+
+
+def test_evaluation_stops_at_an_unreadable_track_unless_told(run, music, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(music, data)
+    (data / "test" / "3.wav").write_bytes(b"not audio")
+    arguments = [f"--run_dir={run}", f"--data_dir={data}", "--num_chunks=2"]
+    assert evaluate.COMMAND.run(arguments) == 1
+    assert "3.wav" in capsys.readouterr().err
+    assert evaluate.COMMAND.run([*arguments, "--skip_unreadable"]) == 0
+    captured = capsys.readouterr()
+    assert "left out:" in captured.err and "7 tracks, 3 tags" in captured.out
