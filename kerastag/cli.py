@@ -20,6 +20,7 @@ from kerastag import errors
 COMMANDS = {
     "train": "train a tagger on a folder of tagged music",
     "evaluate": "measure a run, or files of predictions, on a split",
+    "ensemble": "combine several models' scores, or several runs into one model",
     "tag": "write the scores of every tag for files and folders",
     "export": "write a run as a SavedModel that plain TensorFlow serves",
 }

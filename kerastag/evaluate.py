@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from kerastag import cli, errors, files, metrics, options, progress, run_folder, tagger, tags
-from kerastag.audio import tfio_decoder
+from kerastag import cli, errors, files, metrics, options, run_folder, run_scoring, tags
 from kerastag.data import splits
-from kerastag.metrics import groups, tables
+from kerastag.metrics import (
+    assessment,
+    calibration,
+    card,
+    comparison,
+    comparison_tables,
+    decisions,
+    groups,
+    resampling,
+    submission,
+    tables,
+)
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run_dir", None, "The run to measure, a folder that train wrote.", flag_values=FLAGS)
@@ -20,7 +30,14 @@ flags.DEFINE_string("predictions", None, "Instead of a run: scores, .npy of (tra
 flags.DEFINE_string("labels", None, "With --predictions: labels 0 or 1, .npy of the same shape.", flag_values=FLAGS)
 flags.DEFINE_string("tags", None, "With --predictions: the tags in column order, one a line.", flag_values=FLAGS)
 flags.DEFINE_string("output", None, "JSON file for all figures.", flag_values=FLAGS)
-flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
+flags.DEFINE_list(
+    "compare",
+    None,
+    "More predictions of the same tracks, .npy or runs: which differences are noise?",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string("plots_dir", None, "Folder for pictures (PNG; extra plots).", flag_values=FLAGS)
+flags.DEFINE_bool("overwrite", False, "Replace outputs that exist.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 
 options.define_data(FLAGS)
@@ -35,6 +52,37 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "tail_at_most", groups.TAIL_AT_MOST, "The tail group: tags with at most so many.", 0, flag_values=FLAGS
 )
+flags.DEFINE_string("groups", None, "More groups: a TSV of group and its tags.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "resample",
+    "auto",
+    ("auto", "artist", "track", "none"),
+    "What the bootstrap of the intervals draws; auto: artists where the split file tells them.",
+    flag_values=FLAGS,
+)
+options.positive(FLAGS, "num_resamples", resampling.NUM_RESAMPLES, "Resamples of the bootstrap.")
+flags.DEFINE_integer("seed", 0, "Of the resamples.", 0, flag_values=FLAGS)
+flags.DEFINE_string(
+    "validation_predictions", None, "With --predictions: validation scores, to fit thresholds on.", flag_values=FLAGS
+)
+flags.DEFINE_string("validation_labels", None, "With --validation_predictions: their labels.", flag_values=FLAGS)
+flags.DEFINE_string("thresholds", None, "A thresholds.tsv to decide by, instead of fitting one.", flag_values=FLAGS)
+flags.DEFINE_bool(
+    "fit_on_the_labels_reported_on",
+    False,
+    "Fit thresholds and calibration on the very labels that are reported on, which flatters.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "calibrate", "platt", (*calibration.METHODS, "none"), "How scores become probabilities.", flag_values=FLAGS
+)
+flags.DEFINE_bool(
+    "mediaeval_compatible", False, "Decide by > instead of >=, as MediaEval's organisers do.", flag_values=FLAGS
+)
+flags.DEFINE_string("decisions", None, "File for the decisions, bool .npy of (tracks, tags).", flag_values=FLAGS)
+flags.DEFINE_string(
+    "tables_dir", None, "Folder for every table as TSV, and all as text and Markdown.", flag_values=FLAGS
+)
 options.define_reading(FLAGS)
 options.define_devices(FLAGS)
 options.define_verbosity(FLAGS)
@@ -42,43 +90,77 @@ options.define_verbosity(FLAGS)
 
 @dataclasses.dataclass(frozen=True)
 class Material:
-    """What is measured: scores and labels (num_tracks, num_tags), the tags, and how often each was trained on."""
+    """What is measured.
 
-    scores: np.ndarray
-    labels: np.ndarray
+    Attributes:
+      scored: scores, labels, artists.
+      vocabulary: the tags.
+      class_counts: training tracks with each tag, or None.
+      fitted_on: validation scores to fit thresholds on, or None.
+      run: the run measured, or None.
+    """
+
+    scored: assessment.Scored
     vocabulary: tags.Vocabulary
     class_counts: np.ndarray | None
+    fitted_on: assessment.Scored | None
+    run: run_folder.RunFolder | None = None
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Measures, prints tables, writes the figures."""
-    output = values.output
-    if output and pathlib.Path(output).exists() and not values.overwrite:
-        raise errors.KerastagError(f"{output}: exists already; use --overwrite")
+    """Measures, prints tables, writes files."""
     if (values.run_dir is None) == (values.predictions is None):
         raise errors.UsageError("give either --run_dir or --predictions")
+    for name in ("output", "decisions"):
+        _check_new(getattr(values, name), values.overwrite)
     material = _from_files(values) if values.predictions else _from_run(values)
-    bounds = {name: getattr(values, name) for name in ("head_over", "tail_at_most")}
-    figures = metrics.evaluate(
-        material.labels, material.scores, material.vocabulary.names, material.class_counts, **bounds
+    names, thresholds = material.vocabulary.names, None
+    if values.thresholds:
+        thresholds = decisions.read_thresholds(values.thresholds, material.vocabulary)
+    named = groups.read(values.groups, material.vocabulary) if values.groups else {}
+    found = assessment.assess(
+        material.scored, names, material.class_counts, named, _settings(values), material.fitted_on, thresholds
     )
-    print(tables.text(tables.of_results(figures)))
+    for warning in submission.order_warnings(material.scored.labels, material.scored.scores, "these scores"):
+        print(warning, file=sys.stderr)
+    figures, shown = found.figures, list(found.tables)
     if material.class_counts is not None:
         figures["popularity_baseline"] = _popularity(material)
+    compared = _comparison(values, material, found)
+    if compared is not None:
+        figures["comparison"] = compared
+        shown += comparison_tables.of_comparison(compared)
+    print(tables.text(shown))
+    if material.class_counts is not None:
         print(
             "popularity baseline: PR-AUC {pr_auc_macro:.4f}, ROC-AUC {roc_auc_macro:.4f}".format(
                 **figures["popularity_baseline"]
             )
         )
-    if output:
-        files.write_json(output, figures)
+    _write(values, material, found, compared, shown)
     return 0
+
+
+def _settings(values: flags.FlagValues) -> assessment.Settings:
+    names = ("head_over", "tail_at_most", "num_resamples", "seed")
+    return assessment.Settings(
+        **{name: getattr(values, name) for name in names},
+        unit=values.resample,
+        strictly_above=values.mediaeval_compatible,
+        calibrate_by=values.calibrate,
+    )
+
+
+def _check_new(path: str | None, overwrite: bool) -> None:
+    if path and pathlib.Path(path).exists() and not overwrite:
+        raise errors.KerastagError(f"{path}: exists already; use --overwrite")
 
 
 def _popularity(material: Material) -> dict[str, Any]:
     assert material.class_counts is not None
-    scores = metrics.popularity_scores(material.class_counts, len(material.labels))
-    figures = metrics.evaluate(material.labels, scores, material.vocabulary.names)
+    labels = material.scored.labels
+    scores = metrics.popularity_scores(material.class_counts, len(labels))
+    figures = metrics.evaluate(labels, scores, material.vocabulary.names)
     return {name: figures[name] for name in ("pr_auc_macro", "roc_auc_macro", "pr_auc_micro", "roc_auc_micro")}
 
 
@@ -91,60 +173,154 @@ def _from_files(values: flags.FlagValues) -> Material:
     if values.train_split:
         training = [splits.read(path, vocabulary, unknown="drop", untagged="drop") for path in values.train_split]
         counts = splits.class_counts(training, vocabulary)
-    scores, labels = (metrics.load_matrix(getattr(values, name)) for name in ("predictions", "labels"))
-    return Material(scores, labels, vocabulary, counts)
+    scores, labels = metrics.load_matrix(values.predictions), metrics.load_matrix(values.labels)
+    split_file = values.test_split if values.split == "test" else values.validation_split
+    scored = assessment.Scored(labels, scores, _artists(split_file, len(labels)))
+    return Material(scored, vocabulary, counts, _validation_files(values, scored))
+
+
+def _validation_files(values: flags.FlagValues, scored: assessment.Scored) -> assessment.Scored | None:
+    """The scores to fit on.
+
+    Raises:
+      KerastagError: they are those that are reported on, and nobody said so.
+    """
+    if values.fit_on_the_labels_reported_on:
+        return scored
+    if values.validation_predictions is None:
+        return None
+    if values.validation_labels is None:
+        raise errors.UsageError("--validation_predictions needs --validation_labels")
+    labels, scores = metrics.load_matrix(values.validation_labels), metrics.load_matrix(values.validation_predictions)
+    if labels.shape == scored.labels.shape and (labels == scored.labels).all():
+        raise errors.KerastagError(
+            f"{values.validation_labels}: the labels that are reported on; thresholds fitted on them flatter "
+            "(--fit_on_the_labels_reported_on if that is meant)"
+        )
+    return assessment.Scored(labels, scores, _artists(values.validation_split, len(labels)))
+
+
+def _artists(split_file: str | None, num_tracks: int) -> list[str] | None:
+    if split_file is None:
+        return None
+    ids = [track.artist_id for track in splits.read(split_file).tracks]
+    if len(ids) != num_tracks:
+        raise errors.KerastagError(f"{split_file}: {len(ids)} tracks, but {num_tracks} rows of labels")
+    return ids
 
 
 def _from_run(values: flags.FlagValues) -> Material:
-    """Scores a split with the run's best model, and keeps predictions and labels in the run's folder."""
-    from kerastag.data import pipeline
-
+    """Scores a split with the run's best model; its predictions and labels stay in the run's folder."""
     run = run_folder.RunFolder.existing(values.run_dir)
-    record, name = run.record(), values.split
-    if record["class_counts"] is None and values.data_dir is None:
-        raise errors.UsageError(f"{run.path} was not trained here: give --data_dir")
-    folder = options.data_folder(values.data_dir or record["data_dir"])
-    model = tagger.load(run.path, values.precision, values.verbosity)
-    split = splits.read(_split_file(values, record, folder, name), model.vocabulary)
-    if values.decoder == "tfio":
-        tfio_decoder.require()
-    lookups = [splits.Lookup(folder, track) for track in split.tracks]
-    tracks = pipeline.Tracks(lookups, split.labels(model.vocabulary))
-    chunk = pipeline.ChunkFormat.of_model(model, values.input_dtype, values.decoder)
-    scores, labels = _score(model, tracks, chunk, values)
-    run.save(name, scores, labels)
-    counts = record["class_counts"] and np.array([record["class_counts"][tag] for tag in model.vocabulary.names])
-    return Material(scores, labels, model.vocabulary, counts)
+    done = _score_run(values, run)
+    counts = done.record["class_counts"]
+    counts = counts and np.array([counts[tag] for tag in done.vocabulary.names])
+    artists = [track.artist_id for track in done.split.tracks] if len(done.split) == len(done.labels) else None
+    scored = assessment.Scored(done.labels, done.scores, artists)
+    fitted_on = scored if values.fit_on_the_labels_reported_on else None
+    if fitted_on is None and values.split == "test" and run.predictions_path("validation").is_file():
+        scores, labels = (np.load(path("validation")) for path in (run.predictions_path, run.labels_path))
+        fitted_on = assessment.Scored(labels, scores, _validation_artists(values, run, len(labels)))
+    return Material(scored, done.vocabulary, counts, fitted_on, run)
 
 
-def _split_file(values: flags.FlagValues, record: dict[str, Any], folder: pathlib.Path, name: str) -> pathlib.Path:
-    """The split's file: by flag, else the one the run was started with, else the folder's own."""
-    given = getattr(values, f"{name}_split") or record["flags"].get(f"{name}_split")
+def _score_run(values: flags.FlagValues, run: run_folder.RunFolder) -> run_scoring.ScoredSplit:
+    given = getattr(values, f"{values.split}_split")
     if isinstance(given, list):
         if len(given) > 1:
-            raise errors.UsageError(f"--{name}_split: one file can be measured at a time, not {len(given)}")
-        given = given[0] if given else None
-    return splits.split_path(folder, given, name)
+            raise errors.UsageError(f"--train_split: one file can be measured at a time, not {len(given)}")
+        given = given[0]
+    return run_scoring.score_run(
+        run,
+        values.split,
+        data_dir=values.data_dir,
+        split_file=given,
+        num_chunks=values.num_chunks,
+        batch_size=values.batch_size,
+        precision=values.precision,
+        decoder=values.decoder,
+        dtype=values.input_dtype,
+        skip_unreadable=values.skip_unreadable,
+        verbosity=values.verbosity,
+    )
 
 
-def _score(model: tagger.Tagger, tracks: Any, chunk: Any, values: flags.FlagValues) -> tuple[np.ndarray, np.ndarray]:
-    num_chunks, skip = values.num_chunks, values.skip_unreadable
-    bar = progress.Bar(len(tracks) * chunk.num_chunks(num_chunks), f"scoring {len(tracks)} tracks")
+def _validation_artists(values: flags.FlagValues, run: run_folder.RunFolder, num_tracks: int) -> list[str] | None:
+    """None if the split file is gone, or tracks of it could not be read when the run validated."""
+    record = run.record()
+    folder = options.data_folder(values.data_dir or record["data_dir"])
+    path = splits.split_path(folder, record["flags"].get("validation_split"), "validation")
+    try:
+        return _artists(str(path), num_tracks)
+    except errors.KerastagError:
+        return None
 
-    def on_chunks(count: int) -> None:
-        bar.advance(count)
-        if tracks.unreadable and not skip:
-            raise errors.KerastagError(f"{next(iter(tracks.unreadable.values()))}; --skip_unreadable leaves it out")
 
-    scores, unreadable = model.score_tracks(tracks, chunk, num_chunks, values.batch_size, on_chunks)
-    bar.clear()
-    if len(unreadable) == len(tracks):
-        raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")
-    on_chunks(0)
-    for reason in unreadable.values():
-        print(f"left out: {reason}", file=sys.stderr)
-    kept = np.array([row not in unreadable for row in range(len(tracks))])
-    return scores[kept], tracks.labels[kept]
+def _comparison(values: flags.FlagValues, material: Material, found: assessment.Assessment) -> dict[str, Any] | None:
+    if not values.compare:
+        return None
+    own = values.run_dir or values.predictions
+    predictions = {own: material.scored.scores}
+    for other in values.compare:
+        path = pathlib.Path(other)
+        predictions[other] = metrics.load_matrix(
+            run_folder.RunFolder.existing(path).predictions_path(values.split) if path.is_dir() else path
+        )
+    clusters = material.scored.clusters("auto" if values.resample == "none" else values.resample)
+    names = material.vocabulary.names
+    return comparison.compare(material.scored.labels, predictions, names, clusters, found.masks, own, seed=values.seed)
+
+
+def _write(
+    values: flags.FlagValues,
+    material: Material,
+    found: assessment.Assessment,
+    compared: dict[str, Any] | None,
+    shown: list[tables.Table],
+) -> None:
+    if material.run is not None:
+        _keep_in_run(material.run, material.vocabulary, found)
+    if values.output:
+        files.write_json(values.output, found.figures)
+    if values.decisions:
+        if found.decided is None:
+            raise errors.UsageError("--decisions needs thresholds: validation predictions, or --thresholds")
+        with files.whole_file(values.decisions) as temporary:
+            np.save(temporary, found.decided)
+    if values.tables_dir:
+        tables.write_all(values.tables_dir, shown)
+    if values.plots_dir:
+        _plot(values, material, found, compared)
+
+
+def _keep_in_run(run: run_folder.RunFolder, vocabulary: tags.Vocabulary, found: assessment.Assessment) -> None:
+    if found.thresholds is not None:
+        decisions.write_thresholds(run.thresholds_path, vocabulary.names, found.thresholds)
+    if found.calibrator is not None:
+        found.calibrator.write(run.calibration_path)
+    if found.tag_card is not None:
+        card.write(run.card_path, found.tag_card)
+
+
+def _plot(
+    values: flags.FlagValues, material: Material, found: assessment.Assessment, compared: dict[str, Any] | None
+) -> None:
+    from kerastag.metrics import plots
+
+    folder, names = pathlib.Path(values.plots_dir), material.vocabulary.names
+    labels, scores = material.scored.labels.astype(bool), material.scored.scores
+    plots.pr_curves(folder / "pr_curves.png", labels, scores, names)
+    if material.class_counts is not None and "intervals" in found.figures:
+        bounds = (values.head_over, values.tail_at_most)
+        plots.pr_auc_by_frequency(folder / "pr_auc_by_frequency.png", found.figures, material.class_counts, *bounds)
+    if found.decided is not None:
+        plots.confusion(folder / "confusion.png", labels, found.decided, names)
+    if found.calibrator is not None:
+        after, how = found.calibrator.apply(scores), f"{found.calibrator.method}, fitted on validation"
+        plots.reliability_diagram(folder / "reliability.png", labels, scores, after, how)
+    for number in range(len(compared["pairs"]) if compared else 0):
+        assert compared is not None
+        plots.differences(folder / f"differences_{number + 1}.png", compared, number)
 
 
 COMMAND = cli.Command("kerastag evaluate", cli.COMMANDS["evaluate"], FLAGS, main, MAIN_FLAGS)

@@ -64,6 +64,18 @@ class RunFolder:
     def checkpoint_path(self) -> pathlib.Path:
         return self.path / CHECKPOINT
 
+    @property
+    def thresholds_path(self) -> pathlib.Path:
+        return self.path / "thresholds.tsv"
+
+    @property
+    def calibration_path(self) -> pathlib.Path:
+        return self.path / "calibration.json"
+
+    @property
+    def card_path(self) -> pathlib.Path:
+        return self.path / "tag_card.tsv"
+
     def predictions_path(self, split: str) -> pathlib.Path:
         """(num_tracks, num_tags) float32 scores of a split."""
         return self.path / "predictions" / f"{split}.npy"

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors, options, progress, tagger
+from kerastag import audio, cli, errors, options, progress, run_folder, tagger
 from kerastag.audio import tfio_decoder
 from kerastag.library import score_table
+from kerastag.metrics import card, tables
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("model", None, "A run folder, or a folder that export wrote.", flag_values=FLAGS)
@@ -20,6 +21,8 @@ flags.DEFINE_string(
 )
 options.positive(FLAGS, "top", 5, "Tags to print for each file.")
 options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of each file whose scores are averaged.")
+flags.DEFINE_bool("calibrated", False, "Scores as probabilities, by the run's calibration.json.", flag_values=FLAGS)
+flags.DEFINE_bool("explain", False, "Print how far each tag can be trusted, by the run's tag_card.tsv.", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 
@@ -37,7 +40,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     paths = audio.find_audio(arguments)
     if not paths:
         raise errors.KerastagError(f"{' '.join(arguments)}: no audio files")
-    model = tagger.load(values.model, values.precision, values.verbosity)
+    model = tagger.load(values.model, values.precision, values.verbosity, values.calibrated)
     if values.decoder == "tfio":
         tfio_decoder.require()
     bar = progress.Bar(len(paths) * values.num_chunks, f"tagging {len(paths)} files")
@@ -48,9 +51,24 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     bar.clear()
     kept = [row for row in range(len(paths)) if row not in unreadable]
     _show(values, output, [paths[row] for row in kept], scores[kept], model.vocabulary.short_names)
+    if values.explain:
+        rows = [_card(values.model, model)[name] for name in model.vocabulary.names]
+        print("\n" + tables.text([card.table(rows, "the split that the run was measured on")]))
     for reason in unreadable.values():
         print(f"skipped: {reason}", file=sys.stderr)
     return 1 if unreadable else 0
+
+
+def _card(path: str, model: tagger.Tagger) -> dict[str, card.Row]:
+    """The reliability card of a run.
+
+    Raises:
+      KerastagError: there is none.
+    """
+    run = run_folder.RunFolder(pathlib.Path(path))
+    if not run.card_path.is_file():
+        raise errors.KerastagError(f"{path}: no {run.card_path.name} to explain by; kerastag evaluate writes it")
+    return card.read(run.card_path, model.vocabulary)
 
 
 def _checked_output(values: flags.FlagValues) -> pathlib.Path | None:

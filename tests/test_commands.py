@@ -51,7 +51,8 @@ def test_train_writes_the_run_folder(run, music):
     written = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     events = {name for name in written if "tfevents" in name}
     assert len(events) == 1
-    assert written - events == {
+    by_evaluation = {"thresholds.tsv", "calibration.json", "tag_card.tsv", "predictions/test.npy", "labels/test.npy"}
+    assert written - events - by_evaluation == {
         *(
             "model.keras",
             "tags.txt",
@@ -162,11 +163,59 @@ def test_evaluate_a_run(run, tmp_path, capsys):
 
 
 def test_evaluate_files_gives_what_evaluating_the_run_gave(run, music, tmp_path):
-    evaluate.COMMAND.run([f"--run_dir={run}", "--num_chunks=2", f"--output={tmp_path / 'a.json'}"])
+    assert evaluate.COMMAND.run([f"--run_dir={run}", "--num_chunks=2", f"--output={tmp_path / 'a.json'}"]) == 0
     arguments = [f"--{name}={run / name / 'test.npy'}" for name in ("predictions", "labels")]
-    arguments += [f"--tags={run / 'tags.txt'}", f"--train_split={music / 'train.tsv'}"]
-    assert evaluate.COMMAND.run([*arguments, f"--output={tmp_path / 'b.json'}"]) == 0
+    arguments += [f"--validation_{name}={run / name / 'validation.npy'}" for name in ("predictions", "labels")]
+    arguments += [f"--{name}_split={music / name}.tsv" for name in ("train", "validation", "test")]
+    assert evaluate.COMMAND.run([*arguments, f"--tags={run / 'tags.txt'}", f"--output={tmp_path / 'b.json'}"]) == 0
     assert files.read_json(tmp_path / "a.json") == files.read_json(tmp_path / "b.json")
+
+
+def test_evaluation_keeps_thresholds_calibration_and_card_in_the_run(run, music, tmp_path, capsys):
+    decided = tmp_path / "decisions.npy"
+    assert evaluate.COMMAND.run([f"--run_dir={run}", "--num_chunks=2", f"--decisions={decided}"]) == 0
+    assert "decisions  precision" in capsys.readouterr().out
+    from kerastag.metrics import decisions
+
+    thresholds = decisions.read_thresholds(run / "thresholds.tsv", run_folder.RunFolder(run).vocabulary())
+    validation = np.load(run / "predictions" / "validation.npy"), np.load(run / "labels" / "validation.npy")
+    np.testing.assert_array_equal(thresholds, decisions.fit_thresholds(*reversed(validation)))
+    np.testing.assert_array_equal(np.load(decided), np.load(run / "predictions" / "test.npy") >= thresholds)
+    assert (run / "tag_card.tsv").is_file()
+    assert tag.COMMAND.run([str(music / "test" / "0.wav"), f"--model={run}", "--explain"]) == 0
+    assert "near chance" in capsys.readouterr().out or "weak" in (run / "tag_card.tsv").read_text()
+
+
+def test_thresholds_are_not_fitted_on_what_is_reported(run, music, tmp_path, capsys):
+    given = [f"--{name}={run / name / 'validation.npy'}" for name in ("predictions", "labels")]
+    same = [f"--validation_{name}={run / name / 'validation.npy'}" for name in ("predictions", "labels")]
+    arguments = [*given, f"--tags={run / 'tags.txt'}", "--resample=track", "--num_resamples=20"]
+    assert evaluate.COMMAND.run([*arguments, *same]) == 1
+    assert "--fit_on_the_labels_reported_on" in capsys.readouterr().err
+    assert evaluate.COMMAND.run([*arguments, "--fit_on_the_labels_reported_on", "--calibrate=none"]) == 0
+    assert "decisions  precision" in capsys.readouterr().out
+    assert evaluate.COMMAND.run([*arguments, "--calibrate=none"]) == 0
+    assert "decisions  precision" not in capsys.readouterr().out
+    assert evaluate.COMMAND.run([*arguments, f"--decisions={tmp_path / 'd.npy'}"]) == 2
+    assert evaluate.COMMAND.run([*arguments, "--resample=artist"]) == 1
+    assert "no artist ids" in capsys.readouterr().err
+
+
+def test_tables_pictures_and_comparison_are_written(run, music, tmp_path, capsys):
+    plots = pytest.importorskip("matplotlib", reason="the extra plots is not installed")
+    assert plots
+    other = tmp_path / "other.npy"
+    np.save(other, 1 - np.load(run / "predictions" / "validation.npy"))
+    arguments = [f"--{name}={run / name / 'validation.npy'}" for name in ("predictions", "labels")]
+    arguments += [f"--tags={run / 'tags.txt'}", f"--train_split={music / 'train.tsv'}", f"--compare={other}"]
+    outputs = [f"--tables_dir={tmp_path / 'tables'}", f"--plots_dir={tmp_path / 'plots'}"]
+    assert evaluate.COMMAND.run([*arguments, *outputs, "--num_resamples=20"]) == 0
+    assert "noise" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {
+        *("pr_curves.png", "pr_auc_by_frequency.png", "differences_1.png"),
+    }
+    names = {path.suffix for path in (tmp_path / "tables").iterdir()}
+    assert names == {".tsv", ".txt", ".md"}
 
 
 def test_tag_writes_tables_and_skips_what_it_cannot_read(run, music, tmp_path, capsys):

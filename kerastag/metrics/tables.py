@@ -1,11 +1,14 @@
 """Results as tables: aligned text for the terminal, Markdown for a page, TSV for a program."""
 
 import dataclasses
+import os
+import pathlib
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from kerastag import tags
+from kerastag import files, tags
 
 Cell = str | int | float | None
 
@@ -118,6 +121,15 @@ def tsv(table: Table) -> str:
     """One table for programs: a header, figures in full, nothing where there is none; no note."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in table.rows]
     return "".join("\t".join(line) + "\n" for line in [table.header, *cells])
+
+
+def write_all(folder: str | os.PathLike[str], shown: Sequence[Table]) -> None:
+    """Writes every table as TABLE.tsv, called after its first column, and all of them as tables.txt and tables.md."""
+    for number, table in enumerate(shown, 1):
+        name = re.sub(r"[^a-z0-9]+", "_", table.header[0].lower()).strip("_")
+        files.write_text(pathlib.Path(folder) / f"{number:02d}_{name}.tsv", tsv(table))
+    files.write_text(pathlib.Path(folder) / "tables.txt", text(shown))
+    files.write_text(pathlib.Path(folder) / "tables.md", markdown(shown))
 
 
 def _text(table: Table) -> str:

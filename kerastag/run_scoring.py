@@ -1,0 +1,127 @@
+"""A run's best model on a split of its dataset: scores and labels, kept in the run's folder."""
+
+import dataclasses
+import pathlib
+import sys
+from typing import Any
+
+import numpy as np
+
+from kerastag import errors, options, progress, run_folder, tagger, tags
+from kerastag.audio import tfio_decoder
+from kerastag.data import splits
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredSplit:
+    """What a run makes of a split.
+
+    Attributes:
+      scores: float32 (num_tracks, num_tags).
+      labels: 0 or 1, (num_tracks, num_tags).
+      split: the same tracks in the same order; those that could not be read are left out of all three.
+      vocabulary: the tags in column order.
+      record: what run.json says.
+    """
+
+    scores: np.ndarray
+    labels: np.ndarray
+    split: splits.Split
+    vocabulary: tags.Vocabulary
+    record: dict[str, Any]
+
+
+def score_run(
+    run: run_folder.RunFolder,
+    split: str,
+    data_dir: str | None = None,
+    split_file: str | None = None,
+    num_chunks: int = 32,
+    batch_size: int = 32,
+    precision: str = "auto",
+    decoder: str = "soundfile",
+    dtype: str = "int16",
+    skip_unreadable: bool = False,
+    verbosity: int = 0,
+) -> ScoredSplit:
+    """Scores a split and writes predictions/SPLIT.npy and labels/SPLIT.npy in the run's folder.
+
+    Args:
+      run: with a trained model, or an ensemble of such runs.
+      split: train, validation or test.
+      data_dir: the dataset; None: where the run was trained.
+      split_file: None: the one that the run was started with, or `data_dir`/`split`.tsv.
+      num_chunks: evenly spaced chunks of each track whose scores are averaged.
+      batch_size: chunks per step.
+      precision: of the network, one of precisions.NAMES.
+      decoder: one of audio.DECODERS.
+      dtype: "int16" or "float32", what chunks are on their way to the device.
+      skip_unreadable: leave out tracks that cannot be read, and name them, instead of stopping.
+      verbosity: above 0 shows TensorFlow's own log.
+
+    Raises:
+      KerastagError: no model, no dataset, a track or all of them cannot be read.
+    """
+    folder, path = locate(run, split, data_dir, split_file)
+    model = tagger.load(run.path, precision, verbosity)
+    found = splits.read(path, model.vocabulary)
+    if decoder == "tfio":
+        tfio_decoder.require()
+    scores, unreadable = _scores(model, folder, found, num_chunks, batch_size, decoder, dtype, skip_unreadable)
+    kept = [row for row in range(len(found)) if row not in unreadable]
+    found = dataclasses.replace(found, tracks=tuple(found.tracks[row] for row in kept))
+    done = ScoredSplit(scores[kept], found.labels(model.vocabulary), found, model.vocabulary, run.record())
+    run.save(split, done.scores, done.labels)
+    return done
+
+
+def locate(
+    run: run_folder.RunFolder, split: str, data_dir: str | None = None, split_file: str | None = None
+) -> tuple[pathlib.Path, pathlib.Path]:
+    """The folder of a run's dataset and the file of a split, by argument, else as the run was trained.
+
+    Raises:
+      KerastagError: there is no such folder, or the run has none; more than one file makes up the split.
+    """
+    record = run.record()
+    if data_dir is None and record["data_dir"] is None and record["class_counts"] is None:
+        raise errors.UsageError(f"{run.path} was not trained here: give --data_dir")
+    folder = options.data_folder(data_dir or record["data_dir"])
+    given = split_file or record["flags"].get(f"{split}_split")
+    if isinstance(given, list):
+        if len(given) > 1:
+            raise errors.UsageError(f"--{split}_split: one file can be measured at a time, not {len(given)}")
+        given = given[0] if given else None
+    return folder, splits.split_path(folder, given, split)
+
+
+def _scores(
+    model: tagger.Tagger,
+    folder: pathlib.Path,
+    split: splits.Split,
+    num_chunks: int,
+    batch_size: int,
+    decoder: str,
+    dtype: str,
+    skip_unreadable: bool,
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Scores (num_tracks, num_tags), and by row why a track could not be read."""
+    from kerastag.data import pipeline
+
+    tracks = pipeline.Tracks([splits.Lookup(folder, track) for track in split.tracks])
+    chunk = pipeline.ChunkFormat.of_model(model, dtype, decoder)
+    bar = progress.Bar(len(tracks) * chunk.num_chunks(num_chunks), f"scoring {len(tracks)} tracks")
+
+    def on_chunks(count: int) -> None:
+        bar.advance(count)
+        if tracks.unreadable and not skip_unreadable:
+            raise errors.KerastagError(f"{next(iter(tracks.unreadable.values()))}; --skip_unreadable leaves it out")
+
+    scores, unreadable = model.score_tracks(tracks, chunk, num_chunks, batch_size, on_chunks)
+    bar.clear()
+    if len(unreadable) == len(tracks):
+        raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")
+    on_chunks(0)
+    for reason in unreadable.values():
+        print(f"left out: {reason}", file=sys.stderr)
+    return scores, unreadable
