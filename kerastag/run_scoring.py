@@ -109,15 +109,14 @@ def _scores(
     from kerastag.data import pipeline
 
     tracks = pipeline.Tracks([splits.Lookup(folder, track) for track in split.tracks])
-    chunk = pipeline.ChunkFormat.of_model(model, dtype, decoder)
-    bar = progress.Bar(len(tracks) * chunk.num_chunks(num_chunks), f"scoring {len(tracks)} tracks")
+    bar = progress.Bar(len(tracks) * model.num_chunks(num_chunks), f"scoring {len(tracks)} tracks")
 
     def on_chunks(count: int) -> None:
         bar.advance(count)
         if tracks.unreadable and not skip_unreadable:
             raise errors.KerastagError(f"{next(iter(tracks.unreadable.values()))}; --skip_unreadable leaves it out")
 
-    scores, unreadable = model.score_tracks(tracks, chunk, num_chunks, batch_size, on_chunks)
+    scores, unreadable = model.score_tracks(tracks, num_chunks, batch_size, decoder, dtype, on_chunks)
     bar.clear()
     if len(unreadable) == len(tracks):
         raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")

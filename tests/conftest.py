@@ -46,10 +46,11 @@ def music(tmp_path_factory):
     generator = np.random.default_rng(0)
     pitches = {"mood/theme---high": 3000, "mood/theme---low": 200, "mood/theme---mid": 800}
     names = list(pitches)
-    for split, size in (("train", 20), ("validation", 8), ("test", 8)):
+    for shift, (split, size) in enumerate((("train", 20), ("validation", 8), ("test", 8))):
         lines = ["TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"]
         for number in range(size):
-            tags = [names[number % 3]] + ([names[(number + 1) % 3]] if number % 4 == 0 else [])
+            first = number + shift
+            tags = [names[first % 3]] + ([names[(first + 1) % 3]] if first % 4 == 0 else [])
             time = np.arange(5 * 16_000) / 16_000
             wave = sum(0.2 * np.sin(2 * np.pi * pitches[tag] * generator.uniform(0.9, 1.1) * time) for tag in tags)
             path = f"{split}/{number}.wav"

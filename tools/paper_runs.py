@@ -159,7 +159,7 @@ def run_command(arguments: list[str]) -> int:
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"},  # not another kerastag in this folder
             stderr=sys.stderr,  # file descriptor 2 points at nothing while a command runs
             start_new_session=True,
         )

@@ -1,0 +1,64 @@
+"""What a served model does after its networks, in plain TensorFlow: members' scores to one, scores to probabilities.
+
+The same numbers as metrics.ensembles and metrics.calibration give in NumPy; float64 inside, since the logit of a
+score near 1 has no digits left in float32.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerastag.metrics import calibration, ensembles
+
+_BEYOND = 2.0  # no score comes near: knots there only fill up rows
+
+
+def combine(members: Sequence[Any], method: str, weights: Sequence[float] | None) -> Any:
+    """Scores of each member, float32 (batch, num_tags), to one, float64 (batch, num_tags); see ensembles.combine."""
+    shares = ensembles.normalised(weights, len(members))
+    scores = [tf.cast(member, tf.float64) for member in members]
+    if method == "logit_mean":
+        return tf.sigmoid(tf.add_n([share * _logit(one) for share, one in zip(shares, scores, strict=True)]))
+    return tf.add_n([share * one for share, one in zip(shares, scores, strict=True)])
+
+
+def calibrate(scores: Any, fitted: calibration.Calibration) -> Any:
+    """Scores float64 (batch, num_tags) in [0, 1] to probabilities; see calibration.Calibration.apply."""
+    maps = list(fitted.maps.values())
+    probabilities = _platt(scores, maps) if fitted.method == "platt" else _isotonic(scores, maps)
+    return tf.where(fitted.calibrated, probabilities, scores)
+
+
+def largest_error(fitted: calibration.Calibration) -> float:
+    """How far `calibrate` is from Calibration.apply at most, over a grid of scores and all knots."""
+    knots = [x for one in fitted.maps.values() if isinstance(one, calibration.Isotonic) for x in one.x]
+    grid = np.unique(np.concatenate([np.linspace(0, 1, 1001), np.clip(knots, 0, 1)]))
+    scores = np.tile(grid[:, None], (1, len(fitted.maps)))
+    return float(np.abs(calibrate(tf.constant(scores), fitted).numpy() - fitted.apply(scores)).max())
+
+
+def _logit(scores: Any) -> Any:
+    clipped = tf.clip_by_value(scores, calibration.EPSILON, 1 - calibration.EPSILON)
+    return tf.math.log(clipped) - tf.math.log1p(-clipped)
+
+
+def _platt(scores: Any, maps: Sequence[calibration.Map]) -> Any:
+    lines = [(one.slope, one.intercept) if isinstance(one, calibration.Platt) else (1.0, 0.0) for one in maps]
+    slopes, intercepts = np.array(lines).T  # (num_tags,) each
+    return tf.sigmoid(slopes * _logit(scores) + intercepts)
+
+
+def _isotonic(scores: Any, maps: Sequence[calibration.Map]) -> Any:
+    """Linear interpolation between the two knots around each score; level outside the knots of a tag."""
+    knots = [(one.x, one.y) if isinstance(one, calibration.Isotonic) else ((0.0, 1.0), (0.0, 1.0)) for one in maps]
+    width = 1 + max(len(x) for x, _ in knots)
+    x = np.array([[*row, *[_BEYOND] * (width - len(row))] for row, _ in knots])  # (num_tags, width)
+    y = np.array([[*row, *row[-1:] * (width - len(row))] for _, row in knots])
+    by_tag = tf.maximum(tf.transpose(scores), x[:, :1])  # (num_tags, batch)
+    left = tf.searchsorted(x, by_tag, side="right") - 1
+    x_left, x_right, y_left, y_right = (
+        tf.gather(values, at, batch_dims=1) for values in (x, y) for at in (left, left + 1)
+    )
+    return tf.transpose(y_left + (y_right - y_left) / (x_right - x_left) * (by_tag - x_left))
