@@ -22,7 +22,7 @@ flags.DEFINE_string(
 options.positive(FLAGS, "top", 5, "Tags to print for each file.")
 options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of each file whose scores are averaged.")
 flags.DEFINE_bool("calibrated", False, "Scores as probabilities, by the run's calibration.json.", flag_values=FLAGS)
-flags.DEFINE_bool("explain", False, "Print how far each tag can be trusted, by the run's tag_card.tsv.", flag_values=FLAGS)
+flags.DEFINE_bool("explain", False, "Print how far each tag can be trusted, by tag_card.tsv.", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 

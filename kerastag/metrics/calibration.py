@@ -183,13 +183,14 @@ def _fit_platt(labels: np.ndarray, scores: np.ndarray) -> Platt:
 
     positives, num_tracks = labels.sum(), len(labels)
     target = np.where(labels, (positives + 1) / (positives + 2), 1 / (num_tracks - positives + 2))
+    constant = Platt(0.0, float(logit(target.mean())))
+    if np.ptp(logit(scores)) < EPSILON:  # one and the same score: there is no slope to fit
+        return constant
     regression = linear_model.LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
     inputs = np.tile(logit(scores), 2)[:, None]
     regression.fit(inputs, np.repeat([1, 0], num_tracks), np.concatenate([target, 1 - target]))
     slope = float(regression.coef_[0, 0])
-    if slope <= 0:
-        return Platt(0.0, float(logit(target.mean())))
-    return Platt(slope, float(regression.intercept_[0]))
+    return Platt(slope, float(regression.intercept_[0])) if slope > 0 else constant
 
 
 def _fit_isotonic(labels: np.ndarray, scores: np.ndarray) -> Isotonic:

@@ -48,8 +48,11 @@ class ServedNetwork(tf.Module):
         super().__init__()
         self._chunk_samples = model.chunk_samples
         self._num_chunks = num_chunks
-        self._forward = model
-        self.weights = [variable.value for variable in model.variables]  # all that the SavedModel keeps of the model
+        self._num_tags = model.num_tags
+        self._centred = model.centred
+        # in a function, since the SavedModel would keep every Keras layer of a model that is an attribute
+        self._forward = lambda chunk: tf.sigmoid(model(chunk, training=False))
+        self.weights = [variable.value for variable in model.variables]
 
     def scores(self, waveform: Any) -> Any:
         """waveform float32 (batch, samples), any length, to scores (batch, num_tags).
@@ -59,13 +62,12 @@ class ServedNetwork(tf.Module):
         size = self._chunk_samples
         padded = tf.pad(waveform, [[0, 0], [0, tf.maximum(0, size - tf.shape(waveform)[1])]])
         spare = tf.shape(padded)[1] - size
-        if self._forward.centred:
-            return tf.sigmoid(self._forward(tf.slice(padded, [0, (spare + 1) // 2], [-1, size]), training=False))
+        if self._centred:
+            return self._forward(tf.slice(padded, [0, (spare + 1) // 2], [-1, size]))
         num_chunks = tf.where(spare > 0, self._num_chunks, 1)  # all chunks of a short track are the same
-        total = tf.zeros([tf.shape(padded)[0], self._forward.output_shape[-1]])
+        total = tf.zeros([tf.shape(padded)[0], self._num_tags])
         for index in tf.range(num_chunks):
-            chunk = tf.slice(padded, [0, index * (spare // num_chunks)], [-1, size])
-            total += tf.sigmoid(self._forward(chunk, training=False))
+            total += self._forward(tf.slice(padded, [0, index * (spare // num_chunks)], [-1, size]))
         return total / tf.cast(num_chunks, tf.float32)
 
 
