@@ -267,6 +267,8 @@ def _of_export(folder: pathlib.Path, calibrated: bool) -> Tagger:
 
     assets = run_folder.RunFolder(folder / ASSETS)
     vocabulary, facts = assets.vocabulary(), files.read_json(folder / ASSETS / MODEL_FACTS)
+    if "members" not in facts:
+        raise errors.KerastagError(f"{folder / ASSETS / MODEL_FACTS}: of an older version; export the run again")
     if calibrated and not facts["calibrated"]:
         raise errors.KerastagError(f"{folder}: not exported with --calibrated")
     loaded = tf.saved_model.load(str(folder))

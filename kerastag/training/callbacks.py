@@ -135,6 +135,9 @@ class Progress(keras.callbacks.Callback):
         self._bar.clear()
         print("  ".join(parts), file=sys.stderr, flush=True)
 
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self._bar.clear()
+
 
 class Checkpoint(keras.callbacks.Callback):
     """Writes the checkpoint of a finished epoch; the last of the callbacks, so that all they changed is in it."""
