@@ -11,6 +11,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import soundfile
 
 from kerastag import models, tagger
 from kerastag.models import loading
@@ -99,7 +100,11 @@ def test_the_tagger_takes_the_run(place):
     assert _run(place) == 0
     loaded = tagger.load(place / "run", precision="float32")
     assert loaded.vocabulary.short_names == ("calm", "dark", "happy")
-    assert (loaded.chunk_samples, loaded.sample_rate) == (73_600, 16_000)
+    waveform = np.random.default_rng(0).normal(0, 0.1, 73_600).astype(np.float32)
+    soundfile.write(place / "noise.wav", waveform, 16_000, subtype="FLOAT")
+    expected = keras.ops.sigmoid(original(waveform[None], training=False))[0]
+    scores, _ = loaded.score_files([place / "noise.wav"], num_chunks=2, dtype="float32")
+    np.testing.assert_allclose(scores[0], expected, atol=1e-6)
 
 
 def test_a_run_is_replaced_only_when_asked_for(place, capsys):
