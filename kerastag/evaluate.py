@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from kerastag import cli, errors, files, metrics, options, run_folder, run_scoring, tags
+from kerastag import cli, ensemble_folder, errors, files, metrics, options, run_folder, run_scoring, tags
 from kerastag.data import splits
 from kerastag.metrics import (
     assessment,
@@ -211,7 +211,7 @@ def _artists(split_file: str | None, num_tracks: int) -> list[str] | None:
 
 def _from_run(values: flags.FlagValues) -> Material:
     """Scores a split with the run's best model; its predictions and labels stay in the run's folder."""
-    run = run_folder.RunFolder.existing(values.run_dir)
+    run = ensemble_folder.existing(values.run_dir)
     done = _score_run(values, run)
     counts = done.record["class_counts"]
     counts = counts and np.array([counts[tag] for tag in done.vocabulary.names])
@@ -247,10 +247,8 @@ def _score_run(values: flags.FlagValues, run: run_folder.RunFolder) -> run_scori
 
 def _validation_artists(values: flags.FlagValues, run: run_folder.RunFolder, num_tracks: int) -> list[str] | None:
     """None if the split file is gone, or tracks of it could not be read when the run validated."""
-    record = run.record()
-    folder = options.data_folder(values.data_dir or record["data_dir"])
-    path = splits.split_path(folder, record["flags"].get("validation_split"), "validation")
     try:
+        _, path = run_scoring.locate(run, "validation", values.data_dir, values.validation_split)
         return _artists(str(path), num_tracks)
     except errors.KerastagError:
         return None
@@ -264,7 +262,7 @@ def _comparison(values: flags.FlagValues, material: Material, found: assessment.
     for other in values.compare:
         path = pathlib.Path(other)
         predictions[other] = metrics.load_matrix(
-            run_folder.RunFolder.existing(path).predictions_path(values.split) if path.is_dir() else path
+            ensemble_folder.existing(path).predictions_path(values.split) if path.is_dir() else path
         )
     clusters = material.scored.clusters("auto" if values.resample == "none" else values.resample)
     names = material.vocabulary.names

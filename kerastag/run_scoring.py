@@ -51,11 +51,8 @@ def score_run(
       split: train, validation or test.
       data_dir: the dataset; None: where the run was trained.
       split_file: None: the one that the run was started with, or `data_dir`/`split`.tsv.
-      num_chunks: evenly spaced chunks of each track whose scores are averaged.
-      batch_size: chunks per step.
+      num_chunks, batch_size, decoder, dtype: see tagger.Tagger.score_files.
       precision: of the network, one of precisions.NAMES.
-      decoder: one of audio.DECODERS.
-      dtype: "int16" or "float32", what chunks are on their way to the device.
       skip_unreadable: leave out tracks that cannot be read, and name them, instead of stopping.
       verbosity: above 0 shows TensorFlow's own log.
 

@@ -12,7 +12,7 @@ from kerastag.library import score_table
 from kerastag.metrics import card, tables
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("model", None, "A run folder, or a folder that export wrote.", flag_values=FLAGS)
+flags.DEFINE_string("model", None, "A run, an ensemble of runs, or a folder that export wrote.", flag_values=FLAGS)
 flags.DEFINE_string(
     "output",
     None,
@@ -43,7 +43,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     model = tagger.load(values.model, values.precision, values.verbosity, values.calibrated)
     if values.decoder == "tfio":
         tfio_decoder.require()
-    bar = progress.Bar(len(paths) * values.num_chunks, f"tagging {len(paths)} files")
+    bar = progress.Bar(len(paths) * model.num_chunks(values.num_chunks), f"tagging {len(paths)} files")
     reading = {"decoder": values.decoder, "dtype": values.input_dtype}
     scores, unreadable = model.score_files(
         paths, values.num_chunks, values.batch_size, **reading, on_chunks=bar.advance

@@ -88,7 +88,7 @@ class Parts:
         """
         vocabulary, path = folder.vocabulary(), folder.calibration_path
         if calibrated and not path.is_file():
-            raise errors.KerastagError(f"{folder.path}: no {path.name}; kerastag evaluate --calibrate writes it")
+            raise errors.KerastagError(f"{folder.path}: no {path.name}; kerastag evaluate writes it")
         found = calibration.Calibration.read(path, vocabulary.names) if calibrated else None
         if not isinstance(folder, ensemble_folder.EnsembleFolder):
             return cls((folder,), vocabulary, Combination(fitted=found))

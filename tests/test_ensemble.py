@@ -359,7 +359,7 @@ def test_calibrated_scores_need_a_calibration(runs, tmp_path, capsys):
     assert of_runs(own, own, f"--output_dir={tmp_path / 'all'}") == 0  # members' calibrations are not the ensemble's
     for folder in (runs["two"], tmp_path / "all"):
         with pytest.raises(
-            errors.KerastagError, match=r"no calibration\.json; kerastag evaluate --calibrate writes it"
+            errors.KerastagError, match=r"no calibration\.json; kerastag evaluate writes it"
         ):
             kerastag.load(folder, calibrated=True)
         assert run_export(folder, tmp_path / "export", "--calibrated") == 1

@@ -126,5 +126,5 @@ def _note(systems: Sequence[System]) -> str:
     if names:
         notes.append(f"{', '.join(names)}: no figure in the paper.")
     if "bce_mixup" in names:
-        notes.append("Its bce figure may be with mixup: its code's README trains it so.")
+        notes.append("The paper's figure for bce may be with mixup: its code's README trains it so.")
     return " ".join(notes)

@@ -131,12 +131,10 @@ def export(
       num_chunks: see ServingModule.
 
     Returns:
-      the largest difference between the SavedModel's scores in a bare process and those of the Keras models, combined
-      and calibrated by NumPy.
+      the largest difference of the SavedModel's scores in a bare process; see `check`.
 
     Raises:
-      KerastagError: the folder exists, sample rates differ, or scores do by more than TOLERANCE (float32) or 1e-2
-        (half precision).
+      KerastagError: the folder exists, sample rates differ, or scores do by over TOLERANCE (1e-2 in half precision).
     """
     rates = sorted({model.sample_rate for model in models})
     if len(rates) > 1:

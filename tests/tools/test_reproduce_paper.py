@@ -204,6 +204,21 @@ def test_outside_data_goes_to_the_systems_that_the_paper_gives_it(folder, comman
         assert "--pretrained=msd.pth" not in arguments_of(commands, system)
 
 
+def test_without_outside_data_equal_systems_are_told(folder, commands, capsys):
+    assert run(folder) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "the same as" in line]
+    assert told == [
+        "jamendo_only: with these flags the same as focal",
+        "receptive_field_4s6: with these flags the same as bce",
+    ]
+    commands.done()
+    assert run(folder, "--pretrained=msd.pth", "--overwrite") == 0
+    assert "the same as" not in capsys.readouterr().out
+    # trained anew where the weights are used, and nowhere else
+    retrained = {name for module, name, _ in commands.done() if module == "train"}
+    assert retrained == {system.name for system in paper_tables.SYSTEMS if system.outside_data}
+
+
 @pytest.mark.parametrize(
     ("preset", "arguments", "lengths"),
     [
