@@ -257,16 +257,18 @@ def _validation_artists(values: flags.FlagValues, run: run_folder.RunFolder, num
 def _comparison(values: flags.FlagValues, material: Material, found: assessment.Assessment) -> dict[str, Any] | None:
     if not values.compare:
         return None
-    own = values.run_dir or values.predictions
-    predictions = {own: material.scored.scores}
-    for other in values.compare:
-        path = pathlib.Path(other)
-        predictions[other] = metrics.load_matrix(
-            ensemble_folder.existing(path).predictions_path(values.split) if path.is_dir() else path
-        )
+    paths = [values.run_dir or values.predictions, *values.compare]
+    stems = [pathlib.Path(path).stem for path in paths]
+    shown = stems if len(set(stems)) == len(stems) else paths
+    predictions = {shown[0]: material.scored.scores}
+    for name, path in zip(shown[1:], map(pathlib.Path, values.compare), strict=True):
+        run = ensemble_folder.existing(path) if path.is_dir() else None
+        predictions[name] = metrics.load_matrix(run.predictions_path(values.split) if run else path)
     clusters = material.scored.clusters("auto" if values.resample == "none" else values.resample)
     names = material.vocabulary.names
-    return comparison.compare(material.scored.labels, predictions, names, clusters, found.masks, own, seed=values.seed)
+    return comparison.compare(
+        material.scored.labels, predictions, names, clusters, found.masks, shown[0], seed=values.seed
+    )
 
 
 def _write(

@@ -358,9 +358,7 @@ def test_calibrated_scores_need_a_calibration(runs, tmp_path, capsys):
     own = {"run": tmp_path / "run", "two": runs["two"]}
     assert of_runs(own, own, f"--output_dir={tmp_path / 'all'}") == 0  # members' calibrations are not the ensemble's
     for folder in (runs["two"], tmp_path / "all"):
-        with pytest.raises(
-            errors.KerastagError, match=r"no calibration\.json; kerastag evaluate writes it"
-        ):
+        with pytest.raises(errors.KerastagError, match=r"no calibration\.json; kerastag evaluate writes it"):
             kerastag.load(folder, calibrated=True)
         assert run_export(folder, tmp_path / "export", "--calibrated") == 1
         assert "no calibration.json" in capsys.readouterr().err
