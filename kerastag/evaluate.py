@@ -19,6 +19,7 @@ from kerastag.metrics import (
     decisions,
     groups,
     resampling,
+    runs,
     submission,
     tables,
 )
@@ -34,6 +35,12 @@ flags.DEFINE_list(
     "compare",
     None,
     "More predictions of the same tracks, .npy or runs: which differences are noise?",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "same_setting",
+    None,
+    "Predictions of more runs of the same setting with other seeds, .npy or runs: how much do seeds matter?",
     flag_values=FLAGS,
 )
 flags.DEFINE_string("plots_dir", None, "Folder for pictures (PNG; extra plots).", flag_values=FLAGS)
@@ -130,6 +137,10 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if compared is not None:
         figures["comparison"] = compared
         shown += comparison_tables.of_comparison(compared)
+    over_seeds = _over_seeds(values, material, found)
+    if over_seeds is not None:
+        figures["over_seeds"] = over_seeds
+        shown.append(runs.table(over_seeds))
     print(tables.text(shown))
     if material.class_counts is not None:
         print(
@@ -254,17 +265,34 @@ def _validation_artists(values: flags.FlagValues, run: run_folder.RunFolder, num
         return None
 
 
+def _predictions(path: str, split: str) -> np.ndarray:
+    """Scores of an .npy file, or those that a run keeps of a split."""
+    is_run = pathlib.Path(path).is_dir()
+    return metrics.load_matrix(ensemble_folder.existing(path).predictions_path(split) if is_run else path)
+
+
+def _clusters(values: flags.FlagValues, material: Material) -> resampling.Clusters:
+    return material.scored.clusters("auto" if values.resample == "none" else values.resample)
+
+
+def _over_seeds(values: flags.FlagValues, material: Material, found: assessment.Assessment) -> dict[str, Any] | None:
+    if not values.same_setting:
+        return None
+    scores = [material.scored.scores, *(_predictions(path, values.split) for path in values.same_setting)]
+    resampled = (values.num_resamples, values.seed)
+    names = material.vocabulary.names
+    return runs.spread(material.scored.labels, scores, names, _clusters(values, material), found.masks, *resampled)
+
+
 def _comparison(values: flags.FlagValues, material: Material, found: assessment.Assessment) -> dict[str, Any] | None:
     if not values.compare:
         return None
     paths = [values.run_dir or values.predictions, *values.compare]
     stems = [pathlib.Path(path).stem for path in paths]
     shown = stems if len(set(stems)) == len(stems) else paths
-    predictions = {shown[0]: material.scored.scores}
-    for name, path in zip(shown[1:], map(pathlib.Path, values.compare), strict=True):
-        run = ensemble_folder.existing(path) if path.is_dir() else None
-        predictions[name] = metrics.load_matrix(run.predictions_path(values.split) if run else path)
-    clusters = material.scored.clusters("auto" if values.resample == "none" else values.resample)
+    others = [_predictions(path, values.split) for path in values.compare]
+    predictions = dict(zip(shown, [material.scored.scores, *others], strict=True))
+    clusters = _clusters(values, material)
     names = material.vocabulary.names
     return comparison.compare(
         material.scored.labels, predictions, names, clusters, found.masks, shown[0], seed=values.seed
@@ -290,7 +318,12 @@ def _write(
     if values.tables_dir:
         tables.write_all(values.tables_dir, shown)
     if values.plots_dir:
-        _plot(values, material, found, compared)
+        from kerastag.metrics import pictures
+
+        bounds = (values.head_over, values.tail_at_most)
+        pictures.draw(
+            values.plots_dir, material.scored, material.vocabulary.names, material.class_counts, found, compared, bounds
+        )
 
 
 def _keep_in_run(run: run_folder.RunFolder, vocabulary: tags.Vocabulary, found: assessment.Assessment) -> None:
@@ -300,27 +333,6 @@ def _keep_in_run(run: run_folder.RunFolder, vocabulary: tags.Vocabulary, found: 
         found.calibrator.write(run.calibration_path)
     if found.tag_card is not None:
         card.write(run.card_path, found.tag_card)
-
-
-def _plot(
-    values: flags.FlagValues, material: Material, found: assessment.Assessment, compared: dict[str, Any] | None
-) -> None:
-    from kerastag.metrics import plots
-
-    folder, names = pathlib.Path(values.plots_dir), material.vocabulary.names
-    labels, scores = material.scored.labels.astype(bool), material.scored.scores
-    plots.pr_curves(folder / "pr_curves.png", labels, scores, names)
-    if material.class_counts is not None and "intervals" in found.figures:
-        bounds = (values.head_over, values.tail_at_most)
-        plots.pr_auc_by_frequency(folder / "pr_auc_by_frequency.png", found.figures, material.class_counts, *bounds)
-    if found.decided is not None:
-        plots.confusion(folder / "confusion.png", labels, found.decided, names)
-    if found.calibrator is not None:
-        after, how = found.calibrator.apply(scores), f"{found.calibrator.method}, fitted on validation"
-        plots.reliability_diagram(folder / "reliability.png", labels, scores, after, how)
-    for number in range(len(compared["pairs"]) if compared else 0):
-        assert compared is not None
-        plots.differences(folder / f"differences_{number + 1}.png", compared, number)
 
 
 COMMAND = cli.Command("kerastag evaluate", cli.COMMANDS["evaluate"], FLAGS, main, MAIN_FLAGS)

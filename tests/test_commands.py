@@ -209,8 +209,10 @@ def test_tables_pictures_and_comparison_are_written(run, music, tmp_path, capsys
     arguments = [f"--{name}={run / name / 'validation.npy'}" for name in ("predictions", "labels")]
     arguments += [f"--tags={run / 'tags.txt'}", f"--train_split={music / 'train.tsv'}", f"--compare={other}"]
     outputs = [f"--tables_dir={tmp_path / 'tables'}", f"--plots_dir={tmp_path / 'plots'}"]
+    arguments.append(f"--same_setting={other}")
     assert evaluate.COMMAND.run([*arguments, *outputs, "--num_resamples=20"]) == 0
-    assert "noise" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "noise" in printed and "2 runs" in printed
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {
         *("pr_curves.png", "pr_auc_by_frequency.png", "differences_1.png"),
     }
