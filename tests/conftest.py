@@ -59,3 +59,25 @@ def music(tmp_path_factory):
             lines.append("\t".join([f"{split}_{number}", f"artist_{split}", "", path, "5.0", *tags]))
         (folder / f"{split}.tsv").write_text("\n".join(lines) + "\n")
     return folder
+
+
+TINY = ["--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--precision=float32", "--learning_rate=1e-3"]
+
+
+@pytest.fixture(scope="session")
+def run_train():
+    """A function that trains a tiny network on a folder of music and returns the exit status."""
+    from kerastag import train
+
+    def run(music, run_dir, *arguments):
+        return train.COMMAND.run([f"--data_dir={music}", f"--run_dir={run_dir}", *TINY, *arguments])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run(music, run_train, tmp_path_factory):
+    """A run of three epochs with cb_focal."""
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    assert run_train(music, run_dir, "--loss=cb_focal", "--epochs=3") == 0
+    return run_dir

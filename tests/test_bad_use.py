@@ -1,0 +1,111 @@
+"""Bad use of every command: one clear line, the right exit status, nothing written or lost."""
+
+import pytest
+
+from kerastag import evaluate, export, tag, train
+
+
+def bad_uses(run, music, tmp_path):
+    """Commands, arguments, and the line each must get."""
+    missing = tmp_path / "missing"
+    other = [f"--data_dir={music}", f"--run_dir={tmp_path / 'new'}"]
+    return {
+        "missing data": (
+            train,
+            [f"--data_dir={missing}", f"--run_dir={tmp_path / 'new'}"],
+            f"{missing}: no such folder",
+        ),
+        "no splits": (
+            train,
+            [f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'new'}"],
+            "train.tsv: no such file",
+        ),
+        "bad header": (
+            train,
+            [*other, f"--train_split={tmp_path / 'header.tsv'}"],
+            "header.tsv:1: the header is",
+        ),
+        "untagged": (
+            train,
+            [*other, f"--train_split={tmp_path / 'untagged.tsv'}"],
+            "untagged.tsv:2: track '1' has no",
+        ),
+        "unknown tag": (
+            train,
+            [*other, f"--tags_file={tmp_path / 'tags.txt'}"],
+            "train.tsv:2: unknown tag 'mood/theme---high'; did you mean",
+        ),
+        "no audio": (
+            train,
+            [*other, f"--train_split={tmp_path / 'no_audio.tsv'}"],
+            "no track of the training split",
+        ),
+        "holds a run": (
+            train,
+            [f"--data_dir={music}", f"--run_dir={run}"],
+            "holds a run already; use --resume or",
+        ),
+        "no run": (train, [f"--run_dir={tmp_path}", "--resume"], "not a run"),
+        "changed": (
+            train,
+            [f"--run_dir={run}", "--resume", "--loss=bce"],
+            "started with --loss=cb_focal, not bce",
+        ),
+        "not a run": (evaluate, [f"--run_dir={tmp_path}"], "not a run"),
+        "output exists": (
+            evaluate,
+            [f"--run_dir={run}", f"--output={tmp_path / 'tags.txt'}"],
+            "exists already",
+        ),
+        "pickle": (
+            evaluate,
+            [f"--predictions={tmp_path / 'tags.txt'}", f"--labels={run}", f"--tags={tmp_path / 'tags.txt'}"],
+            "tags.txt",
+        ),
+        "no model": (tag, [str(music), f"--model={tmp_path}"], "neither a run nor an exported model"),
+        "nothing to tag": (tag, [str(missing), f"--model={run}"], str(missing)),
+        "tags exist": (
+            tag,
+            [str(music), f"--model={run}", f"--output={tmp_path / 'there.tsv'}"],
+            "exists already",
+        ),
+        "export exists": (
+            export,
+            [f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}"],
+            "exists already",
+        ),
+    }
+
+
+@pytest.fixture
+def bad_material(tmp_path):
+    (tmp_path / "header.tsv").write_text("ID\tFILE\n1\ta.wav\n")
+    (tmp_path / "untagged.tsv").write_text("TRACK_ID\tPATH\tTAGS\n1\ta.wav\n")
+    (tmp_path / "no_audio.tsv").write_text(
+        "TRACK_ID\tPATH\tTAGS\n1\ta.wav\tmood/theme---high\tmood/theme---low\tmood/theme---mid\n"
+    )
+    (tmp_path / "tags.txt").write_text("mood/theme---hight\nmood/theme---low\nmood/theme---mid\n")
+    (tmp_path / "there.tsv").write_text("precious")
+    (tmp_path / "served" / "1").mkdir(parents=True)
+    return tmp_path
+
+
+def test_bad_use_gets_one_line_and_loses_nothing(run, music, bad_material, capsys):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for name, (command, arguments, message) in bad_uses(run, music, bad_material).items():
+        assert command.COMMAND.run(arguments) == 1, name
+        lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("device:")]
+        assert len(lines) == 1 and message in lines[0], (name, lines)
+        assert not any(path.suffix == ".partial" for path in bad_material.iterdir()), name
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert (bad_material / "there.tsv").read_text() == "precious"
+
+
+def test_usage_errors_exit_with_two(run, music, tmp_path):
+    assert train.COMMAND.run(["--resume"]) == 2
+    assert train.COMMAND.run([f"--run_dir={run}", "--resume", "--overwrite"]) == 2
+    assert evaluate.COMMAND.run([]) == 2
+    assert evaluate.COMMAND.run(["--predictions=a.npy"]) == 2
+    assert tag.COMMAND.run([str(music)]) == 2
+    assert tag.COMMAND.run([str(music), f"--model={run}", "--output=a.txt"]) == 2
+    assert export.COMMAND.run([f"--run_dir={run}"]) == 2
