@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "measure a run, or files of predictions, on a split",
     "ensemble": "combine several models' scores, or several runs into one model",
     "tag": "write the scores of every tag for files and folders",
+    "prepare": "turn a dataset into 16 kHz mono files that cost almost nothing to read",
     "export": "write a run as a SavedModel that plain TensorFlow serves",
 }
 _PLACEHOLDERS = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings": "A,B,..."}

@@ -1,20 +1,17 @@
 """What the files of a dataset are: there or not, readable or not, how long, and which hold the same audio."""
 
-import concurrent.futures
 import dataclasses
 import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from kerastag import audio, errors, progress
+from kerastag import audio, errors, parallel
 from kerastag.data import splits
 
 HASHES = ("bytes", "audio", "none")
 PROBE_SECONDS = 1  # of a file's middle, compared before whole files are decoded
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def inspect(
     Returns:
       (num_tracks,), in the order of `places`.
     """
-    found = _in_parallel(_look, places, f"looking at {len(places)} files", num_workers)
+    found = parallel.run(_look, places, f"looking at {len(places)} files", num_workers)
     good = [file for file in found if file.state == "good"]
     real = {file.path: os.path.realpath(file.path) for file in good}
     unique = {real[file.path]: file for file in reversed(good)}  # of a file with several names the first
@@ -95,7 +92,7 @@ def _first_of_the_same(
     for key in keys:
         names = [name for group in groups for name in group]
         text = f"comparing {len(names)} files"
-        values = dict(zip(names, _in_parallel(key, [files[name] for name in names], text, num_workers), strict=True))
+        values = dict(zip(names, parallel.run(key, [files[name] for name in names], text, num_workers), strict=True))
         groups = [part for group in groups for part in _parts(group, values) if len(part) > 1]
     same = {name: name for name in files}
     same.update((name, group[0]) for group in groups for name in group)
@@ -159,20 +156,3 @@ _KEYS: dict[str, tuple[Callable[[File], Hashable], ...]] = {
     "audio": (_length, _digest_of_middle, _digest_of_audio),
     "none": (),
 }
-
-
-def _in_parallel(
-    function: Callable[[Item], Result], items: Sequence[Item], text: str, num_workers: int | None
-) -> list[Result]:
-    """`function` of every item, in order, with a bar on a terminal; an interruption drops what is waiting."""
-    bar = progress.Bar(len(items), text)
-    pool = concurrent.futures.ThreadPoolExecutor(num_workers or os.cpu_count())
-    results = []
-    try:
-        for result in pool.map(function, items):
-            results.append(result)
-            bar.advance(1)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        bar.clear()
-    return results

@@ -1,0 +1,111 @@
+"""A dataset as 16-bit mono files at the model's rate, which cost almost nothing to read a chunk of."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+
+import soundfile
+
+from kerastag import audio, errors, files, parallel
+from kerastag.data import splits
+
+FORMATS = {"wav": ("WAV", 1.0), "flac": ("FLAC", 0.55)}  # libsndfile's name; bytes per byte of PCM, about
+BLOCK_SECONDS = 60  # converted at a time, so that an hour-long file needs no more memory than a short one
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """One file to be made.
+
+    Attributes:
+      folder: of the source dataset.
+      track: whose PATH leads to the source.
+      target: the file to write.
+    """
+
+    folder: pathlib.Path
+    track: splits.Track
+    target: pathlib.Path
+
+
+def plan(
+    folder: pathlib.Path, output: pathlib.Path, tracks: Sequence[splits.Track], file_format: str
+) -> list[Conversion]:
+    """What is to be made, one for each PATH, in the same tree.
+
+    Raises:
+      KerastagError: two PATHs would become one file.
+    """
+    targets: dict[str, str] = {}
+    conversions = []
+    for track in tracks:
+        path = prepared_path(track.path, file_format)
+        if targets.setdefault(path, track.path) != track.path:
+            raise errors.KerastagError(f"{track.path} and {targets[path]} would both become {path}")
+        conversions.append(Conversion(folder, track, output / path))
+    return list({conversion.target: conversion for conversion in conversions}.values())
+
+
+def prepared_path(path: str, file_format: str) -> str:
+    """A PATH with the suffix of the format, in place of an audio suffix or after the name."""
+    stem, suffix = os.path.splitext(path)
+    return f"{stem if suffix.lower() in audio.EXTENSIONS else path}.{file_format}"
+
+
+def expected_bytes(tracks: Sequence[splits.Track], file_format: str, sample_rate: int) -> int | None:
+    """About how much will be written, by the split file's DURATION; None where it does not say."""
+    seconds = [track.seconds for track in tracks]
+    if not seconds or any(second is None for second in seconds):
+        return None
+    return int(sum(second or 0 for second in seconds) * sample_rate * 2 * FORMATS[file_format][1])
+
+
+def convert_all(
+    conversions: Sequence[Conversion], file_format: str, sample_rate: int, num_workers: int | None = None
+) -> dict[str, str]:
+    """Writes every file that is not there yet, in threads.
+
+    Returns:
+      the reason by PATH for each that cannot be read.
+    """
+
+    def convert(conversion: Conversion) -> str:
+        if conversion.target.is_file():
+            return ""
+        try:
+            source = splits.resolve(conversion.folder, conversion.track)
+            convert_file(source, conversion.target, file_format, sample_rate)
+        except errors.KerastagError as error:
+            return str(error)
+        return ""
+
+    reasons = parallel.run(convert, conversions, f"preparing {len(conversions)} files", num_workers)
+    paths = (conversion.track.path for conversion in conversions)
+    return {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
+
+
+def convert_file(source: pathlib.Path, target: pathlib.Path, file_format: str, sample_rate: int) -> None:
+    """Writes one file, whole or not at all: mono, 16 bits, saturated.
+
+    Raises:
+      AudioError: the source cannot be read.
+    """
+    length, block = audio.num_samples(source, sample_rate), BLOCK_SECONDS * sample_rate
+    options = {"samplerate": sample_rate, "channels": 1, "format": FORMATS[file_format][0], "subtype": "PCM_16"}
+    with files.whole_file(target) as temporary, soundfile.SoundFile(temporary, "w", **options) as file:
+        for start in range(0, length, block):
+            waveform = audio.read_chunk(source, start, min(block, length - start), sample_rate)
+            file.write(audio.to_int16(waveform))
+
+
+def rewrite_split(source: pathlib.Path, target: pathlib.Path, file_format: str, left_out: set[str]) -> None:
+    """Writes a split file with the new PATHs; lines of files that could not be read are left out."""
+    lines = source.read_text(encoding="utf-8-sig").splitlines()
+    column = lines[0].split("\t").index("PATH")
+    kept = [lines[0]]
+    for line in lines[1:]:
+        cells = line.split("\t")
+        if line.strip() and cells[column] not in left_out:
+            kept.append("\t".join([*cells[:column], prepared_path(cells[column], file_format), *cells[column + 1 :]]))
+    files.write_text(target, "\n".join(kept) + "\n")
