@@ -10,6 +10,14 @@ import tensorflow as tf
 from kerastag.data import pipeline
 
 
+def scores_of(logits: Any) -> Any:
+    """The sigmoid, rounded once from float64: equal logits give equal scores.
+
+    In float32 the last digit depends on where in the batch a row stands, and tracks that tie are ranked by that.
+    """
+    return tf.cast(tf.sigmoid(tf.cast(logits, tf.float64)), tf.float32)
+
+
 class Scorer:
     """Scores batches of chunks, on every device of a strategy.
 
@@ -27,8 +35,8 @@ class Scorer:
 
     @classmethod
     def of_model(cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None) -> "Scorer":
-        """A scorer with a model that gives logits; the sigmoid is taken in float32."""
-        return cls(lambda waveform: tf.sigmoid(model(waveform, training=False)), model.output_shape[-1], strategy)
+        """A scorer with a model that gives logits."""
+        return cls(lambda waveform: scores_of(model(waveform, training=False)), model.output_shape[-1], strategy)
 
     def score_tracks(
         self,

@@ -250,10 +250,10 @@ class _Pass:
 
 
 def _of_parts(parts: Parts, precision: str) -> Tagger:
-    import tensorflow as tf
+    from kerastag import scoring
 
     def forward(model: Any) -> Callable[[Any], Any]:
-        return lambda waveform: tf.sigmoid(model(waveform, training=False))
+        return lambda waveform: scoring.scores_of(model(waveform, training=False))
 
     members = [
         Member(forward(model), model.chunk_samples, model.sample_rate, model.centred)

@@ -258,7 +258,6 @@ def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset
     """Empties the folder if it is to be overwritten, and writes tags.txt and run.json."""
     if folder.path.exists():
         shutil.rmtree(folder.path)
-    data.vocabulary.write(folder.tags_path)
     record = {
         "command": run_folder.command_line(),
         "flags": {name: getattr(values, name) for name in values},
@@ -270,7 +269,8 @@ def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset
         "versions": run_folder.versions(),
         "git_commit": run_folder.git_commit(),
     }
-    files.write_json(folder.record_path, record)
+    files.write_json(folder.record_path, record)  # first: what is begun and not more can be overwritten
+    data.vocabulary.write(folder.tags_path)
 
 
 def _write_popular(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset) -> int:

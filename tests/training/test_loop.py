@@ -109,6 +109,14 @@ def test_track_scores_are_means_of_chunk_sigmoids(devices_used):
     assert np.isnan(scores[1]).all()
 
 
+@pytest.mark.parametrize("num_tracks", [7, 15])
+def test_equal_logits_give_equal_scores_wherever_they_stand(num_tracks):
+    logits = np.tile(np.linspace(-3, 2, 7, dtype=np.float32), (num_tracks, 1))
+    scores = scoring.scores_of(logits).numpy()
+    assert (scores == scores[0]).all()
+    np.testing.assert_allclose(scores[0], 1 / (1 + np.exp(-logits[0].astype(np.float64))), rtol=1e-7)
+
+
 def test_too_many_devices_are_refused():
     with pytest.raises(errors.KerastagError, match="--num_devices=9"):
         devices.strategy("mirrored", 9)
