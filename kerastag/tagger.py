@@ -96,16 +96,16 @@ class Parts:
         return cls(ensemble.members, vocabulary, Combination(ensemble.method, ensemble.weights, found))
 
     def models(self, precision: str) -> list[Any]:
-        """The Keras models, in a policy of precisions.NAMES.
+        """The networks for inference, batch norm folded, in a policy of precisions.NAMES.
 
         Raises:
           KerastagError: a run has no model yet, or one of another number of tags.
         """
         from kerastag import precisions
-        from kerastag.models import loading
+        from kerastag.models import folding, loading
 
         policy = precisions.choose(precision)
-        models = [loading.load(run.trained_model_path(), policy) for run in self.runs]
+        models = [folding.fold(loading.load(run.trained_model_path()), policy) for run in self.runs]
         for run, model in zip(self.runs, models, strict=True):
             if len(self.vocabulary) != model.num_tags:
                 raise errors.KerastagError(f"{run.path}: {len(self.vocabulary)} tags, but a model of {model.num_tags}")

@@ -154,6 +154,11 @@ class BatchNormalization(keras.layers.Layer):
         return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
 
 
+def batch_norm(x: Any, name: str, precision: str, folded: bool = False) -> Any:
+    """Batch normalisation after a convolution or dense layer; nothing where it is folded into that, see `folding`."""
+    return x if folded else BatchNormalization(name=name, dtype=precision)(x)
+
+
 def normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Batch normalisation by batch statistics whose sums, forward and backward, are exact to float32's last digits.
 

@@ -65,6 +65,7 @@ class ShortChunkResNet(keras.Model):
       dropout: rate before the output layer.
       precision: policy of the layers between front end and output; None: Keras' global one. Front end and output
         layer are float32 in every policy.
+      folded: without the batch normalisations that models.folding folds into the layers before them.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ShortChunkResNet(keras.Model):
         variant: str = "4s6",
         dropout: float = 0.5,
         precision: str | None = None,
+        folded: bool = False,
         name: str = "short_chunk_resnet",
         **kwargs: Any,
     ):
@@ -82,11 +84,11 @@ class ShortChunkResNet(keras.Model):
         x = layers.LogMelSpectrogram(name="log_mel")(waveform)  # (batch, 128, num_frames, 1)
         x = layers.BatchNormalization(name="spec_bn", dtype=precision)(x)
         for block, multiple, stride in VARIANTS[variant].blocks:
-            x = residual_block(x, multiple * num_channels, stride, block, precision)
+            x = residual_block(x, multiple * num_channels, stride, block, precision, folded)
         x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=precision)(x)  # (batch, 4 * num_channels)
         dense, batch_norm, output, multiple = VARIANTS[variant].head
         x = dense_layer(x, multiple * num_channels, dense, precision)
-        x = layers.BatchNormalization(name=batch_norm, dtype=precision)(x)
+        x = layers.batch_norm(x, batch_norm, precision, folded)
         x = keras.layers.ReLU(name=f"{batch_norm}_relu", dtype=precision)(x)
         x = keras.layers.Dropout(dropout, name="dropout", dtype=precision)(x)
         logits = dense_layer(x, num_tags, output, "float32")  # (batch, num_tags)
@@ -96,6 +98,7 @@ class ShortChunkResNet(keras.Model):
         self.variant = variant
         self.dropout = dropout
         self.precision = precision
+        self.folded = folded
 
     centred = False  # a track's score is the mean over evenly spaced chunks
 
@@ -115,7 +118,7 @@ class ShortChunkResNet(keras.Model):
         return self.get_layer(VARIANTS[self.variant].head[2])
 
     def get_config(self) -> dict[str, Any]:
-        names = ("num_tags", "num_channels", "variant", "dropout", "precision", "name")
+        names = ("num_tags", "num_channels", "variant", "dropout", "precision", "folded", "name")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
@@ -123,17 +126,19 @@ class ShortChunkResNet(keras.Model):
         return cls(**config)
 
 
-def residual_block(x: Any, channels: int, stride: tuple[int, int], name: str, precision: str) -> Any:
+def residual_block(
+    x: Any, channels: int, stride: tuple[int, int], name: str, precision: str, folded: bool = False
+) -> Any:
     """relu(bn_2(conv_2(relu(bn_1(conv_1(x))))) + bn_3(conv_3(x))); conv_1 and conv_3 carry the stride."""
     padded = keras.layers.ZeroPadding2D(1, name=f"{name}_pad_1", dtype=precision)(x)
     out = convolution(padded, channels, stride, f"{name}_conv_1", precision)
-    out = layers.BatchNormalization(name=f"{name}_bn_1", dtype=precision)(out)
+    out = layers.batch_norm(out, f"{name}_bn_1", precision, folded)
     out = keras.layers.ReLU(name=f"{name}_relu_1", dtype=precision)(out)
     out = keras.layers.ZeroPadding2D(1, name=f"{name}_pad_2", dtype=precision)(out)
     out = convolution(out, channels, (1, 1), f"{name}_conv_2", precision)
-    out = layers.BatchNormalization(name=f"{name}_bn_2", dtype=precision)(out)
+    out = layers.batch_norm(out, f"{name}_bn_2", precision, folded)
     shortcut = convolution(padded, channels, stride, f"{name}_conv_3", precision)
-    shortcut = layers.BatchNormalization(name=f"{name}_bn_3", dtype=precision)(shortcut)
+    shortcut = layers.batch_norm(shortcut, f"{name}_bn_3", precision, folded)
     out = keras.layers.Add(name=f"{name}_add", dtype=precision)([out, shortcut])
     return keras.layers.ReLU(name=f"{name}_relu", dtype=precision)(out)
 

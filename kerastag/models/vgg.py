@@ -27,6 +27,7 @@ class VGGish(keras.Model):
       dropout: rate before the output layer.
       precision: policy of the layers between front end and output; None: Keras' global one. Front end and output
         layer are float32 in every policy.
+      folded: without the batch normalisations that models.folding folds into the layers before them.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class VGGish(keras.Model):
         num_channels: int = 64,
         dropout: float = 0.5,
         precision: str | None = None,
+        folded: bool = False,
         name: str = "vggish",
         **kwargs: Any,
     ):
@@ -43,7 +45,7 @@ class VGGish(keras.Model):
         x = log_mel(name="log_mel")(waveform)  # (batch, 96, num_frames, 1)
         x = layers.BatchNormalization(name="bn_init", dtype=precision)(x)
         for number, (multiple, pooling) in enumerate(BLOCKS, 1):
-            x = block(x, multiple * num_channels, pooling, number, precision)
+            x = block(x, multiple * num_channels, pooling, number, precision, folded)
         x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=precision)(x)  # (batch, num_channels)
         x = keras.layers.Dropout(dropout, name="dropout", dtype=precision)(x)
         logits = resnet.dense_layer(x, num_tags, "dense", "float32")  # (batch, num_tags)
@@ -52,6 +54,7 @@ class VGGish(keras.Model):
         self.num_channels = num_channels
         self.dropout = dropout
         self.precision = precision
+        self.folded = folded
 
     centred = True  # MTG scores a track by its middle
 
@@ -71,7 +74,7 @@ class VGGish(keras.Model):
         return self.get_layer("dense")
 
     def get_config(self) -> dict[str, Any]:
-        names = ("num_tags", "num_channels", "dropout", "precision", "name")
+        names = ("num_tags", "num_channels", "dropout", "precision", "folded", "name")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
@@ -96,10 +99,10 @@ def log_mel(**options: Any) -> layers.LogMelSpectrogram:
     )
 
 
-def block(x: Any, channels: int, pooling: tuple[int, int], number: int, precision: str) -> Any:
+def block(x: Any, channels: int, pooling: tuple[int, int], number: int, precision: str, folded: bool = False) -> Any:
     """Max pooling of elu(bn(conv(x))); the convolution is 3x3 with bias, the pooling drops what does not fill it."""
     weights = resnet.fan_in_uniform(fan_in=9 * x.shape[-1])
     convolution = keras.layers.Conv2D(channels, 3, padding="same", name=f"conv_{number}", dtype=precision, **weights)
-    x = layers.BatchNormalization(name=f"bn_{number}", dtype=precision)(convolution(x))
+    x = layers.batch_norm(convolution(x), f"bn_{number}", precision, folded)
     x = keras.layers.ELU(name=f"elu_{number}", dtype=precision)(x)
     return keras.layers.MaxPooling2D(pooling, name=f"mp_{number}", dtype=precision)(x)

@@ -13,7 +13,7 @@ import numpy as np
 
 from kerastag import errors, metrics, run_folder, scoring
 from kerastag.data import pipeline, sampling
-from kerastag.models import loading
+from kerastag.models import folding, loading
 from kerastag.training import build, loop, schedules
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
@@ -84,7 +84,9 @@ class Fit:
         self._state = state
         self._tag_names = tag_names
         self._fill = trainer.strategy.num_replicas_in_sync > 1
-        self._scorer = scoring.Scorer.of_model(trainer.model, trainer.strategy)
+        with trainer.strategy.scope():
+            self._folded = folding.empty(trainer.model)
+        self._scorer = scoring.Scorer.of_model(self._folded, trainer.strategy)
         self._validated: tuple[np.ndarray, np.ndarray] | None = None  # scores and labels
         self._callbacks = self._callback_list(more_callbacks)
 
@@ -180,6 +182,7 @@ class Fit:
                 raise loop.Interrupted
             self._callbacks.on_test_batch_end(0, {"chunks": num_chunks})
 
+        folding.fill(self._folded, self._trainer.model)
         self._callbacks.on_test_begin({"total": len(self._validation) * chunks})
         batches = pipeline.evaluation_batches(
             self._validation, self._chunk, chunks, self._settings.batch_size, self._fill

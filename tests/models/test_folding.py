@@ -1,0 +1,73 @@
+"""Folded networks give the logits of those they were folded from."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerastag import models
+from kerastag.models import folding, layers
+
+
+def shaken(model, rng):
+    """A model whose batch normalisations have something to fold."""
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            size = layer.gamma.shape[0]
+            layer.set_weights(
+                [rng.uniform(0.5, 2, size), rng.normal(0, 1, size), rng.normal(0, 1, size), rng.uniform(0.3, 3, size)]
+            )
+    return model
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: models.short_chunk_resnet(5, 4, "4s6"),
+        lambda: models.short_chunk_resnet(5, 4, "3s69"),
+        lambda: models.vggish(5, 4),
+    ],
+)
+def test_logits_are_equal_in_float32(build, rng):
+    keras.config.set_dtype_policy("float32")
+    model = shaken(build(), rng)
+    folded = folding.fold(model)
+    names = {type(layer).__name__ for layer in folded.layers if isinstance(layer, layers.BatchNormalization)}
+    assert sum(isinstance(layer, layers.BatchNormalization) for layer in folded.layers) == 1, names
+    waveform = rng.normal(0, 0.1, (2, model.chunk_samples)).astype(np.float32)
+    expected = model(waveform, training=False).numpy()
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(folded(waveform, training=False), expected, atol=1e-4)
+
+
+def test_folding_follows_the_weights_and_the_policy(rng):
+    model = shaken(models.short_chunk_resnet(5, 2, precision="float32"), rng)
+    folded = folding.empty(model)
+    waveform = rng.normal(0, 0.1, (1, model.chunk_samples)).astype(np.float32)
+    for _ in range(2):
+        model.get_layer("layer3_conv_1").kernel.assign_add(rng.normal(0, 0.1, (3, 3, 2, 4)))
+        folding.fill(folded, model)
+        np.testing.assert_allclose(folded(waveform), model(waveform, training=False), atol=1e-4)
+    half = folding.fold(model, "mixed_bfloat16")
+    assert half.precision == "mixed_bfloat16" and half.get_layer("layer1_conv_1").compute_dtype == "bfloat16"
+
+
+def test_the_reference_logits_survive_folding(goldens):
+    golden = goldens("reference_c8")
+    model = models.short_chunk_resnet(56, 8, precision="float32")
+    state = {name.removeprefix("state/"): array for name, array in golden.items() if name.startswith("state/")}
+    models.load_torch_state(model, state)
+    logits = folding.fold(model)(golden["waveform"]).numpy()
+    assert np.abs(logits - golden["network_logits"]).max() < 1e-5
+
+
+def test_a_folded_network_reloads(tmp_path, rng):
+    folded = folding.fold(models.short_chunk_resnet(3, 1, precision="float32"))
+    folded.save(tmp_path / "folded.keras")
+    again = keras.saving.load_model(tmp_path / "folded.keras")
+    waveform = rng.normal(0, 0.1, (1, folded.chunk_samples)).astype(np.float32)
+    np.testing.assert_array_equal(folded(waveform), again(waveform))
+
+
+def test_what_has_nothing_to_fold_is_itself():
+    model = models.popular([0.1, 0.2])
+    assert folding.fold(model) is model
