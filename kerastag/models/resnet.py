@@ -24,15 +24,18 @@ class Variant:
     head: tuple[str, str, str, int]
 
 
+FIRST_BLOCKS = (
+    ("layer1", 1, (2, 2)),
+    ("layer2", 1, (2, 2)),
+    ("layer3", 2, (2, 2)),
+    ("layer4", 2, (2, 2)),
+    ("layer5", 2, (2, 2)),
+)
 VARIANTS = {
     "4s6": Variant(
         chunk_samples=73_600,
         blocks=(
-            ("layer1", 1, (2, 2)),
-            ("layer2", 1, (2, 2)),
-            ("layer3", 2, (2, 2)),
-            ("layer4", 2, (2, 2)),
-            ("layer5", 2, (2, 2)),
+            *FIRST_BLOCKS,
             ("layer6_2_3", 2, (2, 3)),
             ("layer7_2_3", 4, (2, 3)),
         ),
@@ -41,11 +44,7 @@ VARIANTS = {
     "3s69": Variant(
         chunk_samples=59_049,
         blocks=(
-            ("layer1", 1, (2, 2)),
-            ("layer2", 1, (2, 2)),
-            ("layer3", 2, (2, 2)),
-            ("layer4", 2, (2, 2)),
-            ("layer5", 2, (2, 2)),
+            *FIRST_BLOCKS,
             ("layer6", 2, (2, 2)),
             ("layer7", 4, (2, 2)),
         ),
