@@ -61,10 +61,7 @@ for _name in ("validation", "test"):
     flags.DEFINE_string(
         f"{_name}_split", None, f"The {_name} split file, if it is not the one of the runs.", flag_values=FLAGS
     )
-options.positive(FLAGS, "num_chunks", 32, "Evenly spaced chunks of each track whose scores are averaged.")
-flags.DEFINE_bool(
-    "skip_unreadable", False, "Leave out tracks that cannot be read, instead of stopping.", flag_values=FLAGS
-)
+options.define_scoring(FLAGS)
 options.define_reading(FLAGS)
 options.define_devices(FLAGS)
 options.define_verbosity(FLAGS)

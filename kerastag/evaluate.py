@@ -49,10 +49,7 @@ MAIN_FLAGS = len(list(FLAGS))
 
 options.define_data(FLAGS)
 options.define_splits(FLAGS)
-options.positive(FLAGS, "num_chunks", 32, "Evenly spaced chunks of each track whose scores are averaged.")
-flags.DEFINE_bool(
-    "skip_unreadable", False, "Leave out tracks that cannot be read, instead of stopping.", flag_values=FLAGS
-)
+options.define_scoring(FLAGS)
 flags.DEFINE_integer(
     "head_over", groups.HEAD_OVER, "The head group: tags with more training tracks.", 0, flag_values=FLAGS
 )

@@ -99,6 +99,14 @@ def sgd_learning_rates(values: flags.FlagValues) -> tuple[float, ...]:
     return rates
 
 
+def define_scoring(values: flags.FlagValues) -> None:
+    """How a split is scored."""
+    positive(values, "num_chunks", 32, "Evenly spaced chunks of each track whose scores are averaged.")
+    flags.DEFINE_bool(
+        "skip_unreadable", False, "Leave out tracks that cannot be read, instead of stopping.", flag_values=values
+    )
+
+
 def define_reading(values: flags.FlagValues) -> None:
     """How audio becomes chunks."""
     flags.DEFINE_integer(

@@ -14,7 +14,11 @@ flags.DEFINE_string(
     "output_dir", None, "The prepared dataset; what is there already is not made again.", flag_values=FLAGS
 )
 flags.DEFINE_enum(
-    "format", "wav", tuple(preparing.FORMATS), "wav reads fastest, flac takes about half the space.", flag_values=FLAGS
+    "format",
+    "wav",
+    tuple(preparing.FORMATS),
+    "wav reads fastest, flac takes about two thirds of the space.",
+    flag_values=FLAGS,
 )
 MAIN_FLAGS = len(list(FLAGS))
 

@@ -10,7 +10,7 @@ import soundfile
 from kerastag import audio, errors, files, parallel
 from kerastag.data import splits
 
-FORMATS = {"wav": ("WAV", 1.0), "flac": ("FLAC", 0.55)}  # libsndfile's name; bytes per byte of PCM, about
+FORMATS = {"wav": ("WAV", 1.0), "flac": ("FLAC", 0.63)}  # libsndfile's name; bytes per byte of PCM, about
 BLOCK_SECONDS = 60  # converted at a time, so that an hour-long file needs no more memory than a short one
 
 
