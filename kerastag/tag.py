@@ -53,7 +53,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     _show(values, output, [paths[row] for row in kept], scores[kept], model.vocabulary.short_names)
     if values.explain:
         rows = [_card(values.model, model)[name] for name in model.vocabulary.names]
-        print("\n" + tables.text([card.table(rows, "the split that the run was measured on")]))
+        print("\n" + tables.text([card.table(rows, "evaluated")]))
     for reason in unreadable.values():
         print(f"skipped: {reason}", file=sys.stderr)
     return 1 if unreadable else 0
