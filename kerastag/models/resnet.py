@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerastag.models import layers
+from kerastag.models import layers, strided
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,17 +79,18 @@ class ShortChunkResNet(keras.Model):
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
+        policy = layers.inner_policy(precision, folded)
         waveform = keras.Input((None,), name="waveform", dtype="float32")
         x = layers.LogMelSpectrogram(name="log_mel")(waveform)  # (batch, 128, num_frames, 1)
-        x = layers.BatchNormalization(name="spec_bn", dtype=precision)(x)
+        x = layers.BatchNormalization(name="spec_bn", dtype=policy)(x)
         for block, multiple, stride in VARIANTS[variant].blocks:
-            x = residual_block(x, multiple * num_channels, stride, block, precision, folded)
-        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=precision)(x)  # (batch, 4 * num_channels)
+            x = residual_block(x, multiple * num_channels, stride, block, policy, folded)
+        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=policy)(x)  # (batch, 4 * num_channels)
         dense, batch_norm, output, multiple = VARIANTS[variant].head
-        x = dense_layer(x, multiple * num_channels, dense, precision)
-        x = layers.batch_norm(x, batch_norm, precision, folded)
-        x = keras.layers.ReLU(name=f"{batch_norm}_relu", dtype=precision)(x)
-        x = keras.layers.Dropout(dropout, name="dropout", dtype=precision)(x)
+        x = dense_layer(x, multiple * num_channels, dense, policy)
+        x = layers.batch_norm(x, batch_norm, policy, folded)
+        x = keras.layers.ReLU(name=f"{batch_norm}_relu", dtype=policy)(x)
+        x = keras.layers.Dropout(dropout, name="dropout", dtype=policy)(x)
         logits = dense_layer(x, num_tags, output, "float32")  # (batch, num_tags)
         super().__init__(waveform, logits, name=name, **kwargs)
         self.num_tags = num_tags
@@ -133,8 +134,7 @@ def residual_block(
     out = convolution(padded, channels, stride, f"{name}_conv_1", precision)
     out = layers.batch_norm(out, f"{name}_bn_1", precision, folded)
     out = keras.layers.ReLU(name=f"{name}_relu_1", dtype=precision)(out)
-    out = keras.layers.ZeroPadding2D(1, name=f"{name}_pad_2", dtype=precision)(out)
-    out = convolution(out, channels, (1, 1), f"{name}_conv_2", precision)
+    out = convolution(out, channels, (1, 1), f"{name}_conv_2", precision, "same")  # at stride 1, 1 on every side
     out = layers.batch_norm(out, f"{name}_bn_2", precision, folded)
     shortcut = convolution(padded, channels, stride, f"{name}_conv_3", precision)
     shortcut = layers.batch_norm(shortcut, f"{name}_bn_3", precision, folded)
@@ -142,14 +142,17 @@ def residual_block(
     return keras.layers.ReLU(name=f"{name}_relu", dtype=precision)(out)
 
 
-def convolution(x: Any, channels: int, stride: tuple[int, int], name: str, precision: str) -> Any:
-    """A 3x3 convolution with bias of an input that is padded already, initialised as PyTorch does.
+def convolution(
+    x: Any, channels: int, stride: tuple[int, int], name: str, precision: str, padding: str = "valid"
+) -> Any:
+    """A 3x3 convolution with bias, initialised as PyTorch does.
 
-    Padding is 1 on both sides before a stride, not TensorFlow's "same", which imported weights depend on; and it is
-    a layer of its own since a convolution with explicit padding falls off the fast path in bfloat16.
+    Before a stride the input is padded by 1 on both sides already, which imported weights depend on and TensorFlow's
+    "same" is not; by a layer, since a convolution with explicit padding falls off the fast path in bfloat16.
     """
     weights = fan_in_uniform(fan_in=9 * x.shape[-1])
-    return keras.layers.Conv2D(channels, 3, stride, "valid", name=name, dtype=precision, **weights)(x)
+    layer = strided.HalvingConv2D if stride == (2, 2) else keras.layers.Conv2D
+    return layer(channels, 3, stride, padding, name=name, dtype=precision, **weights)(x)
 
 
 def dense_layer(x: Any, units: int, name: str, precision: str) -> Any:

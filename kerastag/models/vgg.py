@@ -41,13 +41,14 @@ class VGGish(keras.Model):
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
+        policy = layers.inner_policy(precision, folded)
         waveform = keras.Input((None,), name="waveform", dtype="float32")
         x = log_mel(name="log_mel")(waveform)  # (batch, 96, num_frames, 1)
-        x = layers.BatchNormalization(name="bn_init", dtype=precision)(x)
+        x = layers.BatchNormalization(name="bn_init", dtype=policy)(x)
         for number, (multiple, pooling) in enumerate(BLOCKS, 1):
-            x = block(x, multiple * num_channels, pooling, number, precision, folded)
-        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=precision)(x)  # (batch, num_channels)
-        x = keras.layers.Dropout(dropout, name="dropout", dtype=precision)(x)
+            x = block(x, multiple * num_channels, pooling, number, policy, folded)
+        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=policy)(x)  # (batch, num_channels)
+        x = keras.layers.Dropout(dropout, name="dropout", dtype=policy)(x)
         logits = resnet.dense_layer(x, num_tags, "dense", "float32")  # (batch, num_tags)
         super().__init__(waveform, logits, name=name, **kwargs)
         self.num_tags = num_tags

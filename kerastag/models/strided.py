@@ -1,0 +1,57 @@
+"""The convolution that halves its input, with a gradient that a CPU computes fast."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerastag import precisions
+
+
+@keras.saving.register_keras_serializable(package="kerastag")
+class HalvingConv2D(keras.layers.Conv2D):
+    """keras.layers.Conv2D of a 3x3 kernel at stride 2 without padding: the same weights and values.
+
+    In half precision on a CPU the gradient of its input is computed by `input_gradient`: TensorFlow's own takes 2.5
+    times as long for the network's second block, and a training step of the network 8 % longer. In float32 it is as
+    fast as this.
+    """
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        if inputs.dtype == tf.float32 or precisions.has_gpu():
+            return super().convolution_op(inputs, kernel)
+        return convolve(inputs, tf.convert_to_tensor(kernel))
+
+
+@tf.custom_gradient
+def convolve(x: Any, kernel: Any) -> Any:
+    """x (batch, height, width, inputs) * kernel (3, 3, inputs, outputs) at stride 2, unpadded."""
+
+    def gradient(dy: Any) -> tuple[Any, Any]:
+        d_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=x, filter_sizes=tf.shape(kernel), out_backprop=dy, strides=[1, 2, 2, 1], padding="VALID"
+        )
+        return input_gradient(dy, kernel, tf.shape(x)), d_kernel
+
+    return tf.nn.conv2d(x, kernel, 2, "VALID"), gradient
+
+
+def input_gradient(dy: Any, kernel: Any, shape: Any) -> Any:
+    """The gradient of `convolve`'s x as one 2x2 convolution at stride 1.
+
+    Rows 2i and 2i + 1 of x, and columns alike, are reached by rows i - 1 and i of dy alone: each of the four phases of
+    x is a convolution of dy with the taps of its parity, and all four are channels of one.
+
+    Args:
+      dy: (batch, rows, columns, outputs).
+      kernel: (3, 3, inputs, outputs).
+      shape: of x, (4,) int32.
+    """
+    inputs, outputs = kernel.shape[2:]
+    taps = tf.pad(tf.transpose(kernel, [0, 1, 3, 2]), [[0, 1], [0, 1], [0, 0], [0, 0]])  # (4, 4, outputs, inputs)
+    taps = tf.reshape(taps, [2, 2, 2, 2, outputs, inputs])  # (row i - step, parity, column alike, ...)
+    taps = tf.transpose(tf.reverse(taps, [0, 2]), [0, 2, 4, 1, 3, 5])
+    taps = tf.reshape(taps, [2, 2, outputs, 4 * inputs])
+    phases = tf.nn.conv2d(tf.pad(dy, [[0, 0], [1, 1], [1, 1], [0, 0]]), taps, 1, "VALID")
+    dx = tf.nn.depth_to_space(phases, 2)  # (batch, 2 * rows + 2, 2 * columns + 2, inputs)
+    return dx[:, : shape[1], : shape[2]]
