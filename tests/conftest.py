@@ -1,10 +1,12 @@
 """One TensorFlow for the whole suite, on two virtual CPU devices so that strategies can be tested."""
 
+import importlib.util
 import pathlib
 
 import numpy as np
 import pytest
 
+FIXTURES = ("serving_fixture", "serving_model")  # modules beside this one
 SHARED = pathlib.Path(__file__).parent.parent.parent / "shared"
 
 
@@ -15,6 +17,11 @@ def pytest_sessionstart(session):
 
     runtime.start()
     devices.strategy("mirrored", num_devices=2)
+    for name in FIXTURES:
+        spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).parent / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        session.config.pluginmanager.register(module, name)
 
 
 @pytest.fixture(scope="session")

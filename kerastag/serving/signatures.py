@@ -1,0 +1,137 @@
+"""What a served version takes and gives: its signatures, as the server's metadata tell them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kerastag.serving import failures
+
+_DTYPES = {
+    **{"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16", "DT_BOOL": "bool", "DT_STRING": "object"},
+    **{f"DT_{name.upper()}": name for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Which model a client means.
+
+    Attributes:
+      model: its name.
+      version: its number; None: by the label, or the highest.
+      label: of a version in the server's configuration.
+    """
+
+    model: str
+    version: int | None = None
+    label: str | None = None
+
+    def __str__(self) -> str:
+        which = f" version {self.version}" if self.version is not None else f" label '{self.label}'"
+        return f"model '{self.model}'" + (which if self.version is not None or self.label else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionStatus:
+    """A version on the server.
+
+    Attributes:
+      version: its number.
+      state: START, LOADING, AVAILABLE, UNLOADING or END.
+      error: why it does not load, or "".
+    """
+
+    version: int
+    state: str
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """An input or output: NumPy's name of its dtype ("object" for bytes), and its shape with None for any size."""
+
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+    def __str__(self) -> str:
+        sizes = ["?" if size is None else str(size) for size in self.shape or ()]
+        name = "bytes" if self.dtype == "object" else self.dtype
+        return f"{name} ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+    @classmethod
+    def of_json(cls, info: Mapping[str, Any]) -> "Tensor":
+        """From TensorInfo in JSON, where numbers may be strings and defaults missing."""
+        shape = info.get("tensor_shape", {})
+        sizes = tuple(int(one.get("size", 0)) for one in shape.get("dim", ()))
+        known = None if shape.get("unknown_rank") else tuple(None if size < 0 else size for size in sizes)
+        return cls(_DTYPES.get(info.get("dtype", ""), "object"), known)
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One way to call a model: inputs and outputs by name."""
+
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+
+    @classmethod
+    def of_json(cls, definition: Mapping[str, Any]) -> "Signature":
+        """From SignatureDef in JSON."""
+        sides = ({name: Tensor.of_json(info) for name, info in definition.get(one, {}).items()} for one in _SIDES)
+        return cls(*sides)
+
+    def checked(self, place: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The inputs as arrays of the signature's dtypes.
+
+        Raises:
+          Refused: a name is missing or unknown, or a dtype or shape does not fit.
+        """
+        if set(inputs) != set(self.inputs):
+            taken, given = (", ".join(sorted(names)) or "nothing" for names in (self.inputs, inputs))
+            raise failures.Refused(place, f"takes {taken}, not {given}", "name its inputs")
+        return {name: _fitted(place, name, inputs[name], tensor) for name, tensor in self.inputs.items()}
+
+
+_SIDES = ("inputs", "outputs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A version on the server and its signatures by name."""
+
+    version: int
+    signatures: Mapping[str, Signature]
+
+    @classmethod
+    def of_json(cls, version: int | str, definitions: Mapping[str, Any]) -> "Served":
+        """From a map of SignatureDef in JSON."""
+        kept = {name: Signature.of_json(one) for name, one in definitions.items() if not name.startswith("__")}
+        return cls(int(version), kept)
+
+    def signature(self, place: str, name: str) -> Signature:
+        """A signature by its name.
+
+        Raises:
+          Refused: there is none.
+        """
+        if name not in self.signatures:
+            known = ", ".join(sorted(self.signatures)) or "none"
+            problem = f"version {self.version} has no signature '{name}'; it has {known}"
+            raise failures.Refused(place, problem, "export the model again with this version of kerastag")
+        return self.signatures[name]
+
+
+def _fitted(place: str, name: str, value: Any, tensor: Tensor) -> np.ndarray:
+    array = np.asarray(value, object) if tensor.dtype == "object" else np.asarray(value)
+    if tensor.dtype != "object" and not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
+        raise failures.Refused(place, f"{name} must be {tensor}, not {array.dtype}", "convert it")
+    sizes = tensor.shape
+    fits = sizes is None or (
+        len(sizes) == array.ndim and all(size in (None, own) for size, own in zip(sizes, array.shape, strict=True))
+    )
+    if not fits:
+        advice = "the first dimension is the batch" if array.ndim + 1 == len(sizes or ()) else "reshape it"
+        raise failures.Refused(place, f"{name} must be {tensor}, not of shape {array.shape}", advice)
+    return array if tensor.dtype == "object" else array.astype(tensor.dtype, copy=False)
