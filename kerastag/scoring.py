@@ -7,7 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerastag import precisions
 from kerastag.data import pipeline
+
+GPU = "/gpu:0"
 
 
 def scores_of(logits: Any) -> Any:
@@ -24,13 +27,13 @@ class Scorer:
     Args:
       forward: waveform (batch, samples) float32 to scores (batch, num_tags) in [0, 1].
       num_tags: of the scores.
-      strategy: None: wherever TensorFlow puts it.
+      strategy: None: the first GPU, on which the next batch waits already, else the CPU.
     """
 
     def __init__(self, forward: Callable[[Any], Any], num_tags: int, strategy: tf.distribute.Strategy | None = None):
         self._forward = forward
         self._num_tags = num_tags
-        self._strategy = strategy or tf.distribute.get_strategy()
+        self.strategy = strategy or _one_device()
         self._score: Any = None
 
     @classmethod
@@ -56,7 +59,7 @@ class Scorer:
         """
         totals = np.zeros((num_tracks, self._num_tags), np.float64)
         counts = np.zeros(num_tracks, np.int64)
-        distributed = self._strategy.experimental_distribute_dataset(batches)
+        distributed = self.strategy.experimental_distribute_dataset(batches)
         if self._score is None:  # traced once, for batches of any size
             self._score = tf.function(self._score_batch, input_signature=[distributed.element_spec])
         for batch in distributed:
@@ -69,10 +72,17 @@ class Scorer:
             return (totals / counts[:, None]).astype(np.float32), counts
 
     def _score_batch(self, batch: dict[str, Any]) -> tuple[Any, Any, Any]:
-        return self._strategy.run(self._score_waveform, (batch["waveform"],)), batch["row"], batch["weight"]
+        return self.strategy.run(self._score_waveform, (batch["waveform"],)), batch["row"], batch["weight"]
 
     def _on_host(self, values: Any) -> np.ndarray:
-        return np.concatenate([part.numpy() for part in self._strategy.experimental_local_results(values)])
+        return np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(values)])
 
     def _score_waveform(self, waveform: Any) -> Any:
         return self._forward(pipeline.to_float(waveform))
+
+
+def _one_device() -> tf.distribute.Strategy:
+    """A strategy on the first GPU, which copies batches there ahead; TensorFlow's default one without GPUs."""
+    if precisions.has_gpu():
+        return tf.distribute.OneDeviceStrategy(GPU)
+    return tf.distribute.get_strategy()

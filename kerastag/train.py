@@ -103,12 +103,23 @@ flags.DEFINE_enum(
     "strategy", "auto", ("auto", "one", "mirrored"), "One device or all; auto: all visible GPUs.", flag_values=FLAGS
 )
 options.positive(FLAGS, "num_devices", None, "Devices to mirror over; without GPUs: virtual CPU devices, for tests.")
+flags.DEFINE_enum(
+    "xla", "auto", ("auto", "on", "off"), "Compile the training step with XLA; auto: on one GPU.", flag_values=FLAGS
+)
+flags.DEFINE_integer(
+    "profile",
+    0,
+    "Trace so many training steps for TensorBoard's profiler; 0: none.",
+    0,
+    1000,
+    flag_values=FLAGS,
+)
 options.define_verbosity(FLAGS)
 
 # what a resumed run may change and still be the same experiment
 _FREE_TO_CHANGE = (
     *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "verbosity"),
-    *("strategy", "num_devices"),
+    *("strategy", "num_devices", "xla", "profile"),
 )
 
 
@@ -205,7 +216,7 @@ def _prepare(
 ) -> tuple["fit.Fit", list["pipeline.Tracks"]]:
     """Builds everything, and writes the run's record or reads its checkpoint."""
     from kerastag.data import pipeline
-    from kerastag.training import build, devices, fit, state
+    from kerastag.training import build, callbacks, devices, fit, state
 
     if values.decoder == "tfio":
         tfio_decoder.require()
@@ -217,7 +228,8 @@ def _prepare(
     loss = losses.get(values.loss, class_counts=data.class_counts, **details)
     at = state.read(folder.checkpoint_path) if values.resume else state.TrainingState()
     optimization = _optimization(values)
-    trainer = build.trainer(strategy, _network(values, data), loss, optimization, policy, values.seed, at.stage)
+    xla = devices.use_xla(values.xla, strategy)
+    trainer = build.trainer(strategy, _network(values, data), loss, optimization, policy, values.seed, at.stage, xla)
     if values.resume:
         state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
     else:
@@ -227,7 +239,8 @@ def _prepare(
     chunk = pipeline.ChunkFormat.of_model(trainer.model, values.input_dtype, values.decoder)
     training, validation = data.training_tracks(), data.validation_tracks()
     names_of_tags = data.vocabulary.names
-    whole = fit.Fit(trainer, optimization, training, validation, chunk, settings, folder, at, names_of_tags)
+    more = [callbacks.Profile(folder.path / "events", values.profile)] if values.profile else []
+    whole = fit.Fit(trainer, optimization, training, validation, chunk, settings, folder, at, names_of_tags, more)
     return whole, [training, validation]
 
 

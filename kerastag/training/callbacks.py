@@ -103,6 +103,35 @@ class TensorBoardScalars(keras.callbacks.Callback):
         self._writer.close()
 
 
+class Profile(keras.callbacks.Callback):
+    """Traces training steps for TensorBoard's profiler, from the third one on: the first two build and warm up."""
+
+    WARM_UP = 2
+
+    def __init__(self, folder: pathlib.Path, num_steps: int):
+        super().__init__()
+        self._folder = folder
+        self._last = self.WARM_UP + num_steps
+        self._seen = 0
+        self._tracing = False
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._seen += 1
+        if self._seen == self.WARM_UP:
+            tf.profiler.experimental.start(str(self._folder))
+            self._tracing = True
+        elif self._seen == self._last:
+            self._stop()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self._stop()  # a training that was shorter, or interrupted
+
+    def _stop(self) -> None:
+        if self._tracing:
+            tf.profiler.experimental.stop()
+            self._tracing = False
+
+
 class Progress(keras.callbacks.Callback):
     """A line per epoch on standard error: a moving bar on a terminal, only finished lines elsewhere."""
 

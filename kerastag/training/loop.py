@@ -31,6 +31,7 @@ class Trainer:
       strategy: of training.devices.
       mixup_alpha: above 0: batches are mixed with lambda from Beta(alpha, alpha), see training.mixing.
       seed: of mixup.
+      xla: compile the step with XLA, see devices.use_xla.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         mixup_alpha: float = 0.0,
         seed: int = 0,
+        xla: bool = False,
     ):
         self.model = model
         self.loss = loss
         self.strategy = strategy
         self.mixup_alpha = mixup_alpha
         self.seed = seed
+        self._xla = xla
         self.stop_requested = False
         self.use(optimizer)
 
@@ -112,7 +115,8 @@ class Trainer:
 
     def _distributed_step(self, batch: dict[str, Any], share: Any, seed: Any) -> Any:
         # the batch is drawn outside: a step that found none would still count, in the optimiser and in dropout's seeds
-        losses_of_replicas = self.strategy.run(self._replica_step, (batch, share, seed))
+        step = tf.function(self._replica_step, jit_compile=True) if self._xla else self._replica_step
+        losses_of_replicas = self.strategy.run(step, (batch, share, seed))
         return self.strategy.reduce("SUM", losses_of_replicas, axis=None)
 
     def _replica_step(self, batch: dict[str, Any], share: Any, seed: Any) -> Any:

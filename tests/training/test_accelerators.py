@@ -1,0 +1,106 @@
+"""What accelerators need: XLA computes the same, the front end runs on the device in float32, traces can be taken."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerastag import errors, losses, precisions, scoring
+from kerastag.data import pipeline
+from kerastag.models import layers
+from kerastag.training import build, devices, loop, optimizers, schedules, state
+
+NETWORK = build.Network(("a", "b", "c"), num_channels=1, dropout=0.0)
+
+
+def trainer(precision, strategy):
+    optimization = build.Optimization(schedules.Schedule())
+    return build.trainer(strategy, NETWORK, losses.get("focal"), optimization, precision, seed=0)
+
+
+def batches(sizes, seed=3):
+    """A dataset of batches of noise of these sizes."""
+    rng = np.random.default_rng(seed)
+    waveform = rng.integers(-8000, 8000, (sum(sizes), 73_600), dtype=np.int16)
+    labels = (rng.random((sum(sizes), 3)) < 0.4).astype(np.float32)
+    examples = {"waveform": waveform, "labels": labels, "draw": np.arange(sum(sizes))}
+    return tf.data.Dataset.from_tensor_slices(examples).batch(sizes[0]).map(pipeline.weighted)
+
+
+def small_network():
+    """Small enough for XLA to compile in a second."""
+    keras.utils.set_random_seed(0)
+    front_end = [layers.LogMelSpectrogram(), layers.BatchNormalization(dtype="float32")]
+    after = [keras.layers.Conv2D(4, 3, 8, dtype="float32"), keras.layers.GlobalAveragePooling2D(dtype="float32")]
+    return keras.Sequential([keras.Input((73_600,)), *front_end, *after, keras.layers.Dense(3, dtype="float32")])
+
+
+def test_a_step_compiled_by_xla_is_the_same_step():
+    finals = []
+    for xla in (False, True):
+        strategy = devices.strategy("one")
+        with strategy.scope():
+            model, sgd = small_network(), optimizers.SGD(1e-2, coupled_weight_decay=1e-4)
+        one, at = loop.Trainer(model, losses.get("focal"), sgd, strategy, xla=xla), state.TrainingState()
+        before = model.get_weights()
+        one.train_epoch(batches([3, 2]), at)
+        assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+        finals.append([at.loss_sum, *model.get_weights()])
+    for plain, compiled in zip(*finals, strict=True):
+        np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_xla_is_for_one_gpu(monkeypatch):
+    one, mirrored = devices.strategy("one"), devices.strategy("mirrored", 2)
+    assert not devices.use_xla("auto", one)
+    assert devices.use_xla("on", one) and not devices.use_xla("off", one)
+    with pytest.raises(errors.KerastagError, match="--xla=on: a step mirrored"):
+        devices.use_xla("on", mirrored)
+    monkeypatch.setattr(precisions, "has_gpu", lambda: True)
+    assert devices.use_xla("auto", one) and not devices.use_xla("auto", mirrored)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_the_mel_front_end_is_float32_on_the_device(precision):
+    strategy = tf.distribute.OneDeviceStrategy("/gpu:0")  # traced for a GPU, wherever this runs
+    one = trainer(precision, strategy)
+    data = batches([2, 1])
+    spec = data.element_spec
+    mixing = (tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
+    graph = tf.function(one._distributed_step).get_concrete_function(spec, *mixing).graph
+    transforms = [op for op in all_operations(graph) if op.type == "RFFT"]
+    assert len(transforms) == 1
+    front_end = [op for op in all_operations(graph) if "log_mel" in op.name and op.type in ("RFFT", "MatMul", "Log")]
+    front_end += [op for op in all_operations(graph) if "log_mel" in op.name and op.type == "BatchMatMulV2"]
+    assert {op.type for op in front_end} >= {"RFFT", "Log"}
+    for op in front_end:
+        assert op.device.upper().endswith("GPU:0"), (op.name, op.device)
+        assert op.outputs[0].dtype in (tf.float32, tf.complex64), op.name
+    convolutions = [op for op in all_operations(graph) if op.type == "Conv2D"]
+    half = tf.float16 if precision == "mixed_float16" else tf.bfloat16
+    assert {op.outputs[0].dtype for op in convolutions} == {half}
+    assert spec["waveform"].dtype == tf.int16  # what travels to the device is samples, not spectrograms
+
+
+def all_operations(graph):
+    """The operations of a graph and of the functions that it calls."""
+    found = list(graph.get_operations())
+    for name in graph._functions if hasattr(graph, "_functions") else ():
+        found += graph._functions[name].graph.get_operations()
+    return found
+
+
+def test_the_scorer_copies_batches_to_a_gpu_ahead(monkeypatch):
+    model, data = small_network(), batches([2, 1]).map(lambda batch: {**batch, "row": batch["draw"]})
+    expected, _ = scoring.Scorer.of_model(model).score_tracks(data, 3)
+    monkeypatch.setattr(precisions, "has_gpu", lambda: True)
+    monkeypatch.setattr(scoring, "GPU", "/cpu:0")  # stands in for it
+    scorer = scoring.Scorer.of_model(model)
+    assert isinstance(scorer.strategy, tf.distribute.OneDeviceStrategy)  # whose datasets are fetched to the device
+    np.testing.assert_array_equal(scorer.score_tracks(data, 3)[0], expected)
+
+
+def test_a_profile_is_written_for_tensorboard(run_train, music, tmp_path):
+    assert run_train(music, tmp_path / "run", "--epochs=4", "--profile=2", "--model=vggish", "--batch_size=4") == 0
+    (trace,) = (tmp_path / "run" / "events" / "plugins" / "profile").glob("*/*.xplane.pb")
+    assert trace.stat().st_size > 1_000
