@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kerastag.audio.pcm import to_int16 as to_int16
     from kerastag.audio.reading import AudioInfo as AudioInfo
     from kerastag.audio.reading import info as info
+    from kerastag.audio.reading import num_parts as num_parts
     from kerastag.audio.reading import num_samples as num_samples
     from kerastag.audio.reading import random_chunk as random_chunk
     from kerastag.audio.reading import read as read
@@ -35,7 +36,7 @@ EXTENSIONS = (
 DECODERS = ("soundfile", "tfio")
 
 _HOMES = {
-    "reading": "AudioInfo info num_samples random_chunk read read_chunk read_chunks",
+    "reading": "AudioInfo info num_parts num_samples random_chunk read read_chunk read_chunks",
     "pcm": "from_int16 to_int16",
     "cutting": "chunk_starts cut_chunk cut_chunks",
     "finding": "find_audio",

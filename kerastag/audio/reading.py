@@ -10,6 +10,7 @@ from kerastag import audio
 from kerastag.audio import cutting, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
+PART = 32  # chunks read at a time: as much music as an ordinary track has, however long the file
 Path: TypeAlias = str | bytes | os.PathLike[str]
 
 
@@ -93,7 +94,18 @@ def random_chunk(path: Path, fraction: float, chunk_samples: int, sample_rate: i
         return _read_chunk(file, start, chunk_samples, sample_rate)
 
 
-def read_chunks(path: Path, num_chunks: int, chunk_samples: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
+def num_parts(num_chunks: int) -> int:
+    """The number of parts in which `read_chunks` can read so many chunks."""
+    return -(-num_chunks // PART)
+
+
+def read_chunks(
+    path: Path,
+    num_chunks: int,
+    chunk_samples: int,
+    sample_rate: int = audio.SAMPLE_RATE,
+    part: int | None = None,
+) -> np.ndarray:
     """Reads evenly spaced chunks, those that a track's score is the mean over.
 
     Args:
@@ -101,18 +113,31 @@ def read_chunks(path: Path, num_chunks: int, chunk_samples: int, sample_rate: in
       num_chunks: how many; they overlap in a short file.
       chunk_samples: the length of each, counted at `sample_rate`.
       sample_rate: of the result, in Hz.
+      part: below `num_parts(num_chunks)`: only that part of the chunks, in memory that does not grow with the file;
+        None: all.
 
     Returns:
       float32 (num_chunks, chunk_samples); a file shorter than a chunk is padded with zeros at its end first.
+      Of a part, its PART chunks, fewer in the last: the parts in turn are, bit for bit, the whole.
 
     Raises:
-      AudioError: as `read`.
+      AudioError: as `read`, for what the chunks touch.
     """
+    parts = range(num_parts(num_chunks)) if part is None else [range(num_parts(num_chunks))[part]]
+    read = [_read_part(path, num_chunks, chunk_samples, sample_rate, one) for one in parts]
+    return read[0] if len(read) == 1 else np.concatenate(read)
+
+
+def _read_part(path: Path, num_chunks: int, chunk_samples: int, sample_rate: int, part: int) -> np.ndarray:
     with source.Source(path) as file:
         length = _length(file, sample_rate)
-        if SEEKING_COST * num_chunks * chunk_samples >= length:
-            return cutting.cut_chunks(_read(file, sample_rate), num_chunks, chunk_samples)
-        starts = cutting.chunk_starts(length, chunk_samples, num_chunks)
+        starts = cutting.chunk_starts(length, chunk_samples, num_chunks)[part * PART : (part + 1) * PART]
+        first, end = int(starts[0]), int(starts[-1]) + chunk_samples
+        if part == num_parts(num_chunks) - 1:
+            end = max(end, length)  # a single part is then cut from what `read` gives, to the last bit
+        if SEEKING_COST * len(starts) * chunk_samples >= end - first:
+            stretch = _read_chunk(file, first, end - first, sample_rate)
+            return np.stack([stretch[start : start + chunk_samples] for start in starts - first])
         return np.stack([_read_chunk(file, int(start), chunk_samples, sample_rate) for start in starts])
 
 

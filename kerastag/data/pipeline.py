@@ -14,6 +14,7 @@ from kerastag.audio import tfio_decoder
 from kerastag.data import sampling
 
 AUTOTUNE = tf.data.AUTOTUNE
+BLOCK = 8  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,25 +123,27 @@ def training_batches(
       batches of waveform (b, samples), labels (b, num_tags) float32, draw (b,) int64, the position in the plan, and
       weight (b,) float32, 1/b each, so that replicas of uneven shares add up to the mean over the batch.
     """
-    draws = tf.data.Dataset.range(start, len(plan))
 
-    def place(draw: np.ndarray) -> tuple[np.int64, np.float64, np.ndarray]:
-        row = plan.tracks[draw]
-        return np.int64(row), plan.fractions[draw], tracks.labels[row]
+    def row_of(draw: np.ndarray) -> int:
+        return int(plan.tracks[draw])
 
-    def example(draw: Any) -> dict[str, Any]:
-        row, fraction, labels = tf.numpy_function(place, [draw], (tf.int64, tf.float64, tf.float32), stateful=False)
-        labels.set_shape([tracks.labels.shape[1]])
-        return {"row": row, "fraction": fraction, "labels": labels, "draw": draw}
+    def crop(path: str, draw: np.ndarray) -> np.ndarray:
+        return audio.random_chunk(path, float(plan.fractions[draw]), chunk.samples, chunk.sample_rate)
 
-    def crop(path: str, fraction: float) -> np.ndarray:
-        return audio.random_chunk(path, float(fraction), chunk.samples, chunk.sample_rate)
+    def crop_whole(waveform: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        return audio.cut_chunk(waveform, float(plan.fractions[draw]), chunk.samples)
 
-    def crop_whole(waveform: np.ndarray, fraction: float) -> np.ndarray:
-        return audio.cut_chunk(waveform, fraction, chunk.samples)
+    def labels_of(draws: np.ndarray) -> np.ndarray:
+        return tracks.labels[plan.tracks[draws]]
 
-    examples = _read(draws.map(example), tracks, chunk, (chunk.samples,), crop, crop_whole)
-    batches = examples.batch(batch_size).map(weighted)
+    def labelled(draws: Any, waveform: Any) -> dict[str, Any]:
+        labels = tf.numpy_function(labels_of, [draws], tf.float32, stateful=False)
+        labels.set_shape([None, tracks.labels.shape[1]])
+        return {"waveform": waveform, "labels": labels, "draw": draws}
+
+    draws = tf.data.Dataset.range(start, len(plan)).batch(BLOCK)
+    reader = _Reader(tracks, chunk, row_of, crop, crop_whole)
+    batches = reader.chunks(draws).rebatch(batch_size).map(labelled).map(weighted)
     return (batches.map(lambda batch: filled(batch, batch_size)) if fill else batches).prefetch(AUTOTUNE)
 
 
@@ -148,6 +151,8 @@ def evaluation_batches(
     tracks: Tracks, chunk: ChunkFormat, num_chunks: int, batch_size: int, fill: bool = False
 ) -> tf.data.Dataset:
     """All tracks: evenly spaced chunks, batches filled across tracks; unreadable ones are left out.
+
+    Many chunks of a track are read in parts, so that memory does not grow with its length; in the graph, whole.
 
     Args:
       tracks: labels are not needed.
@@ -160,30 +165,29 @@ def evaluation_batches(
       batches of waveform (b, samples), row (b,) int64, the track that a chunk is of, and weight (b,) float32, above 0
       but for what fills up.
     """
-
-    def example(row: Any) -> dict[str, Any]:
-        return {"row": row, "fraction": tf.zeros([], tf.float64)}
-
     num_chunks = chunk.num_chunks(num_chunks)
+    num_parts = 1 if chunk.decoder == "tfio" else audio.num_parts(num_chunks)
 
-    def chunks(path: str, fraction: float) -> np.ndarray:
-        if chunk.centred:
-            return audio.random_chunk(path, 0.5, chunk.samples, chunk.sample_rate)[None]
-        return audio.read_chunks(path, num_chunks, chunk.samples, chunk.sample_rate)
+    def row_of(position: np.ndarray) -> int:
+        return int(position) // num_parts
 
-    def chunks_of_whole(waveform: np.ndarray, fraction: float) -> np.ndarray:
+    def chunks(path: str, position: np.ndarray) -> np.ndarray:
         if chunk.centred:
-            return audio.cut_chunk(waveform, 0.5, chunk.samples)[None]
+            return audio.random_chunk(path, 0.5, chunk.samples, chunk.sample_rate)
+        part = int(position) % num_parts
+        return audio.read_chunks(path, num_chunks, chunk.samples, chunk.sample_rate, part)
+
+    def chunks_of_whole(waveform: np.ndarray, position: np.ndarray) -> np.ndarray:
+        if chunk.centred:
+            return audio.cut_chunk(waveform, 0.5, chunk.samples)
         return audio.cut_chunks(waveform, num_chunks, chunk.samples)
 
-    def separate(example: dict[str, Any]) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(
-            {"waveform": example["waveform"], "row": tf.repeat(example["row"], num_chunks)}
-        )
+    def named(position: Any, waveform: Any) -> dict[str, Any]:
+        return {"waveform": waveform, "row": position // num_parts}
 
-    rows = tf.data.Dataset.range(len(tracks)).map(example)
-    examples = _read(rows, tracks, chunk, (num_chunks, chunk.samples), chunks, chunks_of_whole)
-    batches = examples.flat_map(separate).batch(batch_size).map(weighted)
+    positions = tf.data.Dataset.range(len(tracks) * num_parts).batch(1)
+    reader = _Reader(tracks, chunk, row_of, chunks, chunks_of_whole)
+    batches = reader.chunks(positions).rebatch(batch_size).map(named).map(weighted)
     return (batches.map(lambda batch: filled(batch, batch_size)) if fill else batches).prefetch(AUTOTUNE)
 
 
@@ -201,51 +205,62 @@ def filled(batch: dict[str, Any], batch_size: int) -> dict[str, Any]:
     return {**filled, "weight": tf.where(tf.range(batch_size) < size, filled["weight"], 0.0)}
 
 
-def _is_readable(example: dict[str, Any], readable: Any) -> Any:
-    return readable
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    """Reads chunks of positions: draws of a plan, or parts of rows.
 
+    Attributes:
+      tracks: the files.
+      chunk: what the model takes.
+      row_of: a position's row in `tracks`.
+      from_file: path and position to float32 (chunks, samples), or (samples,).
+      from_whole: the same out of a waveform (samples,) that is decoded already.
+    """
 
-def _without_mark(example: dict[str, Any], readable: Any) -> dict[str, Any]:
-    return example
+    tracks: Tracks
+    chunk: ChunkFormat
+    row_of: Callable[[np.ndarray], int]
+    from_file: Callable[[str, np.ndarray], np.ndarray]
+    from_whole: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+    def chunks(self, positions: tf.data.Dataset) -> tf.data.Dataset:
+        """Reads blocks of positions, (p,) int64 each: one after the other in a block, and many blocks at a time.
 
-def _read(
-    examples: tf.data.Dataset,
-    tracks: Tracks,
-    chunk: ChunkFormat,
-    shape: tuple[int, ...],
-    from_file: Callable[[str, float], np.ndarray],
-    from_whole: Callable[[np.ndarray, float], np.ndarray],
-) -> tf.data.Dataset:
-    """Adds `waveform` of `shape` to examples with `row` and `fraction`, dropping `fraction` and unreadable tracks."""
-    dtype = tf.as_dtype(chunk.dtype)
-    silence = np.zeros(shape, chunk.dtype)
+        Returns:
+          position, (b,) int64, and waveform, (b, samples), of each block's chunks, without unreadable tracks.
+        """
+        if self.chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
+            return positions.unbatch().map(self._decode_in_graph, AUTOTUNE).ignore_errors()
+        return positions.map(lambda block: self._call(self._read, block), AUTOTUNE)
 
-    def read(row: np.ndarray, fraction: np.ndarray) -> tuple[np.ndarray, np.bool_]:
-        try:
-            return chunk.pack(from_file(tracks.path(row), fraction)), np.True_
-        except errors.KerastagError as error:
-            tracks.mark_unreadable(row, str(error))
-            return silence, np.False_
+    def _call(self, function: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Any) -> tuple[Any, Any]:
+        types = (tf.int64, tf.as_dtype(self.chunk.dtype))
+        position, waveform = tf.numpy_function(function, arguments, types, stateful=False)
+        return tf.ensure_shape(position, [None]), tf.ensure_shape(waveform, [None, self.chunk.samples])
 
-    def add_waveform(example: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-        fraction = example.pop("fraction")
-        waveform, readable = tf.numpy_function(read, [example["row"], fraction], (dtype, tf.bool), stateful=False)
-        waveform.set_shape(shape)
-        readable.set_shape([])
-        return {**example, "waveform": waveform}, readable
+    def _read(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        done, found = [], [np.empty((0, self.chunk.samples), self.chunk.dtype)]
+        for position in positions:
+            row = self.row_of(position)
+            try:
+                found.append(self._pack(self.from_file(self.tracks.path(row), position)))
+                done.append(np.full(len(found[-1]), position))
+            except errors.KerastagError as error:
+                self.tracks.mark_unreadable(row, str(error))
+        if len(found) == 2:  # as it is: a whole track of chunks is not to be copied
+            return done[0], found[1]
+        return np.concatenate([np.empty(0, np.int64), *done]), np.concatenate(found)
 
-    def cut(whole: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-        return chunk.pack(from_whole(whole, float(fraction)))
+    def _decode_in_graph(self, position: Any) -> tuple[Any, Any]:
+        path = tf.numpy_function(self._path, [position], tf.string, stateful=False)
+        return self._call(self._cut, position, tfio_decoder.read(path, self.chunk.sample_rate))
 
-    def decode_in_graph(example: dict[str, Any]) -> dict[str, Any]:
-        fraction = example.pop("fraction")
-        path = tf.numpy_function(tracks.path, [example["row"]], tf.string, stateful=False)
-        whole = tfio_decoder.read(path, chunk.sample_rate)
-        waveform = tf.numpy_function(cut, [whole, fraction], dtype, stateful=False)
-        waveform.set_shape(shape)
-        return {**example, "waveform": waveform}
+    def _path(self, position: np.ndarray) -> str:
+        return self.tracks.path(self.row_of(position))
 
-    if chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
-        return examples.map(decode_in_graph, AUTOTUNE).ignore_errors()
-    return examples.map(add_waveform, AUTOTUNE).filter(_is_readable).map(_without_mark)
+    def _cut(self, position: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        chunks = self._pack(self.from_whole(whole, position))
+        return np.full(len(chunks), position), chunks
+
+    def _pack(self, waveform: np.ndarray) -> np.ndarray:
+        return self.chunk.pack(waveform).reshape(-1, self.chunk.samples)

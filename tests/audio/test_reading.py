@@ -25,6 +25,20 @@ def starts_in(length: int) -> list[int]:
     return [0, 1, 4_321, length // 2, length - CHUNK, length - 7_000, length - 1, length, length + 99_999]
 
 
+@pytest.fixture
+def decoded_frames(monkeypatch):
+    """A list to which every read of libsndfile adds its number of frames."""
+    frames = []
+
+    class Counting(soundfile.SoundFile):
+        def read(self, *arguments, out, **options):
+            frames.append(len(out))
+            return super().read(*arguments, out=out, **options)
+
+    monkeypatch.setattr(soundfile, "SoundFile", Counting)
+    return frames
+
+
 def test_chunk_is_the_slice_of_the_whole(maker, form_and_rate):
     path = maker.track(*form_and_rate)
     whole = audio.read(path)
@@ -71,6 +85,35 @@ def test_chunks_are_the_same_by_seeking_as_by_decoding_the_whole(maker, form, ch
     for cost in (0, 1e9):
         monkeypatch.setattr(reading, "SEEKING_COST", cost)
         np.testing.assert_allclose(audio.read_chunks(path, 12, chunk_samples), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("chunk_samples", [4_000, 12_100, 20_000], ids=["gaps", "dense", "overlaps"])
+@pytest.mark.parametrize("form", ["wav_pcm16", "flac", "vorbis", "opus", "mp3"])
+def test_parts_in_turn_are_all_chunks_bit_for_bit(maker, form, chunk_samples, monkeypatch):
+    path = maker.track(form, 48_000, seconds=9.0)
+    monkeypatch.setattr(reading, "PART", 5)
+    parts = [audio.read_chunks(path, 12, chunk_samples, part=part) for part in range(reading.num_parts(12))]
+    assert [len(part) for part in parts] == [5, 5, 2]
+    np.testing.assert_array_equal(np.concatenate(parts), audio.read_chunks(path, 12, chunk_samples))
+    np.testing.assert_allclose(parts[2], audio.cut_chunks(audio.read(path), 12, chunk_samples)[10:], atol=1e-5)
+
+
+def test_parts_of_a_file_shorter_than_a_chunk_are_the_padded_file(maker, monkeypatch):
+    path = maker.write("short.wav", maker.encode("wav_float", np.full((100, 1), 0.25, np.float32), 16_000))
+    monkeypatch.setattr(reading, "PART", 2)
+    expected = np.concatenate([np.full(100, 0.25), np.zeros(60)])
+    np.testing.assert_array_equal(audio.read_chunks(path, 3, 160, part=0), np.stack([expected] * 2))
+    np.testing.assert_array_equal(audio.read_chunks(path, 3, 160, part=1), expected[None])
+
+
+@pytest.mark.parametrize("form", ["wav_pcm16", "flac", "vorbis", "mp3"])
+def test_a_part_decodes_the_stretch_that_it_covers(maker, form, decoded_frames, monkeypatch):
+    path = maker.track(form, 44_100, seconds=20.0)
+    audio.num_samples(path)  # the first look at a file may decode some of it
+    monkeypatch.setattr(reading, "PART", 4)
+    decoded_frames.clear()
+    audio.read_chunks(path, 20, 16_000, part=2)
+    assert 3.85 * 44_100 <= sum(decoded_frames) < 4.5 * 44_100  # 3 steps of 15,200 samples and a chunk
 
 
 @pytest.mark.parametrize(("form", "rate"), [("wav_pcm16", 44_100), ("flac", 48_000), ("mp3", 22_050), ("opus", 48_000)])
@@ -153,24 +196,16 @@ def test_negative_start_is_refused(maker):
 
 
 @pytest.mark.parametrize("form", ["wav_pcm16", "flac", "vorbis", "mp3"])
-def test_random_chunk_opens_once_and_decodes_little(maker, form, monkeypatch):
+def test_random_chunk_opens_once_and_decodes_little(maker, form, decoded_frames, monkeypatch):
     path = maker.track(form, 44_100, seconds=20.0)
     audio.num_samples(path)  # the first look at a file may open it again
-    opened, frames = [], []
-
-    class Counting(soundfile.SoundFile):
-        def __init__(self, file, *arguments, **options):
-            opened.append(file)
-            super().__init__(file, *arguments, **options)
-
-        def read(self, *arguments, out, **options):
-            frames.append(len(out))
-            return super().read(*arguments, out=out, **options)
-
-    monkeypatch.setattr(soundfile, "SoundFile", Counting)
+    opened = []
+    counting = soundfile.SoundFile
+    monkeypatch.setattr(soundfile, "SoundFile", lambda file: opened.append(file) or counting(file))
+    decoded_frames.clear()
     audio.random_chunk(path, 0.5, 16_000)
     assert len(opened) == 1
-    assert sum(frames) < 2 * 44_100
+    assert sum(decoded_frames) < 2 * 44_100
 
 
 def test_threads_read_what_one_reads_alone(maker):

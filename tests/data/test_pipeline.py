@@ -75,6 +75,28 @@ def test_unreadable_tracks_are_left_out_and_named(tracks, tmp_path):
     assert "noise.wav" in damaged.unreadable[2]
 
 
+@pytest.mark.parametrize("start", [0, 3, 12])
+def test_batches_are_full_wherever_blocks_of_reading_begin_and_end(tracks, tmp_path, start):
+    plan = sampling.shuffled(len(tracks), seed=4, epoch=2)
+    silent = set(plan.tracks[: pipeline.BLOCK]) | {plan.tracks[-2]}  # a whole block, and one in the last
+    damaged = broken(tracks, tmp_path, silent)
+    batches = list(pipeline.training_batches(damaged, plan, pipeline.ChunkFormat(SAMPLES), 5, start))
+    expected = [draw for draw in range(start, 20) if plan.tracks[draw] not in silent]
+    assert np.concatenate([batch["draw"] for batch in batches]).tolist() == expected
+    assert {len(batch["draw"]) for batch in batches[:-1]} == {5}
+    for batch in batches:
+        np.testing.assert_array_equal(batch["labels"], tracks.labels[plan.tracks[batch["draw"]]])
+        assert batch["waveform"].shape == (len(batch["draw"]), SAMPLES)
+
+
+def test_a_split_without_readable_tracks_gives_no_batches(tracks, tmp_path):
+    damaged = broken(tracks, tmp_path, range(20))
+    plan, chunk = sampling.shuffled(20, seed=0, epoch=0), pipeline.ChunkFormat(SAMPLES)
+    assert not list(pipeline.training_batches(damaged, plan, chunk, 8))
+    assert not list(pipeline.evaluation_batches(damaged, chunk, 2, 8))
+    assert set(damaged.unreadable) == set(range(20))
+
+
 def test_a_missing_file_is_unreadable_with_its_track(music):
     missing = splits.Track("lost", "nowhere/1.mp3", "", "", None, ("mood/theme---low",))
     tracks = pipeline.Tracks([splits.Lookup(music, missing)])
@@ -137,3 +159,18 @@ def test_vocabulary_errors_reach_the_user(tmp_path):
     (tmp_path / "train.tsv").write_text("TRACK_ID\tPATH\tTAGS\n1\ta.mp3\thapy\n")
     with pytest.raises(errors.KerastagError, match=r"train.tsv:2: unknown tag 'hapy'; did you mean 'happy'\?"):
         splits.read(tmp_path / "train.tsv", tags.Vocabulary(["mood/theme---happy"]))
+
+
+def test_many_chunks_of_a_track_are_read_in_parts_and_are_the_same(tmp_path, rng):
+    paths = [tmp_path / "one.wav", tmp_path / "two.wav"]
+    for path, seconds in zip(paths, (20, 3), strict=True):
+        soundfile.write(path, rng.normal(0, 0.1, seconds * 8_000), 8_000)
+    chunk = pipeline.ChunkFormat(samples=4_000, dtype="float32")
+    num_chunks = 70  # three parts
+    assert audio.num_parts(num_chunks) == 3
+    batches = list(pipeline.evaluation_batches(pipeline.Tracks(paths), chunk, num_chunks, 32))
+    rows = np.concatenate([batch["row"] for batch in batches])
+    waveforms = np.concatenate([batch["waveform"] for batch in batches])
+    for row, path in enumerate(paths):
+        expected = audio.read_chunks(path, num_chunks, 4_000)
+        np.testing.assert_array_equal(waveforms[rows == row], expected)
