@@ -21,6 +21,7 @@ import numpy as np
 import soundfile
 
 from kerastag import audio
+from kerastag.audio import pcm
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
 MPEG_PREROLL = 16 * 1152  # frames: as far back as 32 kbit/s and more borrow bits
@@ -28,6 +29,7 @@ VORBIS_NEAR_SECONDS = 2
 VORBIS_END = 255 * 1024  # frames in the longest page of long blocks, 5.9 s at 44.1 kHz
 LENGTH_CLAIM = 40  # from 8 to 320 kbit/s: no estimate by the first frame's bit rate is further off
 _BLOCK_VALUES = 1 << 22
+_PLAIN = (("WAV", "PCM_16"), ("WAVEX", "PCM_16"), ("AIFF", "PCM_16"))
 
 
 class Decoder:
@@ -61,7 +63,9 @@ class Decoder:
         self.estimated = self.form[1].startswith("MPEG")
         self._vorbis = self.form[1] == "VORBIS"
         self._position: int | None = 0  # None: the handle is not to be used again
-        self._buffer = np.empty((0, self.num_channels), np.float32)
+        # libsndfile takes four times as long to give 16-bit samples as float32; what cannot fail is read as it is
+        self._dtype = np.int16 if self.form in _PLAIN else np.float32
+        self._buffer = np.empty((0, self.num_channels), self._dtype)
 
     @property
     def stated_frames(self) -> int:
@@ -119,12 +123,13 @@ class Decoder:
         if self._position is None:
             return self._scratch(0)
         block = self._scratch(ahead + wanted)
-        block[:, 0] = np.nan
+        if self._dtype == np.float32:
+            block[:, 0] = np.nan
         try:  # in one call: soundfile seeks after each, and so would lose the state that `_approach` built up
             got = len(self._file.read(out=block))
             self._position += got
         except soundfile.SoundFileError:  # it does not tell how many frames it wrote before it failed
-            unwritten = np.isnan(block[:, 0])
+            unwritten = np.isnan(block[:, 0]) if self._dtype == np.float32 else np.ones(len(block), bool)
             got = int(unwritten.argmax()) if unwritten.any() else len(block)
             self._position = None
         return block[ahead : max(ahead, got)]
@@ -163,7 +168,7 @@ class Decoder:
 
     def _scratch(self, num_frames: int) -> np.ndarray:
         if len(self._buffer) < num_frames:
-            self._buffer = np.empty((num_frames, self.num_channels), np.float32)
+            self._buffer = np.empty((num_frames, self.num_channels), self._dtype)
         return self._buffer[:num_frames]
 
 
@@ -177,14 +182,16 @@ class _LongFile(io.FileIO):
 
 
 def _mix(block: np.ndarray, mono: np.ndarray) -> None:
-    """Writes the mean over the channels of `block` (frames, channels) into `mono` (frames,)."""
+    """Writes the mean over the channels of `block` (frames, channels), float32 or int16, into `mono` (frames,)."""
+    scale = np.float32(1 if block.dtype == np.float32 else 1 / pcm.FULL_SCALE)
     if block.shape[1] == 1:
-        mono[:] = block[:, 0]
+        np.multiply(block[:, 0], scale, out=mono)
     elif block.shape[1] == 2:
-        np.add(block[:, 0], block[:, 1], out=mono)
-        mono *= 0.5
+        np.add(block[:, 0], block[:, 1], out=mono, dtype=np.float32)
+        mono *= scale / 2
     else:
-        np.mean(block, axis=1, out=mono)
+        np.mean(block, axis=1, out=mono, dtype=np.float32)
+        mono *= scale
 
 
 def _open(path: str) -> soundfile.SoundFile:

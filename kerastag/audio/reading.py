@@ -10,7 +10,7 @@ from kerastag import audio
 from kerastag.audio import cutting, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
-PART = 32  # chunks read at a time: as much music as an ordinary track has, however long the file
+PART = 16  # chunks read at a time, as many as fit in some 40 MB of work, however long the file
 Path: TypeAlias = str | bytes | os.PathLike[str]
 
 

@@ -228,3 +228,15 @@ def test_path_may_be_str_bytes_or_no_utf8(maker):
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     assert len(audio.read(odd)) == len(audio.read(os.fsdecode(odd))) == 16_000
+
+
+@pytest.mark.parametrize("form", [("WAV", ".wav"), ("WAVEX", ".wav"), ("AIFF", ".aiff"), ("FLAC", ".flac")])
+@pytest.mark.parametrize("num_channels", [1, 2, 3])
+def test_16_bit_samples_are_read_to_the_bit(form, num_channels, tmp_path, rng):
+    samples = rng.integers(-32768, 32768, (5_000, num_channels)).astype(np.int16)
+    samples[:2] = [[-32768] * num_channels, [32767] * num_channels]
+    path = tmp_path / f"music{form[1]}"
+    soundfile.write(path, samples, 16_000, subtype="PCM_16", format=form[0])
+    expected = (samples.astype(np.float64) / 32768).mean(axis=1)
+    np.testing.assert_allclose(audio.read(path), expected, atol=1e-7 if num_channels == 3 else 0)
+    np.testing.assert_array_equal(audio.read_chunk(path, 1_234, 500), audio.read(path)[1_234:1_734])
