@@ -151,7 +151,7 @@ def convolution(
     "same" is not; by a layer, since a convolution with explicit padding falls off the fast path in bfloat16.
     """
     weights = fan_in_uniform(fan_in=9 * x.shape[-1])
-    layer = strided.HalvingConv2D if stride == (2, 2) else keras.layers.Conv2D
+    layer = strided.Conv2D if stride == (2, 2) else keras.layers.Conv2D
     return layer(channels, 3, stride, padding, name=name, dtype=precision, **weights)(x)
 
 

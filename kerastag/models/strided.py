@@ -9,8 +9,10 @@ from kerastag import precisions
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
-class HalvingConv2D(keras.layers.Conv2D):
+class Conv2D(keras.layers.Conv2D):
     """keras.layers.Conv2D of a 3x3 kernel at stride 2 without padding: the same weights and values.
+
+    It bears the same name, since Keras files weights under it.
 
     In half precision on a CPU the gradient of its input is computed by `input_gradient`: TensorFlow's own takes 2.5
     times as long for the network's second block, and a training step of the network 8 % longer. In float32 it is as

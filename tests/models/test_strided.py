@@ -11,7 +11,7 @@ from kerastag.models import strided
 @pytest.mark.parametrize("size", [(8, 10), (9, 7), (3, 4), (6, 3)])
 def test_values_and_gradients_are_those_of_keras(size, rng):
     x = tf.constant(rng.normal(size=(2, *size, 3)), tf.float64)  # its own gradient serves all but float32
-    ours = strided.HalvingConv2D(5, 3, 2, "valid", dtype="float64")
+    ours = strided.Conv2D(5, 3, 2, "valid", dtype="float64")
     theirs = keras.layers.Conv2D(5, 3, 2, "valid", dtype="float64")
     ours.build(x.shape)
     theirs.build(x.shape)
@@ -30,7 +30,7 @@ def test_values_and_gradients_are_those_of_keras(size, rng):
 
 
 def test_the_gradient_of_the_input_has_its_shape_in_a_function_of_any_size(rng):
-    layer = strided.HalvingConv2D(2, 3, 2, "valid", dtype="mixed_bfloat16")
+    layer = strided.Conv2D(2, 3, 2, "valid", dtype="mixed_bfloat16")
     layer.build((None, None, None, 1))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1])])
@@ -43,3 +43,13 @@ def test_the_gradient_of_the_input_has_its_shape_in_a_function_of_any_size(rng):
     for size in ((1, 5, 8), (3, 4, 5)):
         x = tf.constant(rng.normal(size=(*size, 1)), tf.float32)
         assert gradient(x).shape == x.shape
+
+
+def test_weights_saved_of_keras_own_layer_are_found(tmp_path):
+    theirs, ours = (
+        keras.Sequential([keras.Input((8, 8, 1)), layer(2, 3, 2, "valid")])
+        for layer in (keras.layers.Conv2D, strided.Conv2D)
+    )
+    theirs.save_weights(tmp_path / "one.weights.h5")
+    ours.load_weights(tmp_path / "one.weights.h5")
+    np.testing.assert_array_equal(ours.layers[0].kernel, theirs.layers[0].kernel)
