@@ -1,7 +1,7 @@
 """The same front end and network in PyTorch, for benchmarks to compare with: what a user would run instead.
 
 "float32" is how the field runs it: PyTorch's defaults. "bfloat16" is tuned: autocast to bfloat16, weights and
-activations in channels_last order, and for inference, batch norm folded into the convolutions.
+activations in channels_last order; for inference batch norm can be folded into the convolutions as well.
 """
 
 from collections.abc import Callable
@@ -133,14 +133,15 @@ def focal(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def scorer(
-    precision: str = "float32", num_tags: int = 56, num_channels: int = 128
+    precision: str = "float32", num_tags: int = 56, num_channels: int = 128, folded: bool = False
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A function from waveform float32 (batch, samples) to scores (batch, num_tags)."""
     twin = Twin(precision, num_tags, num_channels)
     twin.network.eval()
-    if precision == "bfloat16":
+    if folded:
         for block in twin.network.blocks:
             block.fold()
+    if precision == "bfloat16":
         twin.network.to(memory_format=torch.channels_last)
 
     def score(waveform: np.ndarray) -> np.ndarray:
