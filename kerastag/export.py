@@ -1,18 +1,29 @@
-"""`python -m kerastag.export`: writes a run as a SavedModel that plain TensorFlow serves."""
+"""`python -m kerastag.export`: writes a run as a bundle that TensorFlow Serving runs as it is."""
 
+import os
 import pathlib
 import sys
 
 from absl import flags
 
-from kerastag import cli, ensemble_folder, errors, options, precisions, runtime, tagger
+from kerastag import cli, ensemble_folder, options, precisions, runtime, tagger
+from kerastag.serving import bundle, bundle_texts
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run_dir", None, "The run to export, or an ensemble of runs.", flag_values=FLAGS)
 flags.DEFINE_string(
     "output_dir",
     None,
-    "Folder of the served model, as saved_models/NAME; the export is its version 1.",
+    "Folder of the served model, as saved_models/NAME; each export adds a version.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string("name", None, "The model's name on the server; default: that of its folder.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "version",
+    None,
+    "Number of the version, which must not be there yet; default: one above the highest.",
+    lower_bound=1,
+    upper_bound=bundle.MAX_VERSION,
     flag_values=FLAGS,
 )
 options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of a waveform whose scores are averaged.")
@@ -20,30 +31,43 @@ flags.DEFINE_bool(
     "calibrated", False, "Serve probabilities, by the calibration.json that evaluate wrote.", flag_values=FLAGS
 )
 flags.DEFINE_enum("precision", "float32", precisions.NAMES, "Of the exported network.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "data_license",
+    None,
+    "Terms of the training data, for the model card; default: what a licences.tsv in its folder says.",
+    flag_values=FLAGS,
+)
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
 
-VERSION = "1"
-
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Exports, checks, and says where and how exact."""
+    """Exports, checks, and says what came of it and how to serve it."""
     options.require(values, "run_dir", "output_dir")
-    run = ensemble_folder.existing(values.run_dir)
-    target = pathlib.Path(values.output_dir) / VERSION
-    if target.exists():
-        raise errors.KerastagError(f"{target}: exists already")
-    parts = tagger.Parts.of_folder(run, values.calibrated)
+    source = ensemble_folder.existing(values.run_dir)
+    how = {name: getattr(values, name) for name in ("precision", "num_chunks", "calibrated", "data_license")}
+    plan = bundle.Plan(pathlib.Path(values.output_dir), values.name or "", values.version, **how)
+    parts = tagger.Parts.of_folder(source, values.calibrated)
     runtime.start(values.verbosity)
-    from kerastag.serving import saved_model
-
-    models = parts.models(values.precision)
-    difference = saved_model.export(models, parts.vocabulary, parts.combination, target, values.num_chunks)
-    rate, num_tags = models[0].sample_rate, len(parts.vocabulary)
-    scores = "calibrated scores" if values.calibrated else "scores"
-    print(f"{target}: waveform (batch, samples) at {rate} Hz -> {scores} (batch, {num_tags})")
-    print(f"checked in a process without Keras and kerastag: scores differ by at most {difference:.1e}")
+    report(bundle.write(source, parts, plan), plan)
     return 0
+
+
+def report(written: bundle.Written, plan: bundle.Plan) -> None:
+    """Prints what was written."""
+    answers, scores = written.answers, "calibrated scores" if plan.calibrated else "scores"
+    print(f"{written.path}: version {written.path.name} of {plan.name}, {plan.precision}, {scores}")
+    for name, signature in written.served.items():
+        print(f"  {name}: {bundle.line(signature)}")
+    megabytes, variables = (size / 1e6 for size in (written.num_bytes, written.num_bytes_of_variables))
+    print(f"{megabytes:.1f} MB, {variables:.1f} of them variables; loaded in {answers.load_seconds:.1f} s")
+    print(f"first requests to all signatures, which a server makes while it loads: {answers.answer_seconds:.1f} s")
+    print(f"checked in a process without Keras and kerastag: answers differ by at most {written.difference:.1e}")
+    highest = max(bundle.versions(plan.folder))
+    if int(written.path.name) < highest:
+        print(f"a server goes on answering with version {highest}, the highest, unless it is asked for this one")
+    folder = os.path.abspath(plan.folder)
+    print(f"serve it: {bundle_texts.docker_command(plan.name, bundle_texts.quoted(folder))}")
 
 
 COMMAND = cli.Command("kerastag export", cli.COMMANDS["export"], FLAGS, main, MAIN_FLAGS)

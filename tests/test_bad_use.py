@@ -71,8 +71,8 @@ def bad_uses(run, music, tmp_path):
         ),
         "export exists": (
             export,
-            [f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}"],
-            "exists already",
+            [f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}", "--version=1"],
+            "served/1: exists already",
         ),
     }
 

@@ -333,9 +333,10 @@ def test_an_export_says_what_it_is_and_is_plain_tensorflow(served, saved):
     assert facts["calibrated"] and facts["method"] == "logit_mean" and facts["sample_rate"] == 16_000
     assert facts["weights"] == pytest.approx([2 / 3, 1 / 3])
     assert [one["chunk_samples"] for one in facts["members"]] == [73_600, 59_049]
-    assert set(saved.signatures) == {"serving_default", "network_1", "network_2"}
-    for signature in saved.signatures.values():
-        assert list(signature.structured_outputs) == ["scores"]
+    scoring = {"serving_default", "classify_wav", "network_1", "network_2"}
+    assert set(saved.signatures) == scoring | {"taggram", "embed", "top_tags", "metadata"}
+    for name, signature in saved.signatures.items():
+        assert (list(signature.structured_outputs) == ["scores"]) == (name in scoring)
         nodes = {node.op for node in signature.graph.as_graph_def().node}
         nodes |= {node.op for body in signature.graph.as_graph_def().library.function for node in body.node_def}
         assert not {name for name in nodes if "PyFunc" in name or "Dropout" in name}

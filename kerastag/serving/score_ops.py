@@ -1,4 +1,5 @@
-"""What a served model does after its networks, in plain TensorFlow: members' scores to one, scores to probabilities.
+"""What a served model does after its networks, in plain TensorFlow: members' scores to one, scores to probabilities,
+the highest of them.
 
 The same numbers as metrics.ensembles and metrics.calibration give in NumPy; float64 inside, since the logit of a
 score near 1 has no digits left in float32.
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from kerastag.metrics import calibration, ensembles
 
-_BEYOND = 2.0  # no score comes near: knots there only fill up rows
+_BEYOND = 2.0  # no score comes near: knots there only fill up rows, thresholds there are of tags never decided
 
 
 def combine(members: Sequence[Any], method: str, weights: Sequence[float] | None) -> Any:
@@ -29,6 +30,40 @@ def calibrate(scores: Any, fitted: calibration.Calibration) -> Any:
     maps = list(fitted.maps.values())
     probabilities = _platt(scores, maps) if fitted.method == "platt" else _isotonic(scores, maps)
     return tf.where(fitted.calibrated, probabilities, scores)
+
+
+def top(scores: Any, k: Any, names: Sequence[str], above: Any = None) -> dict[str, Any]:
+    """The tags with the highest scores, highest first, of equal ones the first column first.
+
+    Args:
+      scores: float32 (batch, num_tags).
+      k: how many of each row, int32 (batch,), from 1 to num_tags.
+      names: of the columns, (num_tags,).
+      above: whether scores reach their tags' thresholds, bool (batch, num_tags), or None.
+
+    Returns:
+      (batch, the largest k) each: tags, string; scores, float32; above, bool, where it is given. Where a row has a
+      smaller k, "", 0 and False follow.
+    """
+    width = tf.maximum(tf.reduce_max(k), 1)  # at least 1 in a batch of 0 too
+    best = tf.math.top_k(scores, width)
+    kept = tf.range(width) < k[:, tf.newaxis]  # (batch, width)
+    found = {
+        "tags": tf.where(kept, tf.gather(tf.constant(names), best.indices), ""),
+        "scores": tf.where(kept, best.values, 0.0),
+    }
+    return found if above is None else {**found, "above": kept & tf.gather(above, best.indices, batch_dims=1)}
+
+
+def served_thresholds(thresholds: np.ndarray, fitted: calibration.Calibration | None) -> np.ndarray:
+    """Thresholds of combined scores, (num_tags,), as those of the scores that are served, float32 (num_tags,).
+
+    One that no score reaches becomes 2: JSON has no infinity.
+    """
+    reached = thresholds <= 1
+    known = np.where(reached, thresholds, 0)
+    served = known if fitted is None else fitted.apply(known[np.newaxis])[0]
+    return np.where(reached, served, _BEYOND).astype(np.float32)
 
 
 def largest_error(fitted: calibration.Calibration) -> float:

@@ -1,39 +1,75 @@
-"""The check of an export finds what is wrong with it."""
+"""An export appears checked or not at all, and holds what it needs once."""
+
+import collections
 
 import numpy as np
 import pytest
+from tensorflow.core.protobuf import saved_model_pb2
 
 from kerastag import errors, tagger, tags
-from kerastag.metrics import calibration
-from kerastag.models import popularity
-from kerastag.serving import saved_model
+from kerastag.models import folding, popularity
+from kerastag.serving import contents, saved_model
 
 TAGS = ("a", "b", "c")
 
 
-def test_scores_outside_of_what_the_members_make_are_found():
-    rng = np.random.default_rng(0)
-    members = [rng.random((4, 3)), rng.random((4, 3))]
-    for how in (tagger.Combination("mean", (0.7, 0.3)), tagger.Combination("logit_mean", (0.7, 0.3))):
-        assert saved_model._beyond(how(members), members, how) == 0
-        other = tagger.Combination(how.method, (0.3, 0.7))(members)
-        assert saved_model._beyond(other, members, how) > 0.01
-
-
-def test_a_step_of_isotonic_regression_forgives_no_more_than_the_last_digit():
-    step = calibration.Calibration("isotonic", {"a": calibration.Isotonic((0.5, 0.5 + 1e-9), (0.0, 1.0))})
-    how = tagger.Combination(fitted=step)
-    at_the_step, beside_it = np.full((1, 1), 0.5), np.full((1, 1), 0.499)
-    for served in (0.0, 0.7, 1.0):
-        assert saved_model._beyond(np.full((1, 1), served), [at_the_step], how) == 0
-    assert saved_model._beyond(np.full((1, 1), 0.7), [beside_it], how) == pytest.approx(0.7)
-
-
 def test_an_export_with_other_weights_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
     networks = [popularity.Popular(shares) for shares in ([0.1, 0.2, 0.3], [0.3, 0.2, 0.1])]
-    monkeypatch.setattr(saved_model.score_ops.ensembles, "normalised", lambda weights, number: np.array([0.9, 0.1]))
     combination = tagger.Combination("mean", (0.5, 0.5))
-    monkeypatch.setattr(tagger.Combination, "__call__", lambda self, members: np.mean(members, axis=0))
-    with pytest.raises(errors.KerastagError, match="scores differ by .* from the model's; not written"):
+    monkeypatch.setattr(tagger.Combination, "__call__", lambda self, members: members[0])
+    with pytest.raises(errors.KerastagError, match="results of .* differ by 0.1 from the model's; not written"):
         saved_model.export(networks, tags.Vocabulary(TAGS), combination, tmp_path / "served" / "1", 2)
     assert not list(tmp_path.rglob("*.pb"))
+
+
+def test_an_export_needs_a_threshold_for_each_tag(tmp_path):
+    arguments = [popularity.Popular([0.1, 0.2, 0.3])], tags.Vocabulary(TAGS), tagger.Combination(), tmp_path / "1", 2
+    with pytest.raises(errors.KerastagError, match=r"thresholds are \(2,\) for 3 tags"):
+        saved_model.export(*arguments, thresholds=np.array([0.1, 0.2]))
+
+
+@pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
+def folded(request, network):
+    return folding.fold(network(num_channels=8), request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(folded, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "1"
+    saved_model.save(contents.Contents([folded], tags.Vocabulary(TAGS), tagger.Combination(), 2), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graph(folder):
+    """All nodes, those of functions included; and the functions."""
+    (meta,) = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs
+    library = meta.graph_def.library.function
+    return [*meta.graph_def.node, *(node for function in library for node in function.node_def)], library
+
+
+def test_weights_are_stored_once_and_nothing_beside_them(folded, folder):
+    (stored,) = (folder / "variables").glob("*.data-*")
+    weights = sum(np.asarray(weight).nbytes for weight in folded.weights)
+    assert weights <= stored.stat().st_size < weights + 20_000  # the object graph
+
+
+def test_constants_are_stored_once(graph, folder):
+    large = collections.Counter(
+        node.attr["value"].tensor.tensor_content for node in graph[0] if node.op == "Const" and node.ByteSize() > 20_000
+    )
+    assert sorted(map(len, large)) == [27_864, 257 * 128 * 4]  # resampling kernels, mel bands
+    assert set(large.values()) == {1}
+    assert (folder / "saved_model.pb").stat().st_size < 1_000_000
+
+
+def test_the_graph_is_for_inference_in_plain_tensorflow(graph):
+    nodes, library = graph
+    operations = {node.op for node in nodes}
+    assert {"Conv2D", "While", "RFFT"} <= operations
+    unwanted = ("PyFunc", "Dropout", "Random", "Grad", "Backprop", "Xla", "Assign")
+    found = {operation for operation in operations if any(word in operation for word in unwanted)}
+    assert found <= {"AssignVariableOp"}  # of loading
+    assert not [function.signature.name for function in library if "grad" in function.signature.name.lower()]
+    attributes = [one.attr for one in (*nodes, *library)]
+    assert not [name for each in attributes for name, value in each.items() if "Xla" in name and value.b]

@@ -59,3 +59,37 @@ def test_a_level_a_step_and_knots_of_different_number():
 def test_the_error_of_another_calibration_shows():
     one, other = fitted("platt"), fitted("isotonic")
     assert not np.allclose(score_ops.calibrate(tf.constant(extremes(), tf.float64), one), other.apply(extremes()))
+
+
+def test_the_highest_scores_come_first_and_of_equal_ones_the_first_column():
+    scores = tf.constant([[0.2, 0.9, 0.2, 0.5], [0.3, 0.1, 0.3, 0.3]])
+    found = score_ops.top(scores, tf.constant([3, 2]), ("a", "b", "c", "d"))
+    assert set(found) == {"tags", "scores"}
+    assert found["tags"].numpy().tolist() == [[b"b", b"d", b"a"], [b"a", b"c", b""]]
+    np.testing.assert_allclose(found["scores"], [[0.9, 0.5, 0.2], [0.3, 0.3, 0]])
+
+
+def test_what_is_above_its_threshold_goes_with_its_tag():
+    scores, above = tf.constant([[0.2, 0.9], [0.8, 0.1]]), tf.constant([[True, False], [True, True]])
+    found = score_ops.top(scores, tf.constant([2, 1]), ("a", "b"), above)
+    assert found["above"].numpy().tolist() == [[False, True], [True, False]]
+
+
+def test_no_rows_have_no_tags():
+    found = score_ops.top(tf.zeros([0, 2]), tf.zeros([0], tf.int32), ("a", "b"), tf.zeros([0, 2], bool))
+    assert {name: array.shape for name, array in found.items()} == dict.fromkeys(("tags", "scores", "above"), (0, 1))
+
+
+@pytest.mark.parametrize("method", calibration.METHODS)
+def test_thresholds_follow_the_scores_that_are_served(method):
+    one, thresholds = fitted(method), np.array([0.5, 0.25, np.inf])
+    np.testing.assert_array_equal(score_ops.served_thresholds(thresholds, None), [0.5, 0.25, 2])
+    served = score_ops.served_thresholds(thresholds, one)
+    assert served.dtype == np.float32
+    expected = one.apply(np.array([[0.5, 0.25, 0.0]]))[0, :2]
+    np.testing.assert_allclose(served, [*expected, 2], rtol=1e-6)
+    scores = extremes()
+    reached = one.apply(scores).astype(np.float32) >= served
+    if method == "platt":  # isotonic regression makes unequal scores equal
+        np.testing.assert_array_equal(reached, scores >= thresholds)
+    assert not reached[:, 2].any()

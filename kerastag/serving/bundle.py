@@ -1,0 +1,222 @@
+"""A folder that TensorFlow Serving runs as it is: numbered versions of a model, and beside them how to serve them."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from kerastag import errors, files, run_folder, tagger
+from kerastag.metrics import decisions
+from kerastag.serving import bare_process, bundle_texts, model_card, signatures, warm_up
+
+MAX_VERSION = 2**63 - 1
+EXAMPLE = "example.wav"
+MODEL_CARD = "model_card.md"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to export, and where to.
+
+    Attributes:
+      folder: of the bundle; it may hold versions already.
+      name: of the model on a server; "": that of the folder.
+      version: its number; None: one above the highest there is.
+      precision: of the networks.
+      num_chunks: of a waveform whose scores are averaged.
+      calibrated: whether probabilities are served.
+      data_license: what is known of the terms of the training data; None: what lies beside it says.
+
+    Raises:
+      KerastagError: the version is there already, or the name cannot be part of a URL.
+    """
+
+    folder: pathlib.Path
+    name: str = ""
+    version: int | None = None
+    precision: str = "float32"
+    num_chunks: int = 16
+    calibrated: bool = False
+    data_license: str | None = None
+
+    def __post_init__(self) -> None:
+        name = self.name or pathlib.Path(os.path.abspath(self.folder)).name
+        object.__setattr__(self, "name", name)
+        if not _NAME.fullmatch(name):
+            problem = "not a name for a model; --name takes letters, digits, '_', '-' and '.'"
+            raise errors.KerastagError(f"{name}: {problem}")
+        there = versions(self.folder)
+        if self.version in there:
+            raise errors.KerastagError(f"{self.folder / there[self.version]}: exists already")
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What was exported.
+
+    Attributes:
+      path: of the version.
+      served: its signatures by name.
+      difference: the largest, of any answer from the model's own; see saved_model.export.
+      num_bytes: of all files of the version, num_bytes_of_variables: of its variables.
+      answers: of a bare process to the requests of the warm-up.
+    """
+
+    path: pathlib.Path
+    served: Mapping[str, signatures.Signature]
+    difference: float
+    num_bytes: int
+    num_bytes_of_variables: int
+    answers: bare_process.Answers
+
+
+def versions(folder: pathlib.Path) -> dict[int, str]:
+    """The names in a folder that a server takes for versions, by number in rising order; "007" is version 7."""
+    names = [child.name for child in folder.iterdir()] if folder.is_dir() else []
+    numbered = {int(name): name for name in sorted(names) if name.isascii() and name.isdigit()}
+    return {number: numbered[number] for number in sorted(numbered) if number <= MAX_VERSION}
+
+
+def write(source: run_folder.RunFolder, parts: tagger.Parts, wanted: Plan) -> Written:
+    """Writes a version of a run or an ensemble, then what lies beside the versions.
+
+    The version is made in a folder of the bundle whose name is no number, so that a server that watches the bundle
+    sees it when it is whole.
+
+    Raises:
+      KerastagError: scores differ, or a bare process cannot load and ask it: then there is no new version.
+    """
+    with _staging(wanted.folder) as made:
+        difference = _export(source, parts, wanted, made)
+        served = signatures_of(made)
+        _add_assets(made, source, parts, wanted)
+        facts = files.read_json(made / tagger.ASSETS / tagger.MODEL_FACTS)
+        example = warm_up.example_waveform(facts["chunk_samples"], facts["sample_rate"])
+        asked = warm_up.requests(served, example, facts["sample_rate"], len(parts.vocabulary))
+        warm_up.write(made / tagger.ASSETS / warm_up.REQUESTS, wanted.name, asked)
+        answers = bare_process.ask(made, asked)
+        size, size_of_variables = (_num_bytes(part) for part in (made, made / "variables"))
+        path = _place(made, wanted)
+    _write_beside(wanted, path, served, warm_up.wav(example, facts["sample_rate"]), answers, parts)
+    return Written(path, served, difference, size, size_of_variables, answers)
+
+
+@contextlib.contextmanager
+def _staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a path that does not exist yet, below a hidden folder of the bundle; whatever is left there goes.
+
+    Errors name the bundle, not that path; a bundle without a version is not left behind.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".export.", suffix=".partial", dir=folder) as scratch:
+            yield pathlib.Path(scratch) / "version"
+    except errors.KerastagError as error:
+        raise errors.KerastagError(str(error).replace(str(pathlib.Path(scratch) / "version"), str(folder))) from None
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def signatures_of(folder: pathlib.Path) -> dict[str, signatures.Signature]:
+    """The signatures of a SavedModel by name, in alphabetical order."""
+    from google.protobuf import json_format
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    definitions = {
+        name: json_format.MessageToDict(definition, preserving_proto_field_name=True)
+        for name, definition in sorted(saved.meta_graphs[0].signature_def.items())
+    }
+    return dict(signatures.Served.of_json(0, definitions).signatures)
+
+
+def line(signature: signatures.Signature) -> str:
+    """`waveform float32 (?, ?) -> scores float32 (?, 56)`; the first size is the batch."""
+    sides = (
+        ", ".join(f"{name} {tensor}" for name, tensor in sorted(side.items()))
+        for side in (signature.inputs, signature.outputs)
+    )
+    return " -> ".join(sides)
+
+
+def _export(source: run_folder.RunFolder, parts: tagger.Parts, wanted: Plan, made: pathlib.Path) -> float:
+    from kerastag.serving import saved_model
+
+    models, thresholds = parts.models(wanted.precision), _thresholds(source, parts)
+    return saved_model.export(models, parts.vocabulary, parts.combination, made, wanted.num_chunks, thresholds)
+
+
+def _thresholds(source: run_folder.RunFolder, parts: tagger.Parts) -> np.ndarray | None:
+    """From which score, not calibrated, each tag is decided, (num_tags,), if the run knows."""
+    path = source.thresholds_path
+    return decisions.read_thresholds(path, parts.vocabulary) if path.is_file() else None
+
+
+def _add_assets(made: pathlib.Path, source: run_folder.RunFolder, parts: tagger.Parts, wanted: Plan) -> None:
+    """What the run knows of its scores, and the card for people."""
+    from kerastag.serving import score_ops
+
+    assets = run_folder.RunFolder(made / tagger.ASSETS)
+    for path, target in ((source.card_path, assets.card_path), (source.calibration_path, assets.calibration_path)):
+        if path.is_file() and not target.exists():
+            shutil.copyfile(path, target)
+    thresholds = _thresholds(source, parts)
+    if thresholds is not None:  # those of what is served: probabilities have others than scores
+        served = score_ops.served_thresholds(thresholds, parts.combination.fitted)
+        served = np.where(np.isinf(thresholds), np.inf, served)
+        decisions.write_thresholds(assets.thresholds_path, parts.vocabulary.names, served)
+    facts = files.read_json(assets.path / tagger.MODEL_FACTS)
+    files.write_text(assets.path / MODEL_CARD, model_card.text(wanted.name, source, parts, facts, wanted.data_license))
+
+
+def _place(made: pathlib.Path, wanted: Plan) -> pathlib.Path:
+    """Gives the folder its number: from now on a server may load it."""
+    while True:
+        path = wanted.folder / str(wanted.version or max(versions(wanted.folder), default=0) + 1)
+        try:
+            os.rename(made, path)
+            return path
+        except OSError:  # another export was faster
+            if not path.exists():
+                raise
+            if wanted.version is not None:
+                raise errors.KerastagError(f"{path}: exists already") from None
+
+
+def _write_beside(
+    wanted: Plan,
+    path: pathlib.Path,
+    served: Mapping[str, signatures.Signature],
+    wav: bytes,
+    answers: bare_process.Answers,
+    parts: tagger.Parts,
+) -> None:
+    """The server's settings, a README and an example of what to send; each file whole, those of before replaced."""
+    scores = answers.outputs["serving_default"]["scores"][0]
+    best = int(np.argmax(scores))
+    known = bundle_texts.Known(
+        name=wanted.name,
+        versions=tuple(versions(wanted.folder)),
+        version_folder=path.name,
+        served={name: line(signature) for name, signature in served.items()},
+        best_tag=parts.vocabulary.short_names[best],
+        best_score=float(scores[best]),
+        num_tags=len(parts.vocabulary),
+    )
+    with files.whole_file(wanted.folder / EXAMPLE) as temporary:
+        temporary.write_bytes(wav)
+    for name, text in bundle_texts.texts(known).items():
+        files.write_text(wanted.folder / name, text)
+
+
+def _num_bytes(folder: pathlib.Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
