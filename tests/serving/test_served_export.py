@@ -3,33 +3,25 @@
 import pytest
 
 import kerastag
-from kerastag import audio, export
+from kerastag import audio
 from kerastag.serving import client
 
 
-@pytest.fixture(scope="module")
-def exported(run, serving, tmp_path_factory):
-    """The folder of an export and the server that has it."""
-    folder = tmp_path_factory.mktemp("exported")
-    assert export.COMMAND.run([f"--run_dir={run}", f"--output_dir={folder / 'model'}", "--num_chunks=4"]) == 0
-    return folder / "model", serving(folder / "model", "model")
-
-
 @pytest.fixture(params=["rest", "grpc"])
-def one(request, exported):
+def one(request, served_export):
     """A client of the export, in both ways."""
     if request.param == "grpc":
         request.getfixturevalue("needs_grpc")
-    server = exported[1]
+    server = served_export[1]
     with getattr(client, request.param)(getattr(server, request.param), "model") as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def expected(exported, music):
+def expected(served_export, music):
     """A file and its scores by the Python door."""
     path = music / "test" / "2.wav"
-    return path, kerastag.load(exported[0]).score(path, num_chunks=4)
+    return path, kerastag.load(served_export[0]).score(path, num_chunks=4)
 
 
 def test_the_default_signature_gives_the_scores_of_the_python_door(one, expected):

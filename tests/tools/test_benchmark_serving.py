@@ -19,17 +19,8 @@ def tool():
     return module
 
 
-@pytest.fixture(scope="module")
-def server(run, serving, tmp_path_factory):
-    from kerastag import export
-
-    folder = tmp_path_factory.mktemp("loaded") / "model"
-    assert export.COMMAND.run([f"--run_dir={run}", f"--output_dir={folder}", "--num_chunks=2"]) == 0
-    return folder, serving(folder, "model")
-
-
-def test_every_protocol_has_a_row(tool, server, capsys):
-    folder, running = server
+def test_every_protocol_has_a_row(tool, served_export, capsys):
+    folder, running = served_export
     where = [f"--rest={running.rest}", "--model=model", f"--export={folder / '1'}", "--seconds=1", "--clients=1,3"]
     where += [f"--grpc={running.grpc}"] if running.grpc else []
     assert tool.COMMAND.run([*where, "--num_requests=6"]) == 0
@@ -40,8 +31,8 @@ def test_every_protocol_has_a_row(tool, server, capsys):
         assert 0 < p50 <= p99 and rate > 0
 
 
-def test_bad_requests_get_an_error_in_words_and_the_server_lives(tool, server, capsys):
-    _, running = server
+def test_bad_requests_get_an_error_in_words_and_the_server_lives(tool, served_export, capsys):
+    _, running = served_export
     assert tool.COMMAND.run([f"--rest={running.rest}", "--model=model", "--bad_requests=170"]) == 0
     *rows, closing = capsys.readouterr().out.splitlines()[2:]
     assert closing.startswith("170 bad requests, 0 accepted; afterwards the server gives 3 scores")
