@@ -22,6 +22,33 @@ def test_an_export_with_other_weights_is_refused_and_leaves_nothing(tmp_path, mo
     assert not list(tmp_path.rglob("*.pb"))
 
 
+@pytest.mark.parametrize(
+    ("precision", "signature", "difference", "passes"),
+    [
+        ("float32", "serving_default", 9e-6, True),
+        ("float32", "taggram", 2e-5, False),
+        ("float32", "embed", 2e-5, False),
+        ("mixed_bfloat16", "network_1", 9e-3, True),
+        ("mixed_bfloat16", "classify_wav", 2e-2, False),
+        ("mixed_bfloat16", "embed", 4e-2, True),
+        ("mixed_bfloat16", "embed", 6e-2, False),
+        ("float32", "metadata", np.inf, False),
+    ],
+)
+def test_how_much_may_differ(precision, signature, difference, passes, tmp_path, monkeypatch):
+    found = {"serving_default": 1e-7, signature: difference}
+    monkeypatch.setattr(saved_model, "save", lambda served, folder: None)
+    monkeypatch.setattr(saved_model.checking, "check", lambda folder, served, tolerance: found)
+    networks = [popularity.Popular([0.1, 0.2, 0.3], precision=precision)]
+    arguments = networks, tags.Vocabulary(TAGS), tagger.Combination(), tmp_path / "1", 2
+    if passes:
+        assert saved_model.export(*arguments) == (1e-7 if signature == "embed" else difference)  # of a score
+    else:
+        with pytest.raises(errors.KerastagError, match=f"results of {signature} differ by .*; not written"):
+            saved_model.export(*arguments)
+    assert (tmp_path / "1").exists() == passes
+
+
 def test_an_export_needs_a_threshold_for_each_tag(tmp_path):
     arguments = [popularity.Popular([0.1, 0.2, 0.3])], tags.Vocabulary(TAGS), tagger.Combination(), tmp_path / "1", 2
     with pytest.raises(errors.KerastagError, match=r"thresholds are \(2,\) for 3 tags"):
