@@ -20,6 +20,7 @@ from kerastag.data import dataset, sampling
 NUM_TAGS = 56
 NUM_SNIPPETS = 8
 NUM_FOLDERS = 1000  # that lead to the same snippets, so that caches by path are of no use
+LONG_FORMS = ("wav", "mp3")
 LONG_RATE = 44_100
 _HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\n"
 
@@ -148,7 +149,7 @@ def write_long(
     Args:
       music: folder with a file of a minute or more.
       folder: to write in.
-      form: "wav" or "mp3".
+      form: one of LONG_FORMS.
       hours: its length.
       minute: seconds of the music that is repeated.
     """
