@@ -5,11 +5,12 @@ import numpy as np
 FULL_SCALE = 32768
 
 
-def to_int16(waveform: np.ndarray) -> np.ndarray:
+def to_int16(waveform: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Rounds float samples to int16; what lies outside [-1, 1) saturates, it never wraps.
 
     Args:
       waveform: float, any shape, finite. Decoded music does peak above 1.0.
+      out: int16 of the same shape to write to; None: a new array.
 
     Returns:
       int16 of the same shape; 1.0 stands for 32768 and so becomes 32767.
@@ -20,7 +21,11 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
         (np.minimum, FULL_SCALE - 1),
     ):  # in place: np.clip takes 3 times as long
         step(scaled, np.float32(limit), out=scaled)
-    return np.rint(scaled, out=scaled).astype(np.int16)
+    np.rint(scaled, out=scaled)
+    if out is None:
+        return scaled.astype(np.int16)
+    out[...] = scaled
+    return out
 
 
 def from_int16(samples: np.ndarray) -> np.ndarray:

@@ -76,7 +76,8 @@ def test_unreadable_tracks_are_left_out_and_named(tracks, tmp_path):
 
 
 @pytest.mark.parametrize("start", [0, 3, 12])
-def test_batches_are_full_wherever_blocks_of_reading_begin_and_end(tracks, tmp_path, start):
+def test_batches_are_full_wherever_blocks_of_reading_begin_and_end(tracks, tmp_path, start, monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 8)
     plan = sampling.shuffled(len(tracks), seed=4, epoch=2)
     silent = set(plan.tracks[: pipeline.BLOCK]) | {plan.tracks[-2]}  # a whole block, and one in the last
     damaged = broken(tracks, tmp_path, silent)
