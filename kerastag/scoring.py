@@ -61,7 +61,7 @@ class Scorer:
         counts = np.zeros(num_tracks, np.int64)
         distributed = self.strategy.experimental_distribute_dataset(batches)
         if self._score is None:  # traced once, for batches of any size
-            self._score = tf.function(self._score_batch, input_signature=[distributed.element_spec])
+            self._score = tf.function(self._score_batch, [distributed.element_spec], autograph=False)
         for batch in distributed:
             scores, rows, weights = (self._on_host(values) for values in self._score(batch))
             scores, rows = scores[weights > 0], rows[weights > 0]

@@ -102,10 +102,10 @@ class Parts:
           KerastagError: a run has no model yet, or one of another number of tags.
         """
         from kerastag import precisions
-        from kerastag.models import folding, loading
+        from kerastag.models import folding
 
         policy = precisions.choose(precision)
-        models = [folding.fold(loading.load(run.trained_model_path()), policy) for run in self.runs]
+        models = [folding.load(run.trained_model_path(), policy) for run in self.runs]
         for run, model in zip(self.runs, models, strict=True):
             if len(self.vocabulary) != model.num_tags:
                 raise errors.KerastagError(f"{run.path}: {len(self.vocabulary)} tags, but a model of {model.num_tags}")

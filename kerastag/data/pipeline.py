@@ -13,6 +13,9 @@ from kerastag import audio, errors
 from kerastag.audio import tfio_decoder
 from kerastag.data import sampling
 
+_plain = (
+    tf.autograph.experimental.do_not_convert
+)  # nothing here needs it, and it takes a third of a second at the start
 AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are threads, see `_finished`
 PREFETCHED = 2  # batches that wait for the device
 BLOCK = 16  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
@@ -151,7 +154,7 @@ def training_batches(
 
     draws = tf.data.Dataset.range(start, len(plan)).batch(BLOCK)
     reader = _Reader(tracks, chunk, row_of, crop, crop_whole, one_each=True)
-    return _finished(reader.chunks(draws).rebatch(batch_size).map(labelled), batch_size, fill)
+    return _finished(reader.chunks(draws).rebatch(batch_size).map(_plain(labelled)), batch_size, fill)
 
 
 def evaluation_batches(
@@ -194,7 +197,7 @@ def evaluation_batches(
 
     positions = tf.data.Dataset.range(len(tracks) * num_parts).batch(1)
     reader = _Reader(tracks, chunk, row_of, chunks, chunks_of_whole, one_each=False)
-    return _finished(reader.chunks(positions).rebatch(batch_size).map(named), batch_size, fill)
+    return _finished(reader.chunks(positions).rebatch(batch_size).map(_plain(named)), batch_size, fill)
 
 
 def _finished(batches: tf.data.Dataset, batch_size: int, fill: bool) -> tf.data.Dataset:
@@ -203,9 +206,9 @@ def _finished(batches: tf.data.Dataset, batch_size: int, fill: bool) -> tf.data.
     Without tf.data's own tuning: on few cores it finds nothing better than a call for each thread, and its thread holds
     up the end of an epoch, by up to 1.2 s.
     """
-    batches = batches.map(weighted)
+    batches = batches.map(_plain(weighted))
     if fill:
-        batches = batches.map(lambda batch: filled(batch, batch_size))
+        batches = batches.map(_plain(lambda batch: filled(batch, batch_size)))
     fixed = tf.data.Options()
     fixed.autotune.enabled = False
     return batches.prefetch(PREFETCHED).with_options(fixed)
@@ -252,9 +255,9 @@ class _Reader:
           position, (b,) int64, and waveform, (b, samples), of each block's chunks, without unreadable tracks.
         """
         if self.chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
-            return positions.unbatch().map(self._decode_in_graph, AUTOTUNE).ignore_errors()
+            return positions.unbatch().map(_plain(self._decode_in_graph), AUTOTUNE).ignore_errors()
         read = self._read_block if self.one_each else self._read_all
-        return positions.map(lambda block: self._call(read, block), AUTOTUNE)
+        return positions.map(_plain(lambda block: self._call(read, block)), AUTOTUNE)
 
     def _call(self, function: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Any) -> tuple[Any, Any]:
         types = (tf.int64, tf.as_dtype(self.chunk.dtype))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kerastag.models import mel
 
 PADDINGS = ("reflect", "zeros")
+EPSILON = 1e-5  # added to the variance in batch normalisation
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -109,7 +110,7 @@ class BatchNormalization(keras.layers.Layer):
       epsilon: added to the variance.
     """
 
-    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any):
+    def __init__(self, momentum: float = 0.9, epsilon: float = EPSILON, **kwargs: Any):
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
@@ -155,8 +156,16 @@ class BatchNormalization(keras.layers.Layer):
 
 
 def batch_norm(x: Any, name: str, precision: str, folded: bool = False) -> Any:
-    """Batch normalisation after a convolution or dense layer; nothing where it is folded into that, see `folding`."""
-    return x if folded else BatchNormalization(name=name, dtype=precision)(x)
+    """Batch normalisation after a convolution or dense layer; only noted where it is folded into that."""
+    if not folded:
+        return BatchNormalization(name=name, dtype=precision)(x)
+    x._keras_history.operation.kerastag_norm = name
+    return x
+
+
+def folded_norm(layer: keras.layers.Layer) -> str | None:
+    """The name of the batch normalisation that is folded into a layer; None if there is none."""
+    return getattr(layer, "kerastag_norm", None)
 
 
 def inner_policy(precision: str, folded: bool) -> str:

@@ -1,13 +1,38 @@
-"""A saved model back from its file, in any precision."""
+"""A saved model back from its file, in any precision; or what the file holds, without building the model."""
 
+import dataclasses
+import io
+import json
 import os
+import zipfile
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeAlias
 
+import h5py
 import keras
+import numpy as np
 
 from kerastag import errors
 from kerastag.models import layers, popularity, resnet, vgg
 
 _KNOWN = (layers, popularity, resnet, vgg)  # importing them registers their classes with Keras
+
+Weights: TypeAlias = dict[str, list[np.ndarray]]  # of each layer, in Keras' order, by its name
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What a .keras file holds.
+
+    Attributes:
+      build: makes a model of the file's class from a configuration.
+      config: the file's.
+      weights: of its layers.
+    """
+
+    build: Callable[[dict[str, Any]], keras.Model]
+    config: dict[str, Any]
+    weights: Weights
 
 
 def load(path: str | os.PathLike[str], precision: str | None = None) -> keras.Model:
@@ -29,3 +54,32 @@ def load(path: str | os.PathLike[str], precision: str | None = None) -> keras.Mo
     other = model.__class__.from_config({**model.get_config(), "precision": precision})
     other.set_weights(model.get_weights())
     return other
+
+
+def read(path: str | os.PathLike[str]) -> Saved | None:
+    """What a .keras file holds; None if it is not as Keras writes models of this package, which `load` can tell."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read("config.json"))
+            weights = read_weights(io.BytesIO(archive.read("model.weights.h5")))
+        build = keras.saving.get_registered_object(about["registered_name"])
+        return Saved(build.from_config, about["config"], weights) if build and weights else None
+    except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError):
+        return None
+
+
+def read_weights(file: str | os.PathLike[str] | BinaryIO) -> Weights:
+    """The weights in a .weights.h5 file: Keras numbers those of a layer in the group "vars" and notes its name there.
+
+    Raises:
+      OSError, KeyError, TypeError, ValueError: it is not such a file.
+    """
+    found: Weights = {}
+
+    def visit(name: str, group: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(group, h5py.Group) and "name" in group.attrs and len(group):
+            found[str(group.attrs["name"])] = [np.asarray(group[str(number)]) for number in range(len(group))]
+
+    with h5py.File(file, "r") as opened:
+        opened.visititems(visit)
+    return found

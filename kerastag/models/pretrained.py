@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-import h5py
 import keras
 import numpy as np
 
@@ -123,16 +122,8 @@ def _of_model(path: pathlib.Path) -> Layers:
 
 
 def _of_weights(path: pathlib.Path) -> Layers:
-    """Keras numbers a layer's weights in the group "vars" and notes the layer's name there."""
-    found: Layers = {}
-
-    def visit(name: str, group: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(group, h5py.Group) and "name" in group.attrs and len(group):
-            found[str(group.attrs["name"])] = [np.asarray(group[str(number)]) for number in range(len(group))]
-
     try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
+        found: Layers = {**loading.read_weights(path)}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise errors.KerastagError(f"{path}: no weights of Keras ({' '.join(str(error).split())})") from None
     if not found:

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerastag import models
-from kerastag.models import folding, layers
+from kerastag import errors, models
+from kerastag.models import folding, layers, loading
 
 
 def shaken(model, rng):
@@ -66,6 +66,35 @@ def test_a_folded_network_reloads(tmp_path, rng):
     again = keras.saving.load_model(tmp_path / "folded.keras")
     waveform = rng.normal(0, 0.1, (1, folded.chunk_samples)).astype(np.float32)
     np.testing.assert_array_equal(folded(waveform), again(waveform))
+
+
+@pytest.mark.parametrize("precision", [None, "mixed_bfloat16"])
+def test_a_file_is_folded_without_building_what_it_holds(precision, tmp_path, rng, monkeypatch):
+    model = shaken(models.short_chunk_resnet(3, 2, precision="float32"), rng)
+    model.save(tmp_path / "model.keras")
+    expected = folding.fold(model, precision)
+    monkeypatch.setattr(loading, "load", None)
+    folded = folding.load(tmp_path / "model.keras", precision)
+    assert folded.get_config() == expected.get_config()
+    for weight, same in zip(folded.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(weight, np.float32), np.asarray(same, np.float32))
+
+
+def test_files_that_are_folded_already_or_have_nothing_to_fold_are_loaded(tmp_path, rng):
+    folded = folding.fold(shaken(models.short_chunk_resnet(3, 1, precision="float32"), rng))
+    folded.save(tmp_path / "folded.keras")
+    waveform = rng.normal(0, 0.1, (1, folded.chunk_samples)).astype(np.float32)
+    np.testing.assert_array_equal(folding.load(tmp_path / "folded.keras")(waveform), folded(waveform))
+    popular = models.popular([0.1, 0.2])
+    popular.save(tmp_path / "popular.keras")
+    np.testing.assert_array_equal(folding.load(tmp_path / "popular.keras")(waveform), popular(waveform))
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def test_other_files_are_refused_by_name(content, tmp_path):
+    (tmp_path / "model.keras").write_bytes(content)
+    with pytest.raises(errors.KerastagError, match="model.keras: not a model of kerastag"):
+        folding.load(tmp_path / "model.keras")
 
 
 def test_what_has_nothing_to_fold_is_itself():
