@@ -5,6 +5,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +18,7 @@ TAGS = "tags.txt"
 RECORD = "run.json"
 HISTORY = "history.tsv"
 CHECKPOINT = "checkpoint"
+TRACK_COLUMNS = ("TRACK_ID", "ARTIST_ID", "PATH")
 _PACKAGES = ("tensorflow", "keras", "numpy", "soundfile", "soxr", "tensorflow-io")
 
 
@@ -76,6 +78,20 @@ class RunFolder:
     def card_path(self) -> pathlib.Path:
         return self.path / "tag_card.tsv"
 
+    @property
+    def events_path(self) -> pathlib.Path:
+        """TensorBoard's files."""
+        return self.path / "events"
+
+    @property
+    def examples_path(self) -> pathlib.Path:
+        """Sounds and pictures of a few validation tracks, see examples."""
+        return self.path / "examples"
+
+    @property
+    def report_path(self) -> pathlib.Path:
+        return self.path / "report.html"
+
     def predictions_path(self, split: str) -> pathlib.Path:
         """(num_tracks, num_tags) float32 scores of a split."""
         return self.path / "predictions" / f"{split}.npy"
@@ -84,11 +100,24 @@ class RunFolder:
         """(num_tracks, num_tags) bool labels in the same order."""
         return self.path / "labels" / f"{split}.npy"
 
-    def save(self, split: str, scores: np.ndarray, labels: np.ndarray) -> None:
-        """Writes predictions (num_tracks, num_tags) float32 and labels, bool, of a split."""
+    def tracks_path(self, split: str) -> pathlib.Path:
+        """Which tracks the rows of the two are: TRACK_ID ARTIST_ID PATH, tab-separated, with a header."""
+        return self.path / "tracks" / f"{split}.tsv"
+
+    def save(
+        self, split: str, scores: np.ndarray, labels: np.ndarray, tracks: Iterable[tuple[str, str, str]] | None = None
+    ) -> None:
+        """Writes predictions (num_tracks, num_tags) float32 and labels, bool, of a split.
+
+        Args:
+          tracks: of each row the track's id, the artist's and the path, as the split file has them; None: not known.
+        """
         for path, array in ((self.predictions_path(split), scores), (self.labels_path(split), labels.astype(bool))):
             with files.whole_file(path) as temporary:
                 np.save(temporary, array)
+        if tracks is not None:
+            lines = ["\t".join(cells) + "\n" for cells in (TRACK_COLUMNS, *tracks)]
+            files.write_text(self.tracks_path(split), "".join(lines))
 
     def record(self) -> dict[str, Any]:
         """What run.json says.

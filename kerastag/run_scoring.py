@@ -68,7 +68,7 @@ def score_run(
     kept = [row for row in range(len(found)) if row not in unreadable]
     found = dataclasses.replace(found, tracks=tuple(found.tracks[row] for row in kept))
     done = ScoredSplit(scores[kept], found.labels(model.vocabulary), found, model.vocabulary, run.record())
-    run.save(split, done.scores, done.labels)
+    run.save(split, done.scores, done.labels, [track.identity for track in found.tracks])
     return done
 
 

@@ -104,6 +104,13 @@ flags.DEFINE_enum(
 )
 options.positive(FLAGS, "num_devices", None, "Devices to mirror over; without GPUs: virtual CPU devices, for tests.")
 flags.DEFINE_enum(
+    "monitor",
+    "full",
+    ("full", "scalars", "none"),
+    "What TensorBoard gets to show: curves, pictures, sounds and texts; curves alone; nothing.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
     "xla", "auto", ("auto", "on", "off"), "Compile the training step with XLA; auto: on one GPU.", flag_values=FLAGS
 )
 flags.DEFINE_integer(
@@ -119,7 +126,7 @@ options.define_verbosity(FLAGS)
 # what a resumed run may change and still be the same experiment
 _FREE_TO_CHANGE = (
     *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "verbosity"),
-    *("strategy", "num_devices", "xla", "profile"),
+    *("strategy", "num_devices", "xla", "profile", "monitor"),
 )
 
 
@@ -217,6 +224,7 @@ def _prepare(
     """Builds everything, and writes the run's record or reads its checkpoint."""
     from kerastag.data import pipeline
     from kerastag.training import build, callbacks, devices, fit, state
+    from kerastag.training.monitoring import levels
 
     if values.decoder == "tfio":
         tfio_decoder.require()
@@ -228,8 +236,9 @@ def _prepare(
     loss = losses.get(values.loss, class_counts=data.class_counts, **details)
     at = state.read(folder.checkpoint_path) if values.resume else state.TrainingState()
     optimization = _optimization(values)
-    xla = devices.use_xla(values.xla, strategy)
-    trainer = build.trainer(strategy, _network(values, data), loss, optimization, policy, values.seed, at.stage, xla)
+    xla, watch = devices.use_xla(values.xla, strategy), values.monitor != "none"
+    network = _network(values, data)
+    trainer = build.trainer(strategy, network, loss, optimization, policy, values.seed, at.stage, xla, watch)
     if values.resume:
         state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
     else:
@@ -237,11 +246,24 @@ def _prepare(
     names = ("epochs", "batch_size", "seed", "sampling", "chunk_position", "validate_every", "validation_chunks")
     settings = fit.Settings(**{name: getattr(values, name) for name in (*names, "best_by", "patience")})
     chunk = pipeline.ChunkFormat.of_model(trainer.model, values.input_dtype, values.decoder)
-    training, validation = data.training_tracks(), data.validation_tracks()
-    names_of_tags = data.vocabulary.names
-    more = [callbacks.Profile(folder.path / "events", values.profile)] if values.profile else []
-    whole = fit.Fit(trainer, optimization, training, validation, chunk, settings, folder, at, names_of_tags, more)
-    return whole, [training, validation]
+    tracks = fit.Splits(data.training_tracks(), data.validation_tracks(), data.validation.split.tracks)
+    record = folder.record()
+    watched = levels.Watched(
+        folder=folder,
+        record=record,
+        settings={**record["flags"], "precision": policy},
+        state=at,
+        model=trainer.model,
+        tag_names=data.vocabulary.names,
+        class_counts=data.class_counts,
+        tracks=tracks,
+        chunk=chunk,
+        schedule=settings,
+    )
+    more = [callbacks.Profile(folder.events_path, values.profile)] if values.profile else []
+    names_of_tags, monitoring = data.vocabulary.names, levels.monitoring(values.monitor, watched)
+    whole = fit.Fit(trainer, optimization, tracks, chunk, settings, folder, at, names_of_tags, monitoring, more)
+    return whole, [tracks.training, tracks.validation]
 
 
 def _network(values: flags.FlagValues, data: dataset.Dataset) -> "build.Network":

@@ -61,8 +61,6 @@ def test_thresholds_are_not_fitted_on_what_is_reported(run, music, tmp_path, cap
 
 
 def test_tables_pictures_and_comparison_are_written(run, music, tmp_path, capsys):
-    plots = pytest.importorskip("matplotlib", reason="the extra plots is not installed")
-    assert plots
     other = tmp_path / "other.npy"
     np.save(other, 1 - np.load(run / "predictions" / "validation.npy"))
     arguments = [f"--{name}={run / name / 'validation.npy'}" for name in ("predictions", "labels")]

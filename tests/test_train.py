@@ -18,6 +18,11 @@ def variables(run_dir):
         return dict(arrays)
 
 
+def without_times(line):
+    cells = line.split(b"\t")
+    return cells[:5] + cells[7:]  # but for speed and waiting
+
+
 def assert_same_state(one, other):
     first, second = variables(one), variables(other)
     assert first.keys() == second.keys()
@@ -29,8 +34,11 @@ def test_train_writes_the_run_folder(run, music):
     written = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     events = {name for name in written if "tfevents" in name}
     assert len(events) == 1
-    by_evaluation = {"thresholds.tsv", "calibration.json", "tag_card.tsv", "predictions/test.npy", "labels/test.npy"}
-    assert written - events - by_evaluation == {
+    by_evaluation = {"thresholds.tsv", "calibration.json", "tag_card.tsv"}
+    by_evaluation |= {"predictions/test.npy", "labels/test.npy", "tracks/test.tsv"}
+    examples = {name for name in written if name.startswith("examples/")}
+    assert len(examples) == 7  # sound and picture for each of three tags, and their record
+    assert written - events - by_evaluation - examples == {
         *(
             "model.keras",
             "tags.txt",
@@ -39,7 +47,8 @@ def test_train_writes_the_run_folder(run, music):
             "checkpoint/state.json",
             "checkpoint/variables.npz",
         ),
-        *("predictions/validation.npy", "labels/validation.npy"),
+        *("predictions/validation.npy", "labels/validation.npy", "tracks/validation.tsv"),
+        *(f"events/{name}" for name in ("embeddings.tsv", "embeddings_labels.tsv", "projector_config.pbtxt")),
     }
     assert (run / "tags.txt").read_text().splitlines() == [
         "mood/theme---high",
@@ -58,21 +67,6 @@ def test_train_writes_the_run_folder(run, music):
     assert predictions.shape == labels.shape == (8, 3) and labels.dtype == bool
     state = files.read_json(run / "checkpoint" / "state.json")
     assert state["step"] == 9 and state["epoch"] == 3  # 20 tracks in batches of 8, the last partial batch kept
-
-
-def test_tensorboard_scalars_say_what_history_says(run):
-    from tensorboard.backend.event_processing import event_accumulator
-
-    events = event_accumulator.EventAccumulator(str(run / "events")).Reload()
-    for tag_name, column in (
-        ("train/loss", 1),
-        ("validation/pr_auc_macro", 2),
-        ("validation/roc_auc_macro", 3),
-    ):
-        values = [tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag_name)]
-        history = [line.split("\t") for line in (run / "history.tsv").read_text().splitlines()[1:]]
-        np.testing.assert_allclose(values, [float(line[column]) for line in history], rtol=1e-5)
-    assert {"train/learning_rate", "train/chunks_per_second"} <= set(events.Tags()["tensors"])
 
 
 def test_the_same_seed_gives_the_same_weights(run, music, run_train, tmp_path):
@@ -99,7 +93,7 @@ def test_an_interrupted_run_resumes_exactly(step, run, music, run_train, tmp_pat
     for name in ("history.tsv", "predictions/validation.npy"):
         ours, theirs = ((folder / name).read_bytes() for folder in (run, tmp_path / "run"))
         if name == "history.tsv":  # but for the speed
-            ours, theirs = ([line.split(b"\t")[:-1] for line in text.splitlines()] for text in (ours, theirs))
+            ours, theirs = ([without_times(line) for line in text.splitlines()] for text in (ours, theirs))
         assert ours == theirs
 
 

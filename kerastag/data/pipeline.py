@@ -77,6 +77,10 @@ class Tracks:
     def __len__(self) -> int:
         return len(self._paths)
 
+    def first(self, count: int) -> "Tracks":
+        """The first `count` of them."""
+        return Tracks(self._paths[:count], self.labels[:count])
+
     def path(self, row: int) -> str:
         """The audio file of a row.
 

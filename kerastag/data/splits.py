@@ -35,6 +35,11 @@ class Track:
     seconds: float | None
     tags: tuple[str, ...]  # full names, if the split was read with a vocabulary
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Its id, its artist's and its path."""
+        return self.track_id, self.artist_id, self.path
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:

@@ -6,13 +6,14 @@ Sizes are in inches at 200 dots each and letters of 6 to 9 points, as journals p
 """
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerastag import errors, files
+from kerastag import files
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 GREY, LIGHT = "#707070", "#D0D0D0"
@@ -35,24 +36,35 @@ _LABEL_OFFSETS = ((4, 0), (-4, 0), (0, 5), (0, -5), (4, 5), (-4, 5), (4, -5), (-
 
 
 @contextlib.contextmanager
-def page(path: str | os.PathLike[str], width: float, height: float) -> Iterator[Any]:
-    """Yields an empty matplotlib Figure of `width` x `height` inches; writes it to `path` if the body succeeds.
+def canvas(width: float, height: float) -> Iterator[Any]:
+    """Yields an empty matplotlib Figure of `width` x `height` inches, in the look of all plots."""
+    import matplotlib
+    from matplotlib import figure
+    from matplotlib.backends import backend_agg
 
-    Raises:
-      KerastagError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib
-        from matplotlib import figure
-        from matplotlib.backends import backend_agg
-    except ImportError:
-        raise errors.KerastagError("plots need matplotlib: pip install 'kerastag[plots]'") from None
     with matplotlib.rc_context(_STYLE):
         drawn = figure.Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
         backend_agg.FigureCanvasAgg(drawn)  # draws without a display; the figure keeps it
         yield drawn
+
+
+@contextlib.contextmanager
+def page(path: str | os.PathLike[str], width: float, height: float) -> Iterator[Any]:
+    """Yields an empty matplotlib Figure; writes it to `path` if the body succeeds."""
+    with canvas(width, height) as drawn:
+        yield drawn
         with files.whole_file(path) as temporary:
             drawn.savefig(temporary, format="png")
+
+
+def png(figure: Any, dots_per_inch: int = 110) -> bytes:
+    """A figure of `canvas` as the bytes of a PNG for a screen, of 128 colours: a third of the size."""
+    from PIL import Image
+
+    drawn, packed = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dots_per_inch)
+    Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    return packed.getvalue()
 
 
 def plain_ticks(axis: Any, steps: Sequence[int] = (1, 2, 5)) -> None:

@@ -1,4 +1,4 @@
-"""Figures worth a paper, as PNG: what the tables say, to be seen at a glance. All need the extra `plots`."""
+"""Figures worth a paper, as PNG: what the tables say, to be seen at a glance."""
 
 import os
 from collections.abc import Mapping, Sequence

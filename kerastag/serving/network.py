@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from kerastag import scoring
+from kerastag.models import embedding
 
 MINI_BATCH = 16  # chunks that run at a time: on a CPU few are slow, many take memory
 
@@ -29,7 +30,7 @@ class ServedNetwork(tf.Module):
     def __init__(self, model: keras.Model, num_chunks: int):
         super().__init__()
         self.chunk_samples = model.chunk_samples
-        self.embedding_width = 0 if embedding_of(model) is None else embedding_of(model).shape[-1]
+        self.embedding_width = 0 if embedding.tensor_of(model) is None else embedding.tensor_of(model).shape[-1]
         self._num_chunks = num_chunks
         self._num_tags = model.num_tags
         self._centred = model.centred
@@ -83,19 +84,13 @@ class ServedNetwork(tf.Module):
         return tf.ensure_shape(tf.pad(chunks, [[0, 0], [0, self.chunk_samples - length]]), [None, self.chunk_samples])
 
 
-def embedding_of(model: keras.Model) -> Any:
-    """The Keras tensor that dropout takes, what a network knows of a chunk before it names tags; None: it has none."""
-    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    return dropouts[-1].input if dropouts else None
-
-
 def _traced_once(model: keras.Model) -> Callable[[Any], Any]:
     """chunks (b, chunk_samples) to scores and embedding, float32 (b, ...) each: one function, whoever calls it."""
-    embedding = embedding_of(model)
-    both = model if embedding is None else keras.Model(model.input, [model.output, embedding])
+    found = embedding.tensor_of(model)
+    both = model if found is None else keras.Model(model.input, [model.output, found])
 
     def forward(chunks: Any) -> tuple[Any, ...]:
-        if embedding is None:
+        if found is None:
             return (scoring.scores_of(both(chunks, training=False)),)
         logits, embedded = both(chunks, training=False)
         return scoring.scores_of(logits), tf.cast(embedded, tf.float32)

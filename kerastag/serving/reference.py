@@ -9,7 +9,7 @@ import numpy as np
 
 from kerastag import audio, scoring
 from kerastag.audio import cutting
-from kerastag.serving import network
+from kerastag.models import embedding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +40,10 @@ def of_waveforms(model: keras.Model, waveforms: np.ndarray, num_chunks: int) -> 
 
 def of_chunks(model: keras.Model, chunks: np.ndarray) -> Outputs:
     """A row for each chunk, float32 (rows, chunk_samples)."""
-    embedding = network.embedding_of(model)
-    if embedding is None:
+    hidden = embedding.tensor_of(model)
+    if hidden is None:
         return Outputs(np.asarray(scoring.scores_of(model(chunks, training=False))), None)
-    logits, embedded = keras.Model(model.input, [model.output, embedding])(chunks, training=False)
+    logits, embedded = keras.Model(model.input, [model.output, hidden])(chunks, training=False)
     return Outputs(np.asarray(scoring.scores_of(logits)), np.asarray(keras.ops.cast(embedded, "float32")))
 
 

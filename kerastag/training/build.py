@@ -78,12 +78,14 @@ def trainer(
     seed: int,
     stage: int = 0,
     xla: bool = False,
+    watch: bool = False,
 ) -> loop.Trainer:
     """A trainer at its start: initial weights are a function of the seed.
 
     Args:
       stage: of the schedule, whose optimiser is built.
       xla: compile the step with XLA, see devices.use_xla.
+      watch: see loop.Trainer.
     """
     keras.utils.set_random_seed(seed)
     with strategy.scope():
@@ -95,4 +97,4 @@ def trainer(
         if bias is not None:
             model.output_layer.bias.assign(np.full(len(network.tag_names), bias, np.float32))
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", precision)
-    return loop.Trainer(model, loss, optimizer, strategy, optimization.mixup_alpha, seed, xla)
+    return loop.Trainer(model, loss, optimizer, strategy, optimization.mixup_alpha, seed, xla, watch)

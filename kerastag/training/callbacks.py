@@ -5,7 +5,7 @@ import io
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -49,7 +49,12 @@ class EarlyStopping(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Writes one line per epoch to history.tsv; a line of an epoch that is trained again is replaced."""
 
-    COLUMNS = ("epoch", "loss", "val_pr_auc", "val_roc_auc", "learning_rate", "chunks_per_second")
+    COLUMNS = (
+        *("epoch", "loss", "val_pr_auc", "val_roc_auc", "learning_rate", "chunks_per_second", "input_wait"),
+        *("val_loss", "val_pr_auc_micro", "val_roc_auc_micro"),
+        *("val_pr_auc_head", "val_pr_auc_middle", "val_pr_auc_tail"),
+        *("gradient_norm", "loss_scale"),
+    )
 
     def __init__(self, path: pathlib.Path):
         super().__init__()
@@ -71,36 +76,6 @@ def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
-
-
-class TensorBoardScalars(keras.callbacks.Callback):
-    """Writes the scalars of every epoch for TensorBoard, named by the field."""
-
-    NAMES: ClassVar = {
-        "loss": "train/loss",
-        "val_pr_auc": "validation/pr_auc_macro",
-        "val_roc_auc": "validation/roc_auc_macro",
-        "learning_rate": "train/learning_rate",
-        "chunks_per_second": "train/chunks_per_second",
-    }
-
-    def __init__(self, folder: pathlib.Path):
-        super().__init__()
-        self._folder = folder
-        self._writer: Any = None
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._writer = tf.summary.create_file_writer(str(self._folder))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        with self._writer.as_default(step=epoch + 1):
-            for name, value in (logs or {}).items():
-                if name in self.NAMES:
-                    tf.summary.scalar(self.NAMES[name], value)
-        self._writer.flush()
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self._writer.close()
 
 
 class Profile(keras.callbacks.Callback):

@@ -11,12 +11,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastag import errors, metrics, run_folder, scoring
-from kerastag.data import pipeline, sampling
+from kerastag import errors, run_folder, scoring
+from kerastag.data import pipeline, sampling, splits
 from kerastag.models import folding, loading
 from kerastag.training import build, loop, schedules
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
+from kerastag.training import validation as validation_results
+from kerastag.training.monitoring.callback import Monitoring
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,18 +48,33 @@ class Settings:
     patience: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """What a run trains and validates on.
+
+    Attributes:
+      training, validation: the tracks, with labels.
+      listed: the validation tracks as their split file has them.
+    """
+
+    training: pipeline.Tracks
+    validation: pipeline.Tracks
+    listed: Sequence[splits.Track]
+
+
 class Fit:
     """Trains a model in a run folder.
 
     Args:
       trainer: with model, loss, optimiser and strategy.
       optimization: the schedule, and the optimisers that it switches to.
-      training, validation: the tracks, with labels.
+      tracks: see Splits.
       chunk: what the model takes.
       settings: see Settings.
       folder: where everything is written.
       state: a fresh one, or that of a checkpoint.
       tag_names: of the labels' columns.
+      monitoring: shows each epoch and validation, see training.monitoring; None: nobody looks.
       more_callbacks: run after the project's own, before the checkpoint.
     """
 
@@ -65,29 +82,31 @@ class Fit:
         self,
         trainer: loop.Trainer,
         optimization: build.Optimization,
-        training: pipeline.Tracks,
-        validation: pipeline.Tracks,
+        tracks: Splits,
         chunk: pipeline.ChunkFormat,
         settings: Settings,
         folder: run_folder.RunFolder,
         state: training_state.TrainingState,
         tag_names: Sequence[str],
+        monitoring: Monitoring | None = None,
         more_callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         self._trainer = trainer
         self._optimization = optimization
-        self._training = training
-        self._validation = validation
+        self._training = tracks.training
+        self._validation = tracks.validation
+        self._listed = tracks.listed
         self._chunk = chunk
         self._settings = settings
         self._folder = folder
         self._state = state
         self._tag_names = tag_names
+        self._monitoring = monitoring
         self._fill = trainer.strategy.num_replicas_in_sync > 1
         with trainer.strategy.scope():
             self._folded = folding.empty(trainer.model)
         self._scorer = scoring.Scorer.of_model(self._folded, trainer.strategy)
-        self._validated: tuple[np.ndarray, np.ndarray] | None = None  # scores and labels
+        self._validated: validation_results.Validation | None = None
         self._callbacks = self._callback_list(more_callbacks)
 
     def run(self) -> training_state.TrainingState:
@@ -121,17 +140,25 @@ class Fit:
         seconds = time.perf_counter() - started
         if not self._state.loss_steps:
             raise errors.KerastagError(f"no track of the training split can be read: {self._first_reason()}")
-        logs = {
-            "loss": self._state.loss_sum / self._state.loss_steps,
-            "learning_rate": float(self._trainer.optimizer.learning_rate),
-            "chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9),
-        }
+        logs = self._training_logs() | {"chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9)}
         last = epoch + 1 == self._settings.epochs
         if last or (epoch + 1) % self._settings.validate_every == 0:
             logs |= self._validate()
-        self._state.epoch, self._state.draw = epoch + 1, 0
-        self._state.loss_sum, self._state.loss_steps = 0.0, 0
+        self._state.begin_epoch(epoch + 1)
         self._callbacks.on_epoch_end(epoch, logs)
+
+    def _training_logs(self) -> dict[str, float]:
+        state = self._state
+        logs = {
+            "loss": state.loss_sum / state.loss_steps,
+            "learning_rate": float(self._trainer.optimizer.learning_rate),
+            "input_wait": self._trainer.waiting,
+        }
+        if state.norm_steps:
+            logs["gradient_norm"] = state.norm_sum / state.norm_steps
+        if self._trainer.loss_scale is not None:
+            logs["loss_scale"] = self._trainer.loss_scale
+        return logs
 
     def _enter_stage(self, stage: schedules.Stage) -> None:
         """Sets the learning rate; at a new stage restarts from the best weights so far, moving statistics too.
@@ -193,9 +220,17 @@ class Fit:
         if not read.any():
             reason = next(iter(self._validation.unreadable.values()))
             raise errors.KerastagError(f"no track of the validation split can be read: {reason}")
-        self._validated = scores[read], self._validation.labels[read]
-        figures = metrics.evaluate(self._validation.labels[read], scores[read], self._tag_names)
-        logs = {"val_pr_auc": figures["pr_auc_macro"], "val_roc_auc": figures["roc_auc_macro"]}
+        self._validated = validation_results.Validation(
+            scores[read],
+            self._validation.labels[read],
+            np.flatnonzero(read),
+            self._tag_names,
+            self._training.labels.sum(axis=0).astype(np.int64),
+            self._trainer.loss,
+        )
+        logs = self._validated.logs()
+        if self._monitoring is not None:
+            self._monitoring.validated = self._validated
         self._callbacks.on_test_end(logs)
         return logs
 
@@ -205,7 +240,8 @@ class Fit:
     def _save_predictions(self) -> None:
         """Scores and labels of the validation split as the best model gives them."""
         assert self._validated is not None
-        self._folder.save("validation", *self._validated)
+        tracks = [self._listed[row].identity for row in self._validated.rows]
+        self._folder.save("validation", self._validated.scores, self._validated.labels, tracks)
 
     def _save_checkpoint(self) -> None:
         training_state.save(self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state)
@@ -220,7 +256,7 @@ class Fit:
                 ),
                 training_callbacks.EarlyStopping(settings.patience, state),
                 training_callbacks.History(self._folder.history_path),
-                training_callbacks.TensorBoardScalars(self._folder.path / "events"),
+                *([self._monitoring] if self._monitoring else []),
                 training_callbacks.Progress(settings.epochs, num_steps),
                 *more,
                 training_callbacks.Checkpoint(self._save_checkpoint),

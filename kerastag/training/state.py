@@ -20,6 +20,7 @@ class TrainingState:
       draw: draws of the plan of the next epoch that are trained on already.
       step: optimiser steps so far.
       loss_sum, loss_steps: of the steps since the epoch began, for its mean loss.
+      norm_sum, norm_steps: likewise of the gradients' norm, of the steps where it is finite.
       best_score: the best validation score, strictly greater than all before; None before the first.
       best_epoch: the epoch that had it, counted from 1.
       seconds: time spent training, over all sittings.
@@ -31,9 +32,16 @@ class TrainingState:
     step: int = 0
     loss_sum: float = 0.0
     loss_steps: int = 0
+    norm_sum: float = 0.0
+    norm_steps: int = 0
     best_score: float | None = None
     best_epoch: int = 0
     seconds: float = 0.0
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Forgets the sums of the epoch before."""
+        self.epoch, self.draw = epoch, 0
+        self.loss_sum, self.loss_steps, self.norm_sum, self.norm_steps = 0.0, 0, 0.0, 0
 
     def offer(self, score: float, epoch: int) -> bool:
         """Takes the score of an epoch; returns whether it is the best so far."""

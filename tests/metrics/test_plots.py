@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from kerastag import errors, metrics
+from kerastag import metrics
 from kerastag.metrics import comparison, decisions, drawing, groups, intervals, plots, resampling
 
 TAGS = ("mood---calm", "mood---dark", "mood---happy", "mood---sad")
@@ -16,7 +16,6 @@ TAGS = ("mood---calm", "mood---dark", "mood---happy", "mood---sad")
 
 @pytest.fixture
 def material():
-    pytest.importorskip("matplotlib", reason="plots need matplotlib")
     rng = np.random.default_rng(0)
     labels = rng.random((120, 4)) < [0.3, 0.1, 0.2, 0]  # the last tag has no positives
     scores = 1 / (1 + np.exp(-rng.normal(-2, 1, labels.shape) - 2 * labels))
@@ -72,13 +71,6 @@ def test_similar_things_stand_together():
     order = drawing.similar_order(similarity).tolist()
     assert order in (chain.tolist(), chain.tolist()[::-1])
     np.testing.assert_array_equal(similarity.sum(), 7)  # the argument is left alone
-
-
-def test_without_matplotlib_the_extra_is_named(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(errors.KerastagError, match=r"plots need matplotlib: pip install 'kerastag\[plots\]'"):
-        plots.pr_curves(tmp_path / "a.png", np.ones((3, 1), bool), np.ones((3, 1)), ["a"])
-    assert not list(tmp_path.iterdir())
 
 
 def test_importing_plots_imports_no_matplotlib():

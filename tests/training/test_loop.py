@@ -40,7 +40,7 @@ def without_batch_norm(strategy):
     with strategy.scope():
         model = keras.Sequential([keras.Input((4_096,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(3)])
         optimizer = optimizers.Adam(1e-4, coupled_weight_decay=1e-3)
-    return loop.Trainer(model, losses.get("focal"), optimizer, strategy)
+    return loop.Trainer(model, losses.get("focal"), optimizer, strategy, watch=True)
 
 
 @pytest.mark.parametrize("sizes", [[8, 8, 5], [1, 8], [7, 3, 2]])
@@ -51,8 +51,10 @@ def test_mirrored_equals_one_device_on_uneven_batches(sizes):
         at = state.TrainingState()
         draws = trainer.train_epoch(batches(np.random.default_rng(5), sizes, fill=len(results) == 1), at)
         assert sorted(set(draws)) == list(range(sum(sizes)))
-        results.append((at.loss_sum, trainer.model.get_weights()))
+        assert at.norm_steps == len(sizes) and at.norm_sum > 0 and 0 <= trainer.waiting < 1
+        results.append((at.loss_sum, trainer.model.get_weights(), at.norm_sum))
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    assert results[0][2] == pytest.approx(results[1][2], rel=1e-4)
     for one, mirrored in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_allclose(one, mirrored, atol=1e-6)
 
@@ -64,6 +66,33 @@ def test_the_loss_is_the_mean_over_the_batch():
     at = state.TrainingState()
     trainer.train_epoch(batches(np.random.default_rng(5), [5]), at)
     assert at.loss_sum == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_watched_norm_is_that_of_the_gradients_before_decay_and_momentum():
+    trainer = without_batch_norm(devices.strategy("one"))
+    batch = next(iter(batches(np.random.default_rng(5), [5])))
+    with tf.GradientTape() as tape:
+        loss = losses.get("focal")(batch["labels"], trainer.model(batch["waveform"]))
+    gradients = tape.gradient(loss, [variable.value for variable in trainer.model.trainable_variables])
+    expected = np.sqrt(sum(float((gradient.numpy() ** 2).sum()) for gradient in gradients))
+    at = state.TrainingState()
+    trainer.train_epoch(batches(np.random.default_rng(5), [5]), at)
+    assert at.norm_sum == pytest.approx(expected, rel=1e-5)
+    assert trainer.loss_scale is None
+
+
+def test_the_norm_is_without_the_loss_scale_and_unwatched_not_measured():
+    norms = {}
+    for precision, watch in (("float32", True), ("mixed_float16", True), ("float32", False)):
+        strategy = devices.strategy("one")
+        trainer = build.trainer(strategy, NETWORK, losses.get("bce"), OPTIMIZATION, precision, seed=0, watch=watch)
+        at = state.TrainingState()
+        trainer.train_epoch(batches(np.random.default_rng(5), [4], samples=73_600), at)
+        norms[precision, watch] = at.norm_sum
+        assert trainer.loss_scale == (2.0**15 if precision == "mixed_float16" else None)
+        assert at.norm_steps == watch
+    assert norms["mixed_float16", True] == pytest.approx(norms["float32", True], rel=0.05)
+    assert norms["float32", False] == 0
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])

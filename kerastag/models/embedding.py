@@ -1,0 +1,20 @@
+"""What a network knows of a chunk before it names tags: the input of its dropout."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def tensor_of(model: keras.Model) -> Any:
+    """The Keras tensor that dropout takes, (batch, width); None: the model has none."""
+    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    return dropouts[-1].input if dropouts else None
+
+
+def model_of(model: keras.Model) -> keras.Model | None:
+    """Waveform (batch, samples) to embedding, float32 (batch, width), with the model's weights; None: it has none."""
+    found = tensor_of(model)
+    if found is None:
+        return None
+    return keras.Model(model.input, keras.layers.Lambda(lambda x: tf.cast(x, tf.float32), dtype="float32")(found))

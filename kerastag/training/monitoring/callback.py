@@ -1,0 +1,95 @@
+"""The one Keras callback behind TensorBoard's pages, and what a page's panel is."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerastag.training.validation import Validation
+
+MAX_LOOKS = 40  # times that pictures are drawn in a run: event files stay small, and training goes on
+
+
+class Panel:
+    """Something to look at. Its methods are called where tf.summary writes to the run's event file."""
+
+    def begin(self) -> None:
+        """Once in the life of a run."""
+
+    def on_epoch(self, logs: dict[str, float]) -> None:
+        """After every epoch."""
+
+    def on_validation(self, validation: Validation) -> None:
+        """After every validation."""
+
+    def on_look(self, validation: Validation) -> None:
+        """After some validations, MAX_LOOKS at most: for what takes time or space."""
+
+    def finish(self) -> None:
+        """When training has come to its end, not when it is interrupted."""
+
+
+class Monitoring(keras.callbacks.Callback):
+    """Shows a run in TensorBoard.
+
+    Args:
+      folder: of the event files.
+      panels: what to show.
+      num_epochs: of the run.
+      validate_every: epochs between validations.
+
+    Attributes:
+      validated: the validation of the epoch that ends, set before its end; None: it had none.
+    """
+
+    def __init__(self, folder: pathlib.Path, panels: Sequence[Panel], num_epochs: int, validate_every: int = 1):
+        super().__init__()
+        self.validated: Validation | None = None
+        self._folder = folder
+        self._panels = panels
+        self._num_epochs = num_epochs
+        self._validate_every = validate_every
+        self._writer: Any = None
+        self._epoch = 0
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        first = not any(self._folder.glob("*tfevents*"))
+        self._writer = tf.summary.create_file_writer(str(self._folder))
+        if first:
+            with self._at(0):
+                for panel in self._panels:
+                    panel.begin()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._epoch = epoch + 1
+        validation, self.validated = self.validated, None
+        with self._at(epoch + 1):
+            for panel in self._panels:
+                panel.on_epoch(logs or {})
+                if validation is not None:
+                    panel.on_validation(validation)
+                    if self._is_look(epoch + 1):
+                        panel.on_look(validation)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        if self._epoch == self._num_epochs or getattr(self.model, "stop_training", False):
+            with self._at(self._epoch):
+                for panel in self._panels:
+                    panel.finish()
+        self._writer.close()
+
+    def _is_look(self, epoch: int) -> bool:
+        """Whether pictures are due: at the first validation, the last, and evenly between; the same after a resume."""
+        before = epoch - self._validate_every
+        if before <= 0 or epoch == self._num_epochs or self.model.stop_training:
+            return True
+        return epoch * (MAX_LOOKS - 1) // self._num_epochs > before * (MAX_LOOKS - 1) // self._num_epochs
+
+    @contextlib.contextmanager
+    def _at(self, step: int) -> Iterator[None]:
+        with self._writer.as_default(step=step):
+            yield
+        self._writer.flush()

@@ -1,0 +1,67 @@
+"""Runs side by side: each with what it was trained with and how far it came, for TensorBoard's page of hparams."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from kerastag.training import state as training_state
+from kerastag.training.monitoring import callback
+
+HPARAMS = (
+    *("loss", "sampling", "mixup_alpha", "model", "variant", "num_channels", "precision", "seed"),
+    *("learning_rate", "schedule", "batch_size", "weight_decay", "dropout", "epochs", "pretrained", "input_dtype"),
+)
+METRICS = {
+    "best/pr_auc_macro": "PR-AUC",
+    "best/roc_auc_macro": "ROC-AUC",
+    "best/pr_auc_head": "PR-AUC, head",
+    "best/pr_auc_middle": "PR-AUC, middle",
+    "best/pr_auc_tail": "PR-AUC, tail",
+    "best/loss": "validation loss",
+    "best/epoch": "epoch",
+}
+
+
+class Comparison(callback.Panel):
+    """The run's settings, and the figures of its best epoch so far.
+
+    Args:
+      name: of the run.
+      settings: every flag and the precision in use.
+      state: of the training, which knows the best epoch.
+    """
+
+    def __init__(self, name: str, settings: Mapping[str, Any], state: training_state.TrainingState):
+        self._name = name
+        self._settings = settings
+        self._state = state
+
+    def begin(self) -> None:
+        from tensorboard.plugins.hparams import api
+
+        metrics = [api.Metric(tag, display_name=name) for tag, name in METRICS.items()]
+        values = hparams(self._settings)
+        api.hparams_config(hparams=[api.HParam(name) for name in values], metrics=metrics)
+        api.hparams(values, trial_id=self._name)
+
+    def on_epoch(self, logs: dict[str, float]) -> None:
+        if "val_pr_auc" in logs and self._state.best_epoch == self._state.epoch:
+            figures = {tag: logs.get(f"val_{tag.removeprefix('best/').removesuffix('_macro')}") for tag in METRICS}
+            figures["best/epoch"] = self._state.best_epoch
+            for tag, value in figures.items():
+                if value is not None and math.isfinite(value):
+                    tf.summary.scalar(tag, value)
+
+    def finish(self) -> None:
+        from tensorboard.plugins.hparams import api_pb2, summary
+
+        done = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
+        tf.summary.experimental.write_raw_pb(done.SerializeToString())
+
+
+def hparams(settings: Mapping[str, Any]) -> dict[str, str | float | bool]:
+    """Those settings that runs differ by, as TensorBoard takes them: what is not set is "default"."""
+    found = {name: settings.get(name) for name in HPARAMS}
+    return {name: "default" if value is None else value for name, value in found.items()}

@@ -1,0 +1,79 @@
+"""Which panels a level of monitoring has."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastag import examples, run_folder
+from kerastag.data import pipeline
+from kerastag.training import fit
+from kerastag.training import state as training_state
+from kerastag.training.monitoring import (
+    callback,
+    comparison,
+    listening,
+    projector,
+    scalars,
+    tag_pictures,
+    texts,
+)
+
+LEVELS = ("full", "scalars", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """The run that is shown.
+
+    Attributes:
+      folder: of the run.
+      record: what run.json says.
+      settings: every flag, and the precision in use.
+      state: of the training.
+      model: in training.
+      tag_names: full names in column order.
+      class_counts: training tracks with each tag, (num_tags,).
+      tracks: that it trains and validates on.
+      chunk: what the model takes.
+      schedule: how long it trains, and how it validates.
+    """
+
+    folder: run_folder.RunFolder
+    record: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    state: training_state.TrainingState
+    model: keras.Model
+    tag_names: Sequence[str]
+    class_counts: np.ndarray
+    tracks: fit.Splits
+    chunk: pipeline.ChunkFormat
+    schedule: fit.Settings
+
+
+def monitoring(level: str, run: Watched) -> callback.Monitoring | None:
+    """The callback of a level: full; scalars, curves and settings alone; none, nothing at all."""
+    if level == "none":
+        return None
+    panels = [
+        scalars.Scalars(),
+        scalars.TagScalars(run.class_counts),
+        comparison.Comparison(run.folder.path.name, run.settings, run.state),
+    ]
+    if level == "full":
+        panels += _pictures(run)
+    return callback.Monitoring(run.folder.events_path, panels, run.schedule.epochs, run.schedule.validate_every)
+
+
+def _pictures(run: Watched) -> list[callback.Panel]:
+    tracks, listed = run.tracks.validation, run.tracks.listed
+    chosen = examples.read(run.folder) or examples.write(run.folder, tracks, listed, run.model)
+    rates, how = tracks.labels.mean(axis=0), (run.schedule.validation_chunks, run.schedule.batch_size)
+    return [
+        tag_pictures.TagPictures(),
+        listening.Listening(chosen),
+        texts.Texts(run.record, run.class_counts, rates, run.tag_names, run.model),
+        projector.Projector(run.folder, tracks, listed, run.chunk, *how),
+    ]

@@ -1,0 +1,51 @@
+"""What a run hears: a handful of validation tracks with sound, mel spectrogram and tags."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from kerastag import examples, tags
+from kerastag.training.monitoring import callback, images
+from kerastag.training.validation import Validation
+
+_TOP = 5
+
+
+class Listening(callback.Panel):
+    """Sound and picture once; what the run says of each track over the epochs.
+
+    Args:
+      chosen: the tracks.
+    """
+
+    def __init__(self, chosen: Sequence[examples.Example]):
+        self._chosen = chosen
+
+    def begin(self) -> None:
+        for example in self._chosen:
+            names = ", ".join(map(tags.short_name, example.tags))
+            about = f"{example.path}, from {example.start_seconds:.1f} s: {names}"
+            name = f"example_{example.name}"
+            images.write(f"{name}/mel", example.picture.read_bytes(), about)
+            waveform = example.waveform()[None, :, None]  # (1, samples, 1)
+            tf.summary.audio(f"{name}/sound", waveform, example.sample_rate, description=about)
+
+    def on_look(self, validation: Validation) -> None:
+        for example in self._chosen:
+            place = np.flatnonzero(validation.rows == example.row)
+            if len(place):
+                text = answer(example, validation.tag_names, validation.scores[place[0]])
+                tf.summary.text(f"example_{example.name}/tags", text)
+
+
+def answer(example: examples.Example, tag_names: Sequence[str], scores: np.ndarray) -> str:
+    """A Markdown table: the top tags of a track and where its true ones stand among them; scores (num_tags,)."""
+    order = np.argsort(-scores, kind="stable")
+    rank = np.argsort(order)
+    true = [column for column, name in enumerate(tag_names) if name in example.tags]
+    lines = [f"**{example.path}**", "", "| rank | tag | score | true |", "| ---: | :--- | ---: | :---: |"]
+    for column in [*order[:_TOP], *sorted((c for c in true if rank[c] >= _TOP), key=lambda c: rank[c])]:
+        name = tags.short_name(tag_names[column])
+        lines.append(f"| {rank[column] + 1} | {name} | {scores[column]:.3f} | {'✓' if column in true else ''} |")
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""What a validation found: scores and labels of the tracks that could be read, and the figures made of them."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerastag import losses, metrics
+
+_SMALLEST = 1e-7  # below it a float32 score has no logit to speak of
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """One validation of a split.
+
+    Attributes:
+      scores: of tracks, float32 (num_tracks, num_tags).
+      labels: 0 or 1, likewise.
+      rows: of those tracks in the split, (num_tracks,).
+      tag_names: full names in column order.
+      class_counts: training tracks with each tag, (num_tags,).
+      loss: that the run trains with.
+    """
+
+    scores: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+    tag_names: Sequence[str]
+    class_counts: np.ndarray
+    loss: "losses.classes.MultiLabelLoss"
+
+    @functools.cached_property
+    def figures(self) -> dict[str, Any]:
+        """What metrics.evaluate gives."""
+        return metrics.evaluate(self.labels, self.scores, self.tag_names, self.class_counts)
+
+    def mean_loss(self) -> float:
+        """The run's loss at the tracks' scores, so that it needs no chunk's logits: of logit(score), mean over tracks.
+
+        It is that of the mean over a track's chunks; the training loss is of one random chunk of each track.
+        """
+        scores = np.clip(self.scores.astype(np.float64), _SMALLEST, 1 - _SMALLEST)
+        logits = np.log(scores / (1 - scores)).astype(np.float32)
+        return float(np.mean(self.loss.call(tf.constant(self.labels, tf.float32), tf.constant(logits))))
+
+    def logs(self) -> dict[str, float]:
+        """The figures of an epoch's logs; one that is not defined on the split is left out."""
+        figures = self.figures
+        named = {f"val_{name}": figures[f"{name}_macro"] for name in ("pr_auc", "roc_auc")}
+        named["val_loss"] = self.mean_loss()
+        named |= {f"val_{name}_micro": figures[f"{name}_micro"] for name in ("pr_auc", "roc_auc")}
+        named |= {f"val_pr_auc_{group}": areas["pr_auc"] for group, areas in figures["groups"].items()}
+        return {name: value for name, value in named.items() if value is not None}
