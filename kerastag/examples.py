@@ -143,7 +143,7 @@ def mel_picture(mel: np.ndarray, front_end: Any) -> bytes:
         front_end.num_mels + 2, fmin=0, fmax=front_end.sample_rate / 2, htk=front_end.mel_scale == "htk"
     )
     seconds = mel.shape[1] * front_end.hop_size / front_end.sample_rate
-    with drawing.canvas(7.2, 2.6) as figure:
+    with drawing.canvas(5.2, 2.4) as figure:
         axes = figure.subplots()
         lowest = max(front_end.floor_db, float(np.percentile(mel, 2)))  # empty bands would take most of the scale
         image = axes.imshow(

@@ -9,9 +9,22 @@ import tensorflow as tf
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import callback
 
+_FIRST = ("loss", "sampling", "mixup_alpha", "precision", "seed")  # TensorBoard ticks five
 HPARAMS = (
-    *("loss", "sampling", "mixup_alpha", "model", "variant", "num_channels", "precision", "seed"),
-    *("learning_rate", "schedule", "batch_size", "weight_decay", "dropout", "epochs", "pretrained", "input_dtype"),
+    *_FIRST,
+    *(
+        "model",
+        "variant",
+        "num_channels",
+        "learning_rate",
+        "schedule",
+        "batch_size",
+        "weight_decay",
+        "dropout",
+        "epochs",
+        "pretrained",
+        "input_dtype",
+    ),
 )
 METRICS = {
     "best/pr_auc_macro": "PR-AUC",
@@ -41,10 +54,8 @@ class Comparison(callback.Panel):
     def begin(self) -> None:
         from tensorboard.plugins.hparams import api
 
-        metrics = [api.Metric(tag, display_name=name) for tag, name in METRICS.items()]
-        values = hparams(self._settings)
-        api.hparams_config(hparams=[api.HParam(name) for name in values], metrics=metrics)
-        api.hparams(values, trial_id=self._name)
+        tf.summary.experimental.write_raw_pb(_experiment().SerializeToString())
+        api.hparams(hparams(self._settings), trial_id=self._name)
 
     def on_epoch(self, logs: dict[str, float]) -> None:
         if "val_pr_auc" in logs and self._state.best_epoch == self._state.epoch:
@@ -65,3 +76,12 @@ def hparams(settings: Mapping[str, Any]) -> dict[str, str | float | bool]:
     """Those settings that runs differ by, as TensorBoard takes them: what is not set is "default"."""
     found = {name: settings.get(name) for name in HPARAMS}
     return {name: "default" if value is None else value for name, value in found.items()}
+
+
+def _experiment() -> Any:
+    """What there is to compare; `differs` makes TensorBoard list a setting before the others."""
+    from tensorboard.plugins.hparams import api_pb2, summary
+
+    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=name) for tag, name in METRICS.items()]
+    settings = [api_pb2.HParamInfo(name=name, differs=name in _FIRST) for name in HPARAMS]
+    return summary.experiment_pb(settings, metrics)

@@ -58,7 +58,7 @@ def monitoring(level: str, run: Watched) -> callback.Monitoring | None:
     if level == "none":
         return None
     panels = [
-        scalars.Scalars(),
+        scalars.Scalars(run.class_counts),
         scalars.TagScalars(run.class_counts),
         comparison.Comparison(run.folder.path.name, run.settings, run.state),
     ]

@@ -1,5 +1,6 @@
 """Curves: the scalars of every epoch, and the page that groups them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,8 @@ _LAYOUT = {
         "ROC-AUC": ["validation/roc_auc_macro", "validation/roc_auc_micro"],
     },
     "On which tags?": {
-        "PR-AUC by frequency": [f"validation/pr_auc_{group}" for group in ("head", "middle", "tail")],
-        **{f"PR-AUC of {group} tags": [f"tag_pr_auc/{group}/.*"] for group in ("head", "middle", "tail")},
+        "PR-AUC by frequency": [f"validation/pr_auc_{group}" for group in groups.RESERVED[:3]],
+        **{f"PR-AUC of {group} tags": [f"tag_pr_auc/{group}/.*"] for group in groups.RESERVED[:3]},
     },
     "Is it healthy?": {
         "learning rate": ["train/learning_rate"],
@@ -57,10 +58,17 @@ _LAYOUT = {
 
 
 class Scalars(callback.Panel):
-    """The figures of history.tsv, named by the field, and the page of TensorBoard that groups them."""
+    """The figures of history.tsv, named by the field, and the page of TensorBoard that groups them.
+
+    Args:
+      class_counts: training tracks with each tag, (num_tags,).
+    """
+
+    def __init__(self, class_counts: np.ndarray):
+        self._empty_groups = [name for name, mask in groups.members(class_counts).items() if not mask.any()]
 
     def begin(self) -> None:
-        tf.summary.experimental.write_raw_pb(_layout().SerializeToString())
+        tf.summary.experimental.write_raw_pb(_layout(self._empty_groups).SerializeToString())
 
     def on_epoch(self, logs: dict[str, float]) -> None:
         for key, name in NAMES.items():
@@ -86,15 +94,17 @@ class TagScalars(callback.Panel):
                 tf.summary.scalar(f"tag_pr_auc/{group}/{short_names[column]}", areas["pr_auc"])
 
 
-def _layout() -> Any:
+def _layout(empty_groups: Sequence[str]) -> Any:
+    """The custom scalars page; a chart of a group without tags is left out."""
     from tensorboard.plugins.custom_scalar import layout_pb2, summary
 
     def chart(title: str, names: list[str]) -> Any:
         patterns = [name if name.endswith("*") else f"^{name}$" for name in names]
         return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=patterns))
 
+    left_out = [f"PR-AUC of {group} tags" for group in empty_groups]
     categories = [
-        layout_pb2.Category(title=title, chart=[chart(*one) for one in charts.items()])
+        layout_pb2.Category(title=title, chart=[chart(*one) for one in charts.items() if one[0] not in left_out])
         for title, charts in _LAYOUT.items()
     ]
     return summary.pb(layout_pb2.Layout(category=categories))
