@@ -69,7 +69,7 @@ def _timed(load: Load) -> tuple[np.ndarray, float]:
 
 
 def bare_loop(tracks: Any, plan: Any, chunk: Any, num_workers: int) -> float:
-    """Seconds in which threads read and pack the plan's chunks, and do nothing else with them.
+    """Seconds in which threads read the plan's chunks, and do nothing else with them.
 
     Args:
       tracks: a pipeline.Tracks.
@@ -82,7 +82,8 @@ def bare_loop(tracks: Any, plan: Any, chunk: Any, num_workers: int) -> float:
     def work() -> None:
         for draw in draws:
             path, fraction = tracks.path(plan.tracks[draw]), float(plan.fractions[draw])
-            chunk.pack(audio.random_chunk(path, fraction, chunk.samples, chunk.sample_rate))
+            out = np.empty(chunk.samples, chunk.dtype)
+            audio.random_chunk(path, fraction, chunk.samples, chunk.sample_rate, out)
 
     before = time.perf_counter()
     with futures.ThreadPoolExecutor(num_workers) as executor:

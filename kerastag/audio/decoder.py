@@ -42,6 +42,7 @@ class Decoder:
       form: container and codec, as libsndfile names them: ("OGG", "VORBIS").
       stated_frames: the length by the file's header; it may be wrong either way.
       estimated: the header may state too few frames (MPEG).
+      stores_int16: its samples are mono integers of 16 bits, which can be had as they are.
     """
 
     def __init__(self, path: str) -> None:
@@ -65,6 +66,7 @@ class Decoder:
         self._position: int | None = 0  # None: the handle is not to be used again
         # libsndfile takes four times as long to give 16-bit samples as float32; what cannot fail is read as it is
         self._dtype = np.int16 if self.form in _PLAIN else np.float32
+        self.stores_int16 = self._dtype == np.int16 and self.num_channels == 1
         self._buffer = np.empty((0, self.num_channels), self._dtype)
 
     @property
@@ -102,6 +104,10 @@ class Decoder:
 
     def run(self, position: int, mono: np.ndarray) -> int:
         """Decodes from frame `position` on into `mono` (frames,) until it is full or decoding fails.
+
+        Args:
+          position: frame of the file.
+          mono: float32, or int16 where `stores_int16`.
 
         Returns:
           How many frames were decoded; the rest of `mono` is zero.
@@ -183,6 +189,9 @@ class _LongFile(io.FileIO):
 
 def _mix(block: np.ndarray, mono: np.ndarray) -> None:
     """Writes the mean over the channels of `block` (frames, channels), float32 or int16, into `mono` (frames,)."""
+    if mono.dtype == np.int16:
+        mono[...] = block[:, 0]
+        return
     scale = np.float32(1 if block.dtype == np.float32 else 1 / pcm.FULL_SCALE)
     if block.shape[1] == 1:
         np.multiply(block[:, 0], scale, out=mono)

@@ -20,6 +20,7 @@ class Source:
       rate: frames per second.
       num_channels: channels in the file.
       form: container and codec, as libsndfile names them: ("OGG", "VORBIS").
+      stores_int16: its samples are mono integers of 16 bits, which can be had as they are.
     """
 
     def __init__(self, path: str | bytes | os.PathLike[str]) -> None:
@@ -27,7 +28,7 @@ class Source:
         self.path = os.fsdecode(path)
         self._decoder = decoder.Decoder(self.path)
         self.rate, self.num_channels = self._decoder.rate, self._decoder.num_channels
-        self.form = self._decoder.form
+        self.form, self.stores_int16 = self._decoder.form, self._decoder.stores_int16
         self._num_frames: int | None = None
         self._stated_frames = self._decoder.stated_frames
         if not self._stated_frames:
@@ -67,17 +68,21 @@ class Source:
             self._decoder.lengthen()
         return self._decoder.stated_frames == self._stated_frames
 
-    def decode(self, start: int, stop: int) -> np.ndarray:
+    def decode(self, start: int, stop: int, dtype: type[np.number] = np.float32) -> np.ndarray:
         """Decodes frames `start` to `stop` to mono (frames,), fewer where the file ends before `stop`.
 
         A damaged stretch inside the file becomes silence: time before and after it stays right.
+
+        Args:
+          start, stop: frames at the file's own rate.
+          dtype: float32, or int16 where `stores_int16`.
 
         Raises:
           AudioError: there are NaN or infinite samples among them, or nothing in the file decodes.
         """
         if stop > self._decoder.stated_frames:
             stop = min(stop, self.num_frames)
-        mono = np.zeros(max(0, stop - start), np.float32)
+        mono = np.zeros(max(0, stop - start), dtype)
         position = start
         while position < stop:
             position += self._decoder.run(position, mono[position - start :])
@@ -85,7 +90,8 @@ class Source:
                 stop = min(stop, self.num_frames)
                 position += self.rate // 4
         mono = mono[: max(0, stop - start)]
-        self._check_finite(mono, start)
+        if dtype == np.float32:
+            self._check_finite(mono, start)
         return mono
 
     def _check_finite(self, mono: np.ndarray, start: int) -> None:

@@ -52,13 +52,6 @@ class ChunkFormat:
         """A float32 waveform in the format's dtype."""
         return audio.to_int16(waveform) if self.dtype == "int16" else waveform
 
-    def pack_into(self, waveform: np.ndarray, out: np.ndarray) -> None:
-        """The same into an array of that dtype."""
-        if self.dtype == "int16":
-            audio.to_int16(waveform, out)
-        else:
-            out[...] = waveform
-
 
 class Tracks:
     """The audio files of a split, and which of them could not be read.
@@ -142,8 +135,8 @@ def training_batches(
     def row_of(draw: np.ndarray) -> int:
         return int(plan.tracks[draw])
 
-    def crop(path: str, draw: np.ndarray) -> np.ndarray:
-        return audio.random_chunk(path, float(plan.fractions[draw]), chunk.samples, chunk.sample_rate)
+    def crop(path: str, draw: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return audio.random_chunk(path, float(plan.fractions[draw]), chunk.samples, chunk.sample_rate, out)
 
     def crop_whole(waveform: np.ndarray, draw: np.ndarray) -> np.ndarray:
         return audio.cut_chunk(waveform, float(plan.fractions[draw]), chunk.samples)
@@ -240,15 +233,15 @@ class _Reader:
       tracks: the files.
       chunk: what the model takes.
       row_of: a position's row in `tracks`.
-      from_file: path and position to float32 (chunks, samples), or (samples,).
-      from_whole: the same out of a waveform (samples,) that is decoded already.
+      from_file: path and position to float32 (chunks, samples), or, if there is one each, into an array (samples,).
+      from_whole: a waveform (samples,) of a whole file, and position to float32 (chunks, samples), or (samples,).
       one_each: whether a position is one chunk; else blocks hold one position.
     """
 
     tracks: Tracks
     chunk: ChunkFormat
     row_of: Callable[[np.ndarray], int]
-    from_file: Callable[[str, np.ndarray], np.ndarray]
+    from_file: Callable[..., np.ndarray]
     from_whole: Callable[[np.ndarray, np.ndarray], np.ndarray]
     one_each: bool
 
@@ -273,23 +266,21 @@ class _Reader:
         done: list[np.ndarray] = []
         block = np.empty((len(positions), self.chunk.samples), self.chunk.dtype)
         for position in positions:
-            waveform = self._waveform(position)
-            if waveform is not None:
-                self.chunk.pack_into(waveform, block[len(done)])
+            if self._read(position, block[len(done)]) is not None:
                 done.append(position)
         return np.array(done, np.int64), block[: len(done)]
 
     def _read_all(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All chunks of the one position of a block."""
-        waveform = self._waveform(positions[0])
+        waveform = self._read(positions[0])
         chunks = self._pack(np.empty(0, np.float32) if waveform is None else waveform)
         return np.full(len(chunks), positions[0]), chunks
 
-    def _waveform(self, position: np.ndarray) -> np.ndarray | None:
+    def _read(self, position: np.ndarray, *out: np.ndarray) -> np.ndarray | None:
         """What the file of a position holds; None if it cannot be read, which is noted."""
         row = self.row_of(position)
         try:
-            return self.from_file(self.tracks.path(row), position)
+            return self.from_file(self.tracks.path(row), position, *out)
         except errors.KerastagError as error:
             self.tracks.mark_unreadable(row, str(error))
             return None

@@ -180,6 +180,23 @@ def test_random_chunk_starts_at_the_floor_of_fraction_times_starts(maker):
             audio.random_chunk(path, fraction, 10)
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+@pytest.mark.parametrize("num_channels", [1, 2])
+@pytest.mark.parametrize(("seconds", "lost"), [(3.0, 0), (3.0, 20_000), (0.5, 0)])
+def test_a_chunk_written_to_an_array_is_the_chunk(tmp_path, rng, dtype, rate, num_channels, seconds, lost):
+    """Also of 16-bit mono files, which are copied as they are, cut short or shorter than the chunk."""
+    path = tmp_path / "music.wav"
+    samples = rng.integers(-32768, 32768, (int(seconds * rate), num_channels)).astype(np.int16)
+    soundfile.write(path, samples, rate, subtype="PCM_16")
+    os.truncate(path, path.stat().st_size - lost)
+    for fraction in (0.0, 0.37, 0.999):
+        out = np.full(CHUNK, 7, dtype)
+        assert audio.random_chunk(path, fraction, CHUNK, 16_000, out) is out
+        chunk = audio.random_chunk(path, fraction, CHUNK)
+        np.testing.assert_array_equal(out, audio.to_int16(chunk) if dtype == np.int16 else chunk)
+
+
 @pytest.mark.parametrize("seconds", [0.5, 3.0])
 def test_cutting_a_whole_waveform_gives_what_reading_gives(maker, seconds):
     path = maker.track("flac", 44_100, seconds)
