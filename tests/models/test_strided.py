@@ -9,7 +9,9 @@ from kerastag.models import strided
 
 
 @pytest.mark.parametrize("size", [(8, 10), (9, 7), (3, 4), (6, 3)])
-def test_values_and_gradients_are_those_of_keras(size, rng):
+@pytest.mark.parametrize("amx", [True, False])
+def test_values_and_gradients_are_those_of_keras(size, amx, rng, monkeypatch):
+    monkeypatch.setattr(strided.precisions, "has_amx", lambda: amx)
     x = tf.constant(rng.normal(size=(2, *size, 3)), tf.float64)  # its own gradient serves all but float32
     ours = strided.Conv2D(5, 3, 2, "valid", dtype="float64")
     theirs = keras.layers.Conv2D(5, 3, 2, "valid", dtype="float64")
