@@ -5,15 +5,17 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import soundfile
 
 from kerastag import audio, errors, files, run_folder
 from kerastag.data import splits
 from kerastag.metrics import drawing
+from kerastag.models import mel as mel_scale
 
 if TYPE_CHECKING:
+    import keras
+
     from kerastag.data import pipeline
 
 COUNT = 6
@@ -76,7 +78,7 @@ def write(
     folder: run_folder.RunFolder,
     tracks: "pipeline.Tracks",
     listed: Sequence[splits.Track],
-    model: keras.Model,
+    model: "keras.Model",
     count: int = COUNT,
 ) -> list[Example]:
     """Writes the examples of a split into RUN/examples: sounds, pictures and examples.json.
@@ -137,11 +139,7 @@ def mel_picture(mel: np.ndarray, front_end: Any) -> bytes:
       mel: (num_mels, num_frames) in dB.
       front_end: the LogMelSpectrogram that made it.
     """
-    import librosa
-
-    bands = librosa.mel_frequencies(
-        front_end.num_mels + 2, fmin=0, fmax=front_end.sample_rate / 2, htk=front_end.mel_scale == "htk"
-    )
+    bands = mel_scale.edges(front_end.num_mels, front_end.sample_rate / 2, front_end.mel_scale)
     seconds = mel.shape[1] * front_end.hop_size / front_end.sample_rate
     with drawing.canvas(5.2, 2.4) as figure:
         axes = figure.subplots()
@@ -157,7 +155,7 @@ def mel_picture(mel: np.ndarray, front_end: Any) -> bytes:
 
 
 def _first_readable(
-    tracks: "pipeline.Tracks", rows: Sequence[int], model: keras.Model
+    tracks: "pipeline.Tracks", rows: Sequence[int], model: "keras.Model"
 ) -> tuple[int, int, np.ndarray] | None:
     """The first of the rows that can be read, the sample at which its middle stretch begins, and the stretch."""
     for row in rows:

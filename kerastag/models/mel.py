@@ -37,6 +37,13 @@ def mel_to_hz(mel: np.ndarray | float, scale: str = "htk") -> np.ndarray:
     return np.where(mel < _LOG_FROM_MEL, mel * _HZ_PER_MEL, exponential)
 
 
+def edges(num_mels: int, max_hz: float, scale: str = "htk") -> np.ndarray:
+    """Where bands meet, in Hz, (num_mels + 2,), from 0 to `max_hz`: band i is centred on the i + 1st and ends at its
+    neighbours.
+    """
+    return mel_to_hz(np.linspace(hz_to_mel(0.0, scale), hz_to_mel(max_hz, scale), num_mels + 2), scale)
+
+
 def filter_bank(
     sample_rate: int, fft_size: int, num_mels: int, max_hz: float, scale: str = "htk", unit_area: bool = False
 ) -> np.ndarray:
@@ -58,13 +65,13 @@ def filter_bank(
       ValueError: there is no such scale.
     """
     bins = np.fft.rfftfreq(fft_size, 1 / sample_rate)  # (num_bins,)
-    edges = mel_to_hz(np.linspace(hz_to_mel(0.0, scale), hz_to_mel(max_hz, scale), num_mels + 2), scale)
-    width = np.diff(edges)
-    offset = edges - bins[:, None]  # (num_bins, num_mels + 2)
+    ends = edges(num_mels, max_hz, scale)
+    width = np.diff(ends)
+    offset = ends - bins[:, None]  # (num_bins, num_mels + 2)
     rising = -offset[:, :-2] / width[:-1]
     falling = offset[:, 2:] / width[1:]
     triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return triangles * 2 / (edges[2:] - edges[:-2]) if unit_area else triangles
+    return triangles * 2 / (ends[2:] - ends[:-2]) if unit_area else triangles
 
 
 def _checked(scale: str) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import types
 
 import numpy as np
 import pytest
@@ -201,12 +202,37 @@ def test_the_best_and_the_worst_tags_are_ranked():
     assert lines[2].startswith("| 1 | t11 | 1.100 | 0.550 | 11 |") and lines[-1].startswith("| 11 | t0 | 0.000 |")
 
 
+class Stub:
+    """As much of a model as the callback looks at."""
+
+    stop_training = False
+
+
+def test_pictures_that_take_too_long_are_left_out_but_the_first_and_the_last(tmp_path, monkeypatch):
+    """By hand: an epoch takes 10 s and pictures 1 s, so at 1.5 % of the time one in seven is drawn."""
+    monkeypatch.setattr(callback, "LOOKS_SHARE", 0.015)
+    now, looks = [0.0], []
+    monkeypatch.setattr(callback, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+
+    class Slow(callback.Panel):
+        def on_look(self, validation):
+            now[0] += 1
+            looks.append(epoch + 1)
+
+    one = callback.Monitoring(tmp_path, [Slow()], 30)
+    one.set_model(Stub())
+    one.on_train_begin()
+    for epoch in range(30):
+        now[0] += 10
+        one.validated = object()
+        one.on_epoch_end(epoch, {})
+    assert looks == [1, 7, 14, 20, 27, 30]
+    assert one.seconds == len(looks)
+
+
 @pytest.mark.parametrize("every", [1, 3, 7])
 @pytest.mark.parametrize("num_epochs", [1, 5, 40, 200, 1000])
 def test_pictures_are_drawn_at_the_first_the_last_and_a_few_validations(num_epochs, every):
-    class Stub:
-        stop_training = False
-
     one = callback.Monitoring("nowhere", [], num_epochs, every)
     one.set_model(Stub())
     validated = [epoch for epoch in range(1, num_epochs + 1) if epoch % every == 0 or epoch == num_epochs]
@@ -215,8 +241,9 @@ def test_pictures_are_drawn_at_the_first_the_last_and_a_few_validations(num_epoc
     assert len(looks) <= callback.MAX_LOOKS + 1 and len(looks) >= min(len(validated), callback.MAX_LOOKS) // 2
 
 
-def test_event_files_of_200_epochs_on_56_tags_stay_small(tmp_path):
+def test_event_files_of_200_epochs_on_56_tags_stay_small(tmp_path, monkeypatch):
     """The size of all panels' looks, from that of one look, and of every epoch's scalars, from those of one."""
+    monkeypatch.setattr(callback, "LOOKS_SHARE", float("inf"))
     generator = np.random.default_rng(0)
     names = [f"mood/theme---tag{number}" for number in range(56)]
     labels = (generator.random((400, 56)) < 0.05).astype(np.float32)
@@ -229,7 +256,7 @@ def test_event_files_of_200_epochs_on_56_tags_stay_small(tmp_path):
     for num_epochs in (1, 3):
         folder = tmp_path / str(num_epochs)
         one = callback.Monitoring(folder, panels, num_epochs)
-        one.set_model(type("Stub", (), {"stop_training": False})())
+        one.set_model(Stub())
         one.on_train_begin()
         for epoch in range(num_epochs):
             one.validated = found
