@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a tagger on a folder of tagged music",
     "evaluate": "measure a run, or files of predictions, on a split",
     "ensemble": "combine several models' scores, or several runs into one model",
+    "report": "make one HTML file from runs, to read and to send",
     "tag": "write the scores of every tag for files and folders",
     "prepare": "turn a dataset into 16 kHz mono files that cost almost nothing to read",
     "export": "write a run as a SavedModel that plain TensorFlow serves",

@@ -1,5 +1,6 @@
 """The folder of one run: names of its files, and what run.json says."""
 
+import csv
 import dataclasses
 import pathlib
 import platform
@@ -140,6 +141,14 @@ class RunFolder:
         if not self.model_path.is_file():
             raise errors.KerastagError(f"{self.path}: no {MODEL} yet; the run has not finished an epoch")
         return self.model_path
+
+
+def read_history(path: pathlib.Path) -> list[dict[str, str]]:
+    """The lines of history.tsv by column, none if there is no such file yet."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
 
 
 def free(path: pathlib.Path) -> RunFolder:

@@ -107,7 +107,7 @@ flags.DEFINE_enum(
     "monitor",
     "full",
     ("full", "scalars", "none"),
-    "What TensorBoard gets to show: curves, pictures, sounds and texts; curves alone; nothing.",
+    "What TensorBoard gets to show: curves, pictures, sounds and texts; curves alone; nothing, nor a report.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
@@ -143,6 +143,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     runtime.start(values.verbosity)
     if values.model == "popular":
         return _write_popular(values, folder, data)
+    from kerastag import reporting
     from kerastag.training import loop
 
     fit, tracks = _prepare(values, folder, data, details)
@@ -155,6 +156,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     print(
         f"{folder.path}: best validation {figure} {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}"
     )
+    if values.monitor != "none":
+        print(f"{reporting.write([folder.path], folder.report_path)}: the run as a page")
     return _report_unreadable(tracks)
 
 

@@ -113,6 +113,12 @@ def word(low: float | None, lift_low: float | None, num_clusters: int) -> str:
     return "reliable" if is_reliable else "weak"
 
 
+def word_of(found: Mapping[str, Any]) -> str:
+    """The word of a tag by what intervals.bootstrap says of it under "per_tag"."""
+    pr_auc, lift = found["pr_auc"] or {}, found["lift"] or {}
+    return word(pr_auc.get("low"), lift.get("low"), found["num_clusters"])
+
+
 def write(path: str | os.PathLike[str], card: Sequence[Row]) -> None:
     """Writes tag_card.tsv: full names, figures in full, nothing where there is none, `yes` or `no`."""
     rows.write(path, HEADER, [[_cell(getattr(row, name)) for name in HEADER] for row in card])
@@ -166,7 +172,7 @@ def _row(
         decided["precision"],
         decided["recall"],
         calibrated,
-        word(low, lift_low, found["num_clusters"]),
+        word_of(found),
     )
 
 

@@ -133,7 +133,7 @@ def write_all(folder: str | os.PathLike[str], shown: Sequence[Table]) -> None:
 
 
 def _text(table: Table) -> str:
-    lines = [table.header, *_shown_cells(table)]
+    lines = [table.header, *shown_cells(table)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     aligned = [
         line[0]
@@ -146,12 +146,13 @@ def _text(table: Table) -> str:
 
 def _markdown(table: Table) -> str:
     rule = ["---", *["---:"] * (len(table.header) - 1)]
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in _shown_cells(table)]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown_cells(table)]
     lines = "".join(f"| {' | '.join(line)} |\n" for line in [table.header, rule, *cells])
     return lines + (f"\n{table.note}\n" if table.note else "")
 
 
-def _shown_cells(table: Table) -> list[list[str]]:
+def shown_cells(table: Table) -> list[list[str]]:
+    """A table's cells as text, figures rounded; a dash where there is none."""
     decimals = [DECIMALS.get(title, 4) for title in table.header]
     return [[_shown_cell(cell, n) for cell, n in zip(row, decimals, strict=True)] for row in table.rows]
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerastag import files, progress
+from kerastag import files, progress, run_folder
 from kerastag.training import state as training_state
 
 
@@ -61,21 +61,13 @@ class History(keras.callbacks.Callback):
         self._path = path
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        rows = [row for row in read_history(self._path) if int(row["epoch"]) <= epoch]
+        rows: list[dict[str, Any]] = [row for row in run_folder.read_history(self._path) if int(row["epoch"]) <= epoch]
         rows.append({"epoch": epoch + 1, **{name: _number(value) for name, value in (logs or {}).items()}})
         text = io.StringIO()
         writer = csv.DictWriter(text, self.COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
         files.write_text(self._path, text.getvalue())
-
-
-def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
-    """The lines of history.tsv, none if there is no such file yet."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
 
 
 class Profile(keras.callbacks.Callback):

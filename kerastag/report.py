@@ -1,0 +1,44 @@
+"""`python -m kerastag.report`: makes one HTML file from runs."""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from kerastag import cli, errors, options
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    "output", None, "The HTML file; default: report.html in the run, or here for several runs.", flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    "split",
+    None,
+    options.SPLITS,
+    "Whose predictions are measured; default: test if all runs have them, else validation.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string("title", None, "Of the page; default: the names of the runs.", flag_values=FLAGS)
+MAIN_FLAGS = len(list(FLAGS))
+options.positive(FLAGS, "num_resamples", 1000, "Resamples of artists behind the intervals.")
+flags.DEFINE_integer("seed", 0, "Of the resamples.", 0, flag_values=FLAGS)
+options.define_verbosity(FLAGS)
+
+
+def main(values: flags.FlagValues, arguments: list[str]) -> int:
+    """Writes the report and says where."""
+    if not arguments:
+        raise errors.UsageError("no run given")
+    from kerastag import reporting
+
+    default = pathlib.Path("report.html") if len(arguments) > 1 else pathlib.Path(arguments[0]) / "report.html"
+    path = pathlib.Path(values.output) if values.output else default
+    reporting.write(arguments, path, values.split, values.num_resamples, values.seed, values.title)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
+    return 0
+
+
+COMMAND = cli.Command("kerastag report", cli.COMMANDS["report"], FLAGS, main, MAIN_FLAGS, arguments="RUN...")
+
+if __name__ == "__main__":
+    sys.exit(COMMAND.run(sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""What runs have written in their folders, as far as a report shows it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerastag import ensemble_folder, errors, examples, metrics, run_folder, tags
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run.
+
+    Attributes:
+      name: for people, unlike that of any other.
+      record: what run.json says.
+      vocabulary: its tags.
+      history: of each epoch, by column; cells that are empty are left out.
+      split: that scores and labels are of.
+      scores: float32 (num_tracks, num_tags).
+      labels: bool, likewise.
+      tracks: id, artist and path of each row; None: an older run that does not say.
+      examples: validation tracks to listen to.
+      validation_scores: by the row of the split, of the examples' rows that could be scored.
+      fitted_on: scores and labels of validation, where the split is another one.
+    """
+
+    name: str
+    record: dict[str, Any]
+    vocabulary: tags.Vocabulary
+    history: list[dict[str, float]]
+    split: str
+    scores: np.ndarray
+    labels: np.ndarray
+    tracks: list[tuple[str, str, str]] | None
+    examples: list[examples.Example]
+    validation_scores: dict[int, np.ndarray]
+    fitted_on: tuple[np.ndarray, np.ndarray] | None
+
+    @property
+    def class_counts(self) -> np.ndarray | None:
+        """Training tracks with each tag, (num_tags,); None where members of an ensemble differ."""
+        counts = self.record["class_counts"]
+        return counts and np.array([counts[tag] for tag in self.vocabulary.names])
+
+    @property
+    def artists(self) -> list[str] | None:
+        return None if self.tracks is None else [artist for _, artist, _ in self.tracks]
+
+
+def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) -> list[Run]:
+    """The runs in folders.
+
+    Raises:
+      KerastagError: one has no predictions of the split.
+    """
+    if split is None:
+        split = "test" if all(folder.predictions_path("test").is_file() for folder in folders) else "validation"
+    names = [folder.path.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder.path) for folder in folders]
+    return [_run(name, folder, split) for name, folder in zip(names, folders, strict=True)]
+
+
+def _run(name: str, folder: run_folder.RunFolder, split: str) -> Run:
+    scores, labels = _predictions(folder, split)
+    fitted_on = None
+    if split != "validation" and folder.predictions_path("validation").is_file():
+        fitted_on = _predictions(folder, "validation")
+    record = folder.record()
+    if isinstance(folder, ensemble_folder.EnsembleFolder):
+        record = _of_ensemble(folder, record)
+    return Run(
+        name=name,
+        record=record,
+        vocabulary=folder.vocabulary(),
+        history=_history(folder),
+        split=split,
+        scores=scores,
+        labels=labels,
+        tracks=_tracks(folder, split, len(scores)),
+        examples=examples.read(folder),
+        validation_scores=_by_row(folder),
+        fitted_on=fitted_on,
+    )
+
+
+def _of_ensemble(folder: ensemble_folder.EnsembleFolder, record: dict[str, Any]) -> dict[str, Any]:
+    """The first member's record with the settings that make an ensemble in place of those of one run."""
+    ensemble = folder.ensemble()
+    losses = [member.record()["flags"]["loss"] for member in ensemble.members]
+    flags = {"loss": " + ".join(losses), "ensemble": f"{ensemble.method} of {len(losses)}"}
+    return {**record, "flags": flags, "command": "", "precision": None, "seed": None}
+
+
+def _predictions(folder: run_folder.RunFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
+    path = folder.predictions_path(split)
+    if not path.is_file():
+        advice = (
+            "it has not finished its first validation" if split == "validation" else "kerastag evaluate writes them"
+        )
+        raise errors.KerastagError(f"{folder.path}: no predictions of the {split} split; {advice}")
+    return metrics.load_matrix(path), metrics.load_matrix(folder.labels_path(split)).astype(bool)
+
+
+def _tracks(folder: run_folder.RunFolder, split: str, num_rows: int) -> list[tuple[str, str, str]] | None:
+    path = folder.tracks_path(split)
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = [line.rstrip("\n").split("\t") for line in file][1:]
+    if len(lines) != num_rows or any(len(line) != 3 for line in lines):
+        raise errors.KerastagError(f"{path}: {len(lines)} tracks, but {num_rows} rows of predictions")
+    return [(line[0], line[1], line[2]) for line in lines]
+
+
+def _by_row(folder: run_folder.RunFolder) -> dict[int, np.ndarray]:
+    """The validation scores of the examples: found by path, since rows that could not be read are left out."""
+    chosen = examples.read(folder)
+    if not chosen or not folder.predictions_path("validation").is_file():
+        return {}
+    scores, _ = _predictions(folder, "validation")
+    tracks = _tracks(folder, "validation", len(scores))
+    rows = {path: row for row, (_, _, path) in enumerate(tracks or [])}
+    return {example.row: scores[rows[example.path]] for example in chosen if example.path in rows}
+
+
+def _history(folder: run_folder.RunFolder) -> list[dict[str, float]]:
+    try:
+        rows = run_folder.read_history(folder.history_path)
+        return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
+    except (TypeError, ValueError) as error:
+        raise errors.KerastagError(f"{folder.history_path}: not a history ({error})") from None
