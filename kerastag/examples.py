@@ -141,7 +141,7 @@ def mel_picture(mel: np.ndarray, front_end: Any) -> bytes:
     """
     bands = mel_scale.edges(front_end.num_mels, front_end.sample_rate / 2, front_end.mel_scale)
     seconds = mel.shape[1] * front_end.hop_size / front_end.sample_rate
-    with drawing.canvas(5.2, 2.4) as figure:
+    with drawing.canvas(4.2, 2.3) as figure:
         axes = figure.subplots()
         lowest = max(front_end.floor_db, float(np.percentile(mel, 2)))  # empty bands would take most of the scale
         image = axes.imshow(

@@ -54,7 +54,7 @@ def forest(rows: Sequence[tuple[str, float, float, float, bool]]) -> Safe:
     """Differences (name, difference, low, high, whether it is real) with their intervals around a line at zero."""
     ends = [abs(value) for _, _, low, high, _ in rows for value in (low, high)]
     limit, height = max(ends, default=1.0) * 1.05 or 1.0, 24 * len(rows) + 44
-    across = _Scale([-limit, limit], 200, 620, exact=True)
+    across = _Scale([-limit, limit], 165, 465, exact=True)
     zero, bottom = across.at(0), height - 34
     parts = [element("line", x1=zero, x2=zero, y1=8, y2=bottom, class_="axis")]
     for tick in across.ticks():
@@ -64,12 +64,12 @@ def forest(rows: Sequence[tuple[str, float, float, float, bool]]) -> Safe:
     parts.append(element("text", "difference", x=across.at(0), y=height - 2, class_="middle title"))
     for number, (name, value, low, high, real) in enumerate(rows):
         y = 20 + 24 * number
-        parts.append(element("text", name, x=192, y=y + 4, class_="end"))
+        parts.append(element("text", _short(name, 24), x=157, y=y + 4, class_="end"))
         ends_of_line = {"x1": f"{across.at(low):.1f}", "x2": f"{across.at(high):.1f}", "y1": y, "y2": y}
         parts.append(element("line", class_="real" if real else "noise", **ends_of_line))
         parts.append(element("circle", cx=f"{across.at(value):.1f}", cy=y, r=4.5, class_="real" if real else "noise"))
     told = "; ".join(f"{name} {value:+.4f} [{low:+.4f}, {high:+.4f}]" for name, value, low, high, _ in rows)
-    return element("svg", *parts, viewBox=f"0 0 640 {height}", role="img", aria_label=told, class_="forest")
+    return element("svg", *parts, viewBox=f"0 0 480 {height}", role="img", aria_label=told, class_="forest")
 
 
 class _Scale:
@@ -124,10 +124,13 @@ def _end_labels(labels: Sequence[tuple[float, int, str]]) -> list[Safe]:
     parts, lowest = [], -math.inf
     for y, place, name in sorted(labels):
         lowest = max(y + 4, lowest + 13)
-        short = name if len(name) <= 14 else f"{name[:13]}…"
         attributes = {"x": _WIDTH - _RIGHT + 6, "y": f"{lowest:.1f}", "class_": f"label s{place % 5}"}
-        parts.append(element("text", short, **attributes))
+        parts.append(element("text", _short(name, 14), **attributes))
     return parts
+
+
+def _short(name: str, length: int) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def _told(title: str, shown: Sequence[tuple[int, str, Sequence[tuple[float, float]]]]) -> str:

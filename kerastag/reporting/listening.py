@@ -37,7 +37,8 @@ def _entry(example: examples.Example, runs: Sequence[gathering.Run]) -> Safe:
             answers.append(_answer(run, own, run.validation_scores[own.row], len(runs) > 1))
     return element(
         "article",
-        element("h3", example.path),
+        element("h3", pathlib.PurePosixPath(example.path).name),
+        element("p", example.path, class_="note"),
         element("p", element("strong", "tags: "), true or "none"),
         element("img", src=_data(example.picture, "image/png"), alt=about),
         element("audio", controls="", preload="none", src=_data(example.audio, "audio/flac"), aria_label=about),
@@ -50,10 +51,9 @@ def _answer(run: gathering.Run, example: examples.Example, scores: np.ndarray, n
     order = np.argsort(-scores, kind="stable")
     names, true = run.vocabulary.short_names, [name in example.tags for name in run.vocabulary.names]
     ranks = [rank for rank, column in enumerate(order) if rank < _TOP or true[column]]
-    rows = [
-        (names[order[rank]], "✓" if true[order[rank]] else "", rank + 1, f"{scores[order[rank]]:.3f}") for rank in ranks
-    ]
-    return markup.table(run.name if named else "scores", ("tag", "true", "rank", "score"), rows)
+    shown = [(rank + 1, order[rank]) for rank in ranks]
+    rows = [(rank, f"{names[tag]} ✓" if true[tag] else names[tag], f"{scores[tag]:.3f}") for rank, tag in shown]
+    return markup.table(run.name if named else "scores", ("rank", "tag", "score"), rows)
 
 
 def _data(path: pathlib.Path, kind: str) -> str:

@@ -111,6 +111,7 @@ _TERMS = {
     "share of the tracks.",
     "ROC-AUC": "Probability that a track with the tag scores above one without; chance is 0.5.",
     "macro, micro": "Mean over tags; over all pairs of track and tag together.",
+    "lwlrap": "Label-weighted label-ranking average precision: how far up a track's own tags stand among all.",
     "head, middle, tail": "Tags with over 550, up to 550 and at most 200 training tracks.",
     "[low, high]": "95 % interval from a bootstrap over artists, where artists are known, else over tracks.",
     "lift": "PR-AUC over that of chance.",

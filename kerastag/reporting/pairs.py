@@ -17,8 +17,12 @@ def section(measured: measuring.Measured) -> markup.Section | None:
     return markup.section(
         "pairs",
         "Which is better",
-        element("p", "Each line is the difference of two runs with its 95 % interval; one that crosses zero is noise."),
-        element("div", *drawn, class_="charts"),
+        element(
+            "p",
+            "Each line is the difference of two runs with its 95 % interval. Filled ones hold after Holm's"
+            " correction for all pairs, hollow ones are noise.",
+        ),
+        element("div", *drawn, class_="forests"),
         element("details", element("summary", "All figures of all pairs"), _table(headline)),
         *(_tags(compared, number) for number in range(len(compared["pairs"]))),
     )
@@ -32,7 +36,7 @@ def _forest(compared: dict[str, Any], figure: str) -> Safe:
             real = found["verdict"] in ("first", "second")
             name = f"{pair['first']} − {pair['second']}"
             rows.append((name, found["difference"], found["low"], found["high"], real))
-    title = f"Macro {tables.figure_title(figure)}: filled is real, hollow is noise"
+    title = f"Macro {tables.figure_title(figure)}"
     return element("figure", element("figcaption", title), charts.forest(rows))
 
 

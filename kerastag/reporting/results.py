@@ -39,10 +39,10 @@ def _means(measured: measuring.Measured) -> Safe:
     for run, found in zip(measured.runs, measured.found, strict=True):
         bounds, value = found.figures["intervals"], found.figures["pr_auc_macro"]
         drawn = _bar(value, bounds["pr_auc_macro"], top)
-        rows.append((run.name, drawn, *(markup.interval(found.figures[name], bounds[name]) for name in names)))
+        rows.append((run.name, drawn, *(markup.interval(found.figures[name], bounds[name], 3) for name in names)))
     chance = measured.popularity[0]
     if chance is not None:
-        rows.append(("popularity", charts.bar(chance, None, None, top), markup.number(chance), "0.5000", "", "", ""))
+        rows.append(("popularity", charts.bar(chance, None, None, top), markup.number(chance, 3), "0.500", "", "", ""))
     titles = ("PR-AUC macro", "ROC-AUC macro", "PR-AUC micro", "ROC-AUC micro", "lwlrap")
     return markup.table(f"Means on the {measured.runs[0].split} split", ("run", "", *titles), rows)
 
@@ -58,7 +58,7 @@ def _groups(measured: measuring.Measured) -> Safe | None:
     for run, found in zip(measured.runs, measured.found, strict=True):
         bounds = found.figures["intervals"]["groups"]
         figures = [found.figures["groups"][name]["pr_auc"] for name in shown]
-        cells = [markup.interval(value, bounds[name]["pr_auc"]) for name, value in zip(shown, figures, strict=True)]
+        cells = [markup.interval(value, bounds[name]["pr_auc"], 3) for name, value in zip(shown, figures, strict=True)]
         rows.append((run.name, *cells))
     header = ("run", *(f"{name} ({sizes[name]} tags)" for name in shown))
     return markup.table("PR-AUC by how frequent tags are in training", header, rows)

@@ -50,7 +50,9 @@ def curves(measured: measuring.Measured) -> markup.Section | None:
         drawn.append(_chart("PR-AUC, validation", areas))
         areas = {"macro": _points(history, "val_roc_auc"), "micro": _points(history, "val_roc_auc_micro")}
         drawn.append(_chart("ROC-AUC, validation", areas))
-        drawn.append(_chart("PR-AUC by frequency", {name: _points(history, key) for name, key in _GROUPS.items()}))
+        by_group = {name: _points(history, key) for name, key in _GROUPS.items()}
+        if sum(map(bool, by_group.values())) > 1:  # one group is all tags
+            drawn.append(_chart("PR-AUC by frequency", by_group))
     else:
         every = {title: {run.name: _points(run.history, column) for run in runs} for title, column in _CURVES.items()}
         drawn += [_chart(title, lines) for title, lines in every.items()]
