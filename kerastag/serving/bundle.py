@@ -13,7 +13,7 @@ import numpy as np
 
 from kerastag import errors, files, run_folder, tagger
 from kerastag.metrics import decisions
-from kerastag.serving import bare_process, bundle_texts, model_card, signatures, warm_up
+from kerastag.serving import bare_process, bundle_texts, listening, model_card, signatures, warm_up
 
 MAX_VERSION = 2**63 - 1
 EXAMPLE = "example.wav"
@@ -200,7 +200,7 @@ def _write_beside(
     answers: bare_process.Answers,
     parts: tagger.Parts,
 ) -> None:
-    """The server's settings, a README and an example of what to send; each file whole, those of before replaced."""
+    """The server's settings, a README, an example and the listening page; each file whole, those of before replaced."""
     scores = answers.outputs["serving_default"]["scores"][0]
     best = int(np.argmax(scores))
     known = bundle_texts.Known(
@@ -214,6 +214,8 @@ def _write_beside(
     )
     with files.whole_file(wanted.folder / EXAMPLE) as temporary:
         temporary.write_bytes(wav)
+    there = versions(wanted.folder)
+    listening.write(wanted.folder, wanted.name, wanted.folder / there[max(there)])
     for name, text in bundle_texts.texts(known).items():
         files.write_text(wanted.folder / name, text)
 

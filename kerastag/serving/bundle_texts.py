@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 
 IMAGE = "tensorflow/serving:2.20.0"
+CORS = "--rest_api_enable_cors_support=true"  # lets pages of other origins read answers
+PAGE = "listen"
 METRICS_PATH = "/monitoring/prometheus/metrics"
 KEPT_VERSIONS = 2  # that are served at once, so that a client may stay with the one before
 
@@ -93,6 +95,7 @@ def _readme(known: Known) -> str:
     signatures = "\n".join(f"| `{name}` | {what} |" for name, what in known.served.items())
     docker = docker_command(known.name, '"$PWD"', " \\\n  ")
     text = _filled(_README, known).replace("@SIGNATURES@", signatures).replace("@DOCKER@", docker)
+    text = text.replace("@DOCKER_FOR_PAGES@", f"{docker} \\\n  {CORS}")
     return text.replace("@BEST@", f"`{known.best_tag}` with {known.best_score:.4f}")
 
 
@@ -102,6 +105,7 @@ def _filled(text: str, known: Known) -> str:
         "VERSION": known.version_folder,
         "IMAGE": IMAGE,
         "METRICS": METRICS_PATH,
+        "PAGE": PAGE,
         "KEPT": str(KEPT_VERSIONS),
         "NUM_TAGS": str(known.num_tags),
     }
@@ -227,6 +231,24 @@ curl -d '{"instances": [[0.0, 0.1, -0.1, 0.2]]}' http://localhost:8501/v1/models
 ```
 
 For whole pieces JSON numbers are long: send WAV, or use gRPC.
+
+## Listen
+
+`@PAGE@/` is a page to hear what the model hears: drop audio files on it, and it shows their tags, and over the waveform
+when each of them is heard. It is static and asks nobody but the server. A browser lets it read the answers if the server
+says that pages may (CORS), so start the server with one flag more,
+
+```bash
+@DOCKER_FOR_PAGES@
+```
+
+and, in another terminal, send the page from here, then open http://localhost:8000:
+
+```bash
+python3 -m http.server --bind 127.0.0.1 --directory @PAGE@ 8000
+```
+
+Any page that a browser has open may then ask the server too; leave the flag off where that matters.
 
 ## Ask over gRPC, port 8500
 

@@ -1,0 +1,63 @@
+// The form that says who is asked: a server, or an ONNX file in this browser.
+
+import { connect } from "./client.js";
+import { byId, plural } from "./dom.js";
+import { Problem } from "./failures.js";
+import { openFolder } from "./onnx.js";
+
+/** The form. `facts`: what the export wrote beside the page. `wanted()` is called when a person wants the model asked. */
+export class Asking {
+  constructor(facts, wanted) {
+    Object.assign(this, { facts, folder: null, opened: null });
+    byId("server").value = facts.server;
+    byId("model").value = facts.name;
+    byId("ask").addEventListener("submit", (event) => {
+      event.preventDefault();
+      wanted();
+    });
+    byId("folder").addEventListener("change", () => this.choose([...byId("folder").files]));
+    byId("choose-folder").addEventListener("click", () => byId("folder").click());
+    for (const id of ["by-server", "by-onnx"]) byId(id).addEventListener("change", () => this.show());
+    this.show();
+  }
+
+  get isOnnx() {
+    return byId("by-onnx").checked;
+  }
+
+  show() {
+    byId("server-part").hidden = this.isOnnx;
+    byId("onnx-part").hidden = !this.isOnnx;
+    this.say("Not asked yet.", false);
+  }
+
+  choose(files) {
+    if (!files.length) return;
+    Object.assign(this, { folder: files, opened: null });
+    byId("folder-name").textContent = files[0].webkitRelativePath.split("/")[0] || plural(files.length, "file");
+  }
+
+  /** The model that is meant; throws a Problem. */
+  async connect(signal) {
+    const model = await (this.isOnnx ? this.open(signal) : connect(byId("server").value, byId("model").value, this.facts, signal));
+    const which = model.version === null ? model.name : `${model.name}, version ${model.version}`;
+    this.say(`${this.isOnnx ? "Loaded" : "Connected"}: ${which}, ${plural(model.tags.length, "tag")}.`, true);
+    return model;
+  }
+
+  /** Loading takes seconds: a folder is opened once. */
+  async open(signal) {
+    if (!this.folder) throw new Problem("all", "Choose the folder with the ONNX model first.");
+    this.opened ??= await openFolder(this.folder, signal);
+    return this.opened;
+  }
+
+  failed() {
+    this.say("Not connected.", false);
+  }
+
+  say(text, isConnected) {
+    byId("connection").textContent = text;
+    byId("connection").classList.toggle("connected", isConnected);
+  }
+}
