@@ -1,4 +1,4 @@
-"""What is installed: every package of the tree, and the presets inside it."""
+"""What is installed: every package of the tree, and the presets and the listening page inside it."""
 
 import configparser
 import pathlib
@@ -17,7 +17,7 @@ def test_setup_names_every_package():
     assert named == found | {"kerastag.presets"}
 
 
-def test_a_wheel_carries_the_presets_and_nothing_but_the_package(tmp_path):
+def test_a_wheel_carries_the_presets_and_the_page_and_nothing_but_the_package(tmp_path):
     setuptools = pytest.importorskip("setuptools", reason="builds a wheel")
     assert setuptools
     import os
@@ -36,4 +36,6 @@ def test_a_wheel_carries_the_presets_and_nothing_but_the_package(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     presets = {f"kerastag/presets/{path.name}" for path in (ROOT / "flags").glob("*.flags")}
     assert presets and presets <= set(names)
+    page = {f"kerastag/serving/page/{path.name}" for path in (ROOT / "kerastag" / "serving" / "page").iterdir()}
+    assert len(page) > 10 and page <= set(names)
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"kerastag"}

@@ -22,7 +22,7 @@ from kerastag.metrics import card, decisions
 from kerastag.serving import bare_process, bundle, bundle_texts, saved_model, warm_up
 
 BESIDE = {"README.md", "models.config", "batching_parameters.txt", "monitoring_parameters.txt"}
-BESIDE |= {"docker-compose.yml", "example.wav"}
+BESIDE |= {"docker-compose.yml", "example.wav", "listen"}
 
 
 @pytest.fixture(scope="module")
@@ -214,8 +214,9 @@ def predictions(folder, server, command):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_calls_over_rest_work_as_pasted(exported, server):
     folder = exported.folder
-    start, look, *calls = blocks(folder, "bash")
-    assert start.startswith("docker run ")
+    start, look, *calls, for_pages, page = blocks(folder, "bash")
+    assert start.startswith("docker run ") and for_pages == f"{start.rstrip()} \\\n  {bundle_texts.CORS}\n"
+    assert f"--directory {bundle_texts.PAGE} " in page and (folder / bundle_texts.PAGE / "index.html").is_file()
     status, described = pasted(folder, server, look)
     assert {row["state"] for row in status["model_version_status"]} == {"AVAILABLE"}
     assert "classify_wav" in described["metadata"]["signature_def"]["signature_def"]
