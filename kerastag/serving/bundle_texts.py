@@ -234,9 +234,9 @@ For whole pieces JSON numbers are long: send WAV, or use gRPC.
 
 ## Listen
 
-`@PAGE@/` is a page to hear what the model hears: drop audio files on it, and it shows their tags, and over the waveform
-when each of them is heard. It is static and asks nobody but the server. A browser lets it read the answers if the server
-says that pages may (CORS), so start the server with one flag more,
+`@PAGE@/` is a page to hear what the model hears: drop audio files on it, and it shows their tags, and over the
+waveform when each of them is heard. It is static and asks nobody but the server. A browser lets it read the answers if
+the server says that pages may (CORS), so start the server with one flag more,
 
 ```bash
 @DOCKER_FOR_PAGES@
