@@ -67,6 +67,7 @@ def report(written: bundle.Written, plan: bundle.Plan) -> None:
     if int(written.path.name) < highest:
         print(f"a server goes on answering with version {highest}, the highest, unless it is asked for this one")
     folder = os.path.abspath(plan.folder)
+    print(f"a page to listen with: {os.path.join(folder, bundle_texts.PAGE)}; README.md beside it says how to open it")
     print(f"serve it: {bundle_texts.docker_command(plan.name, bundle_texts.quoted(folder))}")
 
 

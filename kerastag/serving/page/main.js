@@ -54,7 +54,7 @@ function add(files) {
 
 function again() {
   work.retry();
-  start();
+  start(true);
 }
 
 function choose(item) {
@@ -63,9 +63,10 @@ function choose(item) {
   byId("name").focus();
 }
 
-async function start() {
+/** Goes through what is to be done; the form asks the model even if nothing is. */
+async function start(isAsked = false) {
   draw(null);
-  if (work.isRunning) return;
+  if (work.isRunning || !(isAsked || work.next())) return;
   complain("");
   byId("progress").hidden = false;
   try {

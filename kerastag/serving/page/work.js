@@ -90,7 +90,7 @@ export class Work {
   /** The file to go on with: the one looked at first. */
   next() {
     const wantsTaggram = (item) =>
-      item?.state === "done" && !item.taggram?.isWhole && !item.taggramProblem && this.model.hasTaggram;
+      item?.state === "done" && !item.taggram?.isWhole && !item.taggramProblem && this.model?.hasTaggram;
     if (this.shown?.state === "waiting" || wantsTaggram(this.shown)) return this.shown;
     return this.items.find((item) => item.state === "waiting");
   }
