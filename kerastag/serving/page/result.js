@@ -29,7 +29,7 @@ export class Result {
   show(item, model) {
     const isOther = item !== this.item;
     Object.assign(this, { item, model });
-    byId("result").hidden = false;
+    byId("result").hidden = item.state === "waiting" && !item.peaks;
     byId("name").textContent = item.path;
     if (isOther) this.player.load(item.file, item.seconds);
     else if (this.player.seconds !== item.seconds) this.player.setLength(item.seconds);
@@ -44,7 +44,7 @@ export class Result {
     byId("labels").replaceChildren(...this.columns.map((column) => element("li", {}, model.tags[column])));
     const hasRows = !model || (model.hasTaggram && !item.taggramProblem && !item.problem);
     byId("result").classList.toggle("with-taggram", hasRows);
-    byId("result").classList.toggle("loading", hasRows && !item.scores);
+    byId("result").classList.toggle("loading", hasRows && item.state === "working");
     byId("view").hidden = !item.peaks;
     byId("slider").classList.toggle("unready", !item.seconds);
     byId("bars-head").hidden = !item.scores;
