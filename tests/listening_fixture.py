@@ -88,6 +88,7 @@ def table_of(page, name):
     """The cells of a table below the result, line by line."""
     page.locator(f"#{name} > summary").click()
     rows = page.locator(f"#{name} tr")
+    rows.first.wait_for()
     return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
 

@@ -11,7 +11,7 @@ const STATES = { waiting: "waiting", working: "working…", cancelled: "cancelle
 /** The section with the table. `chosen(item)` is called when a person picks a file. */
 export class List {
   constructor(chosen) {
-    Object.assign(this, { chosen, items: [], shown: null, tags: [], isFalling: true });
+    Object.assign(this, { chosen, items: [], shown: null, tags: [], isFalling: false });
     this.sort = byId("sort");
     this.sort.addEventListener("change", () => this.sortBy(this.sort.value));
     byId("turn").addEventListener("click", () => this.turn());
