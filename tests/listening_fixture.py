@@ -4,6 +4,7 @@ import contextlib
 import csv
 import functools
 import re
+import socket
 import subprocess
 import sys
 import types
@@ -28,13 +29,21 @@ def sent(folder):
             server.terminate()
 
 
+def free_port():
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def listening(chromium, served_export, serving):
-    """The page's address, the model's folder, and two servers of it: one that lets pages ask it, one that does not."""
+    """The page's address, the model's folder, a server that lets pages ask it, one that does not, one that is not there."""
     folder, closed = served_export
     server = serving(folder, "model", CORS)
     with sent(folder / "listen") as address:
-        yield types.SimpleNamespace(address=address, folder=folder, server=server.rest, closed=closed.rest)
+        servers = {"server": server.rest, "closed": closed.rest, "nobody": f"http://127.0.0.1:{free_port()}"}
+        yield types.SimpleNamespace(address=address, folder=folder, **servers)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +78,7 @@ def opened(page, listening):
     yield page
     assert page.failures == []
     own = (f"{listening.address}/", f"blob:{listening.address}/", f"{listening.server}/", f"{listening.closed}/")
-    assert [url for url in page.asked if not url.startswith((*own, "http://127.0.0.1:9/"))] == []
+    assert [url for url in page.asked if not url.startswith((*own, f"{listening.nobody}/"))] == []
 
 
 def drop(page, *paths):

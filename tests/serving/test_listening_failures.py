@@ -7,10 +7,10 @@ from kerastag.serving import bundle_texts
 pytestmark = pytest.mark.browser
 
 
-def test_a_server_that_is_not_there_is_said_to_be_unreachable(opened, songs):
-    opened.fill("#server", "http://127.0.0.1:9")
+def test_a_server_that_is_not_there_is_said_to_be_unreachable(opened, listening, songs):
+    opened.fill("#server", listening.nobody)
     opened.drop(songs["short.flac"])
-    assert opened.alert().startswith("The server at http://127.0.0.1:9 cannot be reached.")
+    assert opened.alert().startswith(f"The server at {listening.nobody} cannot be reached.")
     assert opened.inner_text("#connection") == "Not connected."
 
 

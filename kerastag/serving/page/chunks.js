@@ -29,3 +29,15 @@ export function mean(rows) {
 
 /** Columns of the highest scores, highest first; of equal ones the first stays first. */
 export const ranking = (scores) => scores.map((_, column) => column).sort((a, b) => scores[b] - scores[a] || a - b);
+
+const TOPS = [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1];
+
+/** Where the scale of bars and colours ends: above the highest score in sight, since many models keep to low ones. */
+export function scaleTop(item, columns) {
+  const rows = [...(item.scores ? [item.scores] : []), ...(item.taggram?.scores ?? [])];
+  const highest = rows.reduce((most, row) => columns.reduce((one, column) => Math.max(one, row[column]), most), 0);
+  return TOPS.find((top) => top >= highest) ?? 1;
+}
+
+/** A score as text, with as many decimals as its scale calls for. */
+export const figure = (score, top) => score.toFixed(top < 0.2 ? 3 : 2);

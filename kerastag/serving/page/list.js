@@ -1,6 +1,6 @@
 // Several files as a table: sorted by a tag, by name or as they came, and to be saved as CSV.
 
-import { ranking } from "./chunks.js";
+import { figure, ranking, scaleTop } from "./chunks.js";
 import { csv, save } from "./csv.js";
 import { byId, clock, element } from "./dom.js";
 
@@ -73,7 +73,7 @@ export class List {
     const sorted = (isThis) => (isThis ? direction : null);
     const titles = [
       element("th", { scope: "col", "aria-sort": sorted(this.sort.value === NAME) }, "File"),
-      element("th", { scope: "col" }, "Length"),
+      element("th", { scope: "col", class: "length" }, "Length"),
       this.tag && element("th", { scope: "col", "aria-sort": sorted(true) }, this.tag),
       element("th", { scope: "col" }, "Best tags"),
     ];
@@ -91,16 +91,17 @@ export class List {
     const length = item.seconds ? clock(item.seconds) : "";
     const cells = [
       element("th", { scope: "row" }, pick),
-      element("td", { class: "figure" }, length),
+      element("td", { class: "figure length" }, length),
       this.tag && element("td", { class: "figure" }, item.scores ? item.scores[this.tags.indexOf(this.tag)].toFixed(3) : "–"),
-      element("td", { class: item.state }, item.scores ? this.best(item) : item.problem || STATES[item.state] || ""),
+      element("td", { class: `said ${item.state}` }, item.scores ? this.best(item) : item.problem || STATES[item.state] || ""),
     ];
     return element("tr", { class: isShown ? "shown" : null }, ...cells);
   }
 
   best(item) {
     const columns = ranking(item.scores).slice(0, NUM_TOP);
-    return columns.map((column) => `${this.tags[column]} ${item.scores[column].toFixed(2)}`).join(" · ");
+    const top = scaleTop(item, columns);
+    return columns.map((column) => `${this.tags[column]} ${figure(item.scores[column], top)}`).join(" · ");
   }
 
   scored() {

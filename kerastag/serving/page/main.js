@@ -1,7 +1,7 @@
 // Wires the page: files in by dropping or picking, the model asked, results out.
 
 import { Asking } from "./asking.js";
-import { byId, plural } from "./dom.js";
+import { byId, element, plural } from "./dom.js";
 import { sentence } from "./failures.js";
 import { List } from "./list.js";
 import { Result } from "./result.js";
@@ -81,7 +81,8 @@ async function start(isAsked = false) {
 
 function complain(text) {
   byId("alert").hidden = !text;
-  byId("alert-text").textContent = text;
+  const parts = text.split(/(--\S+[^.\s])/); // a flag is not broken at its hyphens
+  byId("alert-text").replaceChildren(...parts.map((part, i) => (i % 2 ? element("code", {}, part) : part)));
   if (text) asking.failed();
 }
 

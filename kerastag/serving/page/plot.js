@@ -1,16 +1,17 @@
 // The waveform, and below it the taggram: a row for each tag, time from left to right. One canvas, drawn anew.
 
+import { scaleTop } from "./chunks.js";
 import { colorOf, scale } from "./colors.js";
 import { clock } from "./dom.js";
 
 export const WAVE_HEIGHT = 88;
-const GAP = 8, AXIS_HEIGHT = 30, TICK_GAP = 72;
+const GAP = 8, AXIS_HEIGHT = 30, TICK_GAP = 56;
 const TICK_SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
 
 /** Draws on a canvas that is as wide as its place; `rowHeight` is that of the bars beside it. */
 export class Plot {
   constructor(canvas, rowHeight) {
-    Object.assign(this, { canvas, rowHeight, item: null, columns: [], chunkSeconds: 1, hasRows: false });
+    Object.assign(this, { canvas, rowHeight, item: null, columns: [], chunkSeconds: 1, hasRows: false, top: 1 });
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
@@ -18,19 +19,12 @@ export class Plot {
 
   /** `hasRows`: whether a taggram is there or on its way. */
   show(item, columns, chunkSeconds, hasRows) {
-    Object.assign(this, { item, columns, chunkSeconds, hasRows });
+    Object.assign(this, { item, columns, chunkSeconds, hasRows, top: scaleTop(item, columns) });
     this.draw();
   }
 
   get colors() {
     return scale(this.dark.matches);
-  }
-
-  /** The end of the scale of colours: the highest score in sight, rounded up to a fifth. */
-  get top() {
-    const rows = this.item?.taggram?.scores ?? [];
-    const highest = Math.max(0.2, ...rows.flatMap((row) => this.columns.map((column) => row[column])));
-    return Math.min(1, Math.ceil(highest * 5 - 1e-6) / 5);
   }
 
   draw() {

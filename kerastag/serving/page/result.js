@@ -1,7 +1,7 @@
 // One file's result: its tags as bars, its taggram over the waveform, and playing it.
 
 import { drawBars, markNow } from "./bars.js";
-import { ranking } from "./chunks.js";
+import { figure, ranking } from "./chunks.js";
 import { byId, clock, element } from "./dom.js";
 import { Player } from "./player.js";
 import { Plot } from "./plot.js";
@@ -40,7 +40,6 @@ export class Result {
     const { item, model } = this;
     const order = item.scores ? ranking(item.scores) : [];
     this.columns = this.showsAll ? order : order.slice(0, NUM_SHOWN);
-    drawBars(byId("bars"), { tags: model?.tags, scores: item.scores, columns: this.columns, facts: this.facts });
     byId("labels").replaceChildren(...this.columns.map((column) => element("li", {}, model.tags[column])));
     const hasRows = !model || (model.hasTaggram && !item.taggramProblem && !item.problem);
     byId("result").classList.toggle("with-taggram", hasRows);
@@ -49,6 +48,9 @@ export class Result {
     byId("slider").classList.toggle("unready", !item.seconds);
     byId("bars-head").hidden = !item.scores;
     this.plot.show(item, this.columns, model ? model.chunkSamples / model.sampleRate : 1, hasRows);
+    const { top } = this.plot;
+    drawBars(byId("bars"), { tags: model?.tags, scores: item.scores, columns: this.columns, facts: this.facts, top });
+    byId("bars-top").textContent = `Score, bar up to ${top}`;
     this.updateNotes(order.length);
     this.player.follow();
     this.fillTables();
@@ -85,7 +87,7 @@ export class Result {
 
   updateLegend() {
     byId("ramp").style.background = `linear-gradient(to right, ${this.plot.colors.join(",")})`;
-    byId("ramp-top").textContent = this.plot.top.toFixed(1);
+    byId("ramp-top").textContent = String(this.plot.top);
     byId("legend-text").textContent = `score of each ${chunkSeconds(this.model)} s · time in minutes and seconds`;
   }
 
@@ -99,12 +101,12 @@ export class Result {
     const now = this.plot.scoresAt(seconds);
     if (!now) return "";
     const best = ranking(now)[0];
-    return `, ${this.model.tags[best]} ${now[best].toFixed(2)}`;
+    return `, ${this.model.tags[best]} ${figure(now[best], this.plot.top)}`;
   }
 
   mark(seconds) {
     const isUnderWay = seconds > 0 || !byId("audio").paused;
-    markNow(byId("bars"), isUnderWay ? this.plot.scoresAt(seconds) : null, this.columns);
+    markNow(byId("bars"), isUnderWay ? this.plot.scoresAt(seconds) : null, this.columns, this.plot.top);
   }
 
   hover(event) {
@@ -121,7 +123,7 @@ export class Result {
     const now = this.plot.scoresAt(seconds);
     const column = this.columns[this.plot.rowAt(y)];
     if (!now) return "";
-    return column === undefined ? this.heard(seconds).replace(",", " ·") : ` · ${this.model.tags[column]} ${now[column].toFixed(2)}`;
+    return column === undefined ? this.heard(seconds).replace(",", " ·") : ` · ${this.model.tags[column]} ${figure(now[column], this.plot.top)}`;
   }
 
   /** Tables are long: they are made when somebody opens them. */

@@ -22,7 +22,7 @@ export function scoreTable(tags, scores, facts) {
 /** The taggram: a line for each chunk, a column for each of the tags that are shown. */
 export function taggramTable(tags, columns, taggram) {
   const rows = taggram.startSeconds.map((start, chunk) => {
-    const scores = columns.map((column) => cell(taggram.scores[chunk][column].toFixed(2), { class: "figure" }));
+    const scores = columns.map((column) => cell(taggram.scores[chunk][column].toFixed(3), { class: "figure" }));
     return element("tr", {}, head(clock(start), "row"), ...scores);
   });
   return table("Scores over time", ["From", ...columns.map((column) => tags[column])], rows);
