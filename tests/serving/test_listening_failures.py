@@ -92,3 +92,12 @@ def test_names_are_text_not_markup(opened, songs, tmp_path):
     opened.drop(tmp_path / name, songs["short.flac"])
     opened.wait_until_done()
     assert opened.inner_text("#name") == name and opened.locator("#list-body img").count() == 0
+
+
+def test_a_folder_without_the_runtime_is_said_to_lack_it(opened, songs, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"")
+    opened.check("#by-onnx")
+    opened.set_input_files("#folder", str(tmp_path))
+    opened.click("#connect")
+    lacks = "tags.txt and ort.wasm.bundle.min.mjs and ort-wasm-simd-threaded.wasm"
+    assert opened.alert().startswith(f"The folder lacks {lacks}")

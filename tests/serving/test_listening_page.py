@@ -159,3 +159,45 @@ def test_a_calibrated_model_is_sent_whole_files(opened, listening, songs, page):
     expected = kerastag.load(listening.folder).score(songs["wav_22.wav"], num_chunks=4)
     found = {row[0]: float(row[1]) for row in page.table_of("scores-details")[1:]}
     assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_a_model_in_the_browser_is_given_the_chunks_of_the_tag_command(opened, songs, tmp_path):
+    """The real runtime is 14 MB from npm; this one has its doors, and figures of the chunks for scores."""
+    for name, content in (
+        *(("ort.wasm.bundle.min.mjs", RUNTIME), ("ort-wasm-simd-threaded.wasm", "wasm"), ("model.onnx", "onnx")),
+        ("tags.txt", "mood/theme---loud\nmood/theme---peaky\nmood/theme---even\n"),
+    ):
+        (tmp_path / name).write_text(content)
+    opened.check("#by-onnx")
+    opened.drop(songs["flac_44.flac"])
+    assert opened.alert() == "Choose the folder with the ONNX model first."
+    opened.set_input_files("#folder", str(tmp_path))
+    opened.click("#connect")
+    opened.wait_until_done()
+    assert opened.inner_text("#connection") == "Loaded: model.onnx, 3 tags."
+    chunks = audio.read_chunks(songs["flac_44.flac"], 16, 73_600)
+    expected = {"loud": np.abs(chunks).mean(), "peaky": np.abs(chunks).max(axis=1).mean(), "even": 0.5}
+    found = {row[0]: float(row[1]) for row in opened.table_of("scores-details")[1:]}
+    assert found == pytest.approx(expected, abs=2e-3)
+    assert len(opened.table_of("taggram-details")) == 1 + 3  # 10.5 s: three chunks
+    assert not any("8501" in url or "/v1/" in url for url in opened.asked)
+
+
+RUNTIME = """
+export const env = { wasm: {} };
+export class Tensor {
+  constructor(type, data, dims) { Object.assign(this, { type, data, dims }); }
+}
+const text = bytes => new TextDecoder().decode(bytes);
+export const InferenceSession = { create: async model => {
+  if (text(model) !== 'onnx' || text(env.wasm.wasmBinary) !== 'wasm') throw new Error('other files expected');
+  return { inputNames: ['waveform'], outputNames: ['scores'], inputMetadata: [], run: async ({ waveform }) => {
+    const [rows, size] = waveform.dims, out = [];
+    for (let i = 0; i < rows; i++) {
+      const row = waveform.data.subarray(i * size, (i + 1) * size).map(Math.abs);
+      out.push(row.reduce((a, b) => a + b, 0) / size, Math.max(row.reduce((a, b) => Math.max(a, b), 0)), 0.5);
+    }
+    return { scores: { data: Float32Array.from(out) } };
+  } };
+} };
+"""

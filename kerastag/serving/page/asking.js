@@ -5,6 +5,8 @@ import { byId, plural } from "./dom.js";
 import { Problem } from "./failures.js";
 import { openFolder } from "./onnx.js";
 
+const WHERE = "What the model needs of their sound goes to your server and nowhere else.";
+
 /** The form. `facts`: what the export wrote beside the page. `wanted()` is called when a person wants the model asked. */
 export class Asking {
   constructor(facts, wanted) {
@@ -28,6 +30,9 @@ export class Asking {
   show() {
     byId("server-part").hidden = this.isOnnx;
     byId("onnx-part").hidden = !this.isOnnx;
+    byId("server-help").hidden = this.isOnnx;
+    byId("connect").textContent = this.isOnnx ? "Load" : "Connect";
+    byId("where").textContent = this.isOnnx ? "Nothing is sent anywhere." : WHERE;
     this.say("Not asked yet.", false);
   }
 
@@ -53,7 +58,7 @@ export class Asking {
   }
 
   failed() {
-    this.say("Not connected.", false);
+    this.say(this.isOnnx ? "Not loaded." : "Not connected.", false);
   }
 
   say(text, isConnected) {

@@ -2,7 +2,7 @@
 
 import { figure } from "./chunks.js";
 import { element } from "./dom.js";
-import { badge, wordOf } from "./trust.js";
+import { badge, hasCard, wordOf } from "./trust.js";
 
 /** Fills the list. `columns`: which tags, best first; `top`: the score of a full bar. */
 export function drawBars(list, { tags, scores, columns, facts, top }) {
@@ -14,7 +14,7 @@ export function drawBars(list, { tags, scores, columns, facts, top }) {
       const meter = element("span", { class: "meter", "aria-hidden": "true" }, fill, element("span", { class: "now", hidden: true }));
       const name = element("span", { class: "tag", title: tags[column] }, tags[column]);
       const score = element("span", { class: "score" }, figure(scores[column], top));
-      return element("li", {}, name, meter, score, badge(wordOf(facts, tags[column])));
+      return element("li", {}, name, meter, score, hasCard(facts) ? badge(wordOf(facts, tags[column])) : null);
     }),
   );
 }

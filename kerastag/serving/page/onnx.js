@@ -16,7 +16,7 @@ export async function openFolder(files, signal) {
     [model, "an .onnx file"], [tags, "tags.txt"],
     [runtime, "ort.wasm.bundle.min.mjs"], [wasm, "ort-wasm-simd-threaded.wasm"],
   ].filter(([file]) => !file).map(([, name]) => name);
-  if (missing.length) throw new Problem("all", `The folder lacks ${missing.join(" and ")}; see the help below the model.`);
+  if (missing.length) throw new Problem("all", `The folder lacks ${missing.join(" and ")}; the text beside the button says what belongs in it.`);
   const worker = new AsideWorker();
   const bytes = { runtime: await runtime.text(), wasm: await wasm.arrayBuffer(), model: await model.arrayBuffer() };
   const loaded = await worker.ask(bytes, signal);

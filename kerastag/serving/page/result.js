@@ -6,6 +6,7 @@ import { byId, clock, element } from "./dom.js";
 import { Player } from "./player.js";
 import { Plot } from "./plot.js";
 import { scoreTable, taggramTable } from "./tables.js";
+import { hasCard } from "./trust.js";
 
 const NUM_SHOWN = 8;
 
@@ -43,6 +44,7 @@ export class Result {
     byId("labels").replaceChildren(...this.columns.map((column) => element("li", {}, model.tags[column])));
     const hasRows = !model || (model.hasTaggram && !item.taggramProblem && !item.problem);
     byId("result").classList.toggle("with-taggram", hasRows);
+    byId("result").classList.toggle("no-card", !hasCard(this.facts));
     byId("result").classList.toggle("loading", hasRows && item.state === "working");
     byId("view").hidden = !item.peaks;
     byId("slider").classList.toggle("unready", !item.seconds);
@@ -74,15 +76,16 @@ export class Result {
     if (item.taggram) this.updateLegend();
     byId("scores-details").hidden = !item.scores;
     byId("taggram-details").hidden = !item.taggram?.isWhole;
-    byId("words").hidden = !item.scores || !Object.keys(this.facts.reliability ?? {}).length;
+    byId("words").hidden = !item.scores || !hasCard(this.facts);
   }
 
   /** Whether the reliability is that of the version that answered. */
   ofVersion() {
     const { facts, model } = this;
-    if (!Object.keys(facts.reliability ?? {}).length) return "How far each tag can be trusted is not known to this page.";
+    if (!hasCard(facts)) return "How far each tag can be trusted is not known to this page.";
     if (facts.name === model?.name && facts.version === model?.version) return "";
-    return `Reliability is that of ${facts.name}, version ${facts.version}; ${model?.name}, version ${model?.version}, answered.`;
+    const which = model?.version ? `${model.name}, version ${model.version},` : `file ${model?.name}`;
+    return `Reliability is that of ${facts.name}, version ${facts.version}, not of the ${which} that answered.`;
   }
 
   updateLegend() {

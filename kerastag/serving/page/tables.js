@@ -2,18 +2,18 @@
 
 import { ranking } from "./chunks.js";
 import { clock, element } from "./dom.js";
-import { measured, wordOf } from "./trust.js";
+import { hasCard, measured, wordOf } from "./trust.js";
 
 const cell = (text, attributes = {}) => element("td", attributes, text);
 const head = (text, scope = "col") => element("th", { scope }, text);
 
 /** All tags of a file, best first. */
 export function scoreTable(tags, scores, facts) {
-  const hasCard = Object.keys(facts.reliability ?? {}).length > 0;
-  const titles = ["Tag", "Score", ...(hasCard ? ["Reliability", "PR-AUC, 95 % interval"] : [])];
+  const isMeasured = hasCard(facts);
+  const titles = ["Tag", "Score", ...(isMeasured ? ["Reliability", "PR-AUC, 95 % interval"] : [])];
   const rows = ranking(scores).map((column) => {
     const tag = tags[column];
-    const more = hasCard ? [cell(wordOf(facts, tag) || "not measured"), cell(measured(facts, tag))] : [];
+    const more = isMeasured ? [cell(wordOf(facts, tag) || "not measured"), cell(measured(facts, tag))] : [];
     return element("tr", {}, head(tag, "row"), cell(scores[column].toFixed(3), { class: "figure" }), ...more);
   });
   return table("All scores", titles, rows);

@@ -4,6 +4,9 @@ import { element } from "./dom.js";
 
 const SHAPES = { reliable: "full", weak: "half", "near chance": "empty", unmeasured: "none", "": "none" };
 
+/** Whether the model's tags were measured at all. */
+export const hasCard = (facts) => Object.keys(facts.reliability ?? {}).length > 0;
+
 /** The word of a tag, "" where there is no card. */
 export const wordOf = (facts, tag) => facts.reliability?.[tag]?.word ?? "";
 
