@@ -38,7 +38,7 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def listening(chromium, served_export, serving):
-    """The page's address, the model's folder, a server that lets pages ask, one that does not, one that is not there."""
+    """The page's address, the model's folder, and servers: one that lets pages ask, one that does not, and nobody."""
     folder, closed = served_export
     server = serving(folder, "model", CORS)
     with sent(folder / "listen") as address:
