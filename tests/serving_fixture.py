@@ -74,12 +74,14 @@ def serving() -> Iterator:
 
 
 @pytest.fixture(scope="session")
-def served_export(run, serving, tmp_path_factory) -> tuple[pathlib.Path, Server]:
-    """The bundle of a run, four chunks a waveform, and a server that has it as `model`."""
+def served_export(run, network, serving, tmp_path_factory) -> tuple[pathlib.Path, Server]:
+    """The bundle of a run whose network listens, four chunks a waveform, and a server that has it as `model`."""
     from kerastag import export
 
-    folder = tmp_path_factory.mktemp("exported") / "model"
-    assert export.COMMAND.run([f"--run_dir={run}", f"--output_dir={folder}", "--num_chunks=4"]) == 0
+    source, folder = tmp_path_factory.mktemp("listening") / "run", tmp_path_factory.mktemp("exported") / "model"
+    shutil.copytree(run, source)
+    network(num_tags=3).save(source / "model.keras")
+    assert export.COMMAND.run([f"--run_dir={source}", f"--output_dir={folder}", "--num_chunks=4"]) == 0
     return folder, serving(folder, "model")
 
 
