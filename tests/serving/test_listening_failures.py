@@ -1,6 +1,8 @@
 """What the listening page says when something is wrong, each in a sentence, and how it goes on."""
 
+import numpy as np
 import pytest
+import soundfile
 
 from kerastag.serving import bundle_texts
 
@@ -46,6 +48,12 @@ def test_what_the_server_says_of_a_failure_is_shown(opened, songs):
     opened.route("**:predict", lambda route: route.fulfill(status=503, json={"error": "loading [[{{node x}}]]"}))
     opened.drop(songs["short.flac"])
     assert opened.alert().endswith("failed (HTTP 503: loading).")
+
+
+def test_a_file_of_more_than_an_hour_is_refused_before_it_is_decoded(opened, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.zeros(3000 * 3601, np.int16), 3000, subtype="PCM_U8")
+    opened.drop(tmp_path / "long.wav")
+    opened.locator("#notes p").filter(has_text="long.wav is 61 minutes long; up to an hour can be scored.").wait_for()
 
 
 def test_files_that_are_no_audio_or_empty_are_named(opened, tmp_path):
