@@ -24,7 +24,7 @@ COMMANDS = {
     "report": "make one HTML file from runs, to read and to send",
     "tag": "write the scores of every tag for files and folders",
     "prepare": "turn a dataset into 16 kHz mono files that cost almost nothing to read",
-    "export": "write a run as a SavedModel that plain TensorFlow serves",
+    "export": "write a run as a SavedModel that plain TensorFlow serves, as LiteRT, as ONNX",
 }
 _PLACEHOLDERS = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings": "A,B,..."}
 Main = Callable[[flags.FlagValues, list[str]], int | None]

@@ -1,13 +1,17 @@
-"""`python -m kerastag.export`: writes a run as a bundle that TensorFlow Serving runs as it is."""
+"""`python -m kerastag.export`: writes a run as a bundle that TensorFlow Serving runs as it is, and in other forms."""
 
 import os
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from kerastag import cli, ensemble_folder, options, precisions, runtime, tagger
-from kerastag.serving import bundle, bundle_texts
+from kerastag import cli, ensemble_folder, errors, options, precisions, run_folder, run_scoring, runtime, tagger
+from kerastag.serving import bundle, bundle_texts, formats
+
+if TYPE_CHECKING:
+    from kerastag.serving.formats import writing
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run_dir", None, "The run to export, or an ensemble of runs.", flag_values=FLAGS)
@@ -15,6 +19,13 @@ flags.DEFINE_string(
     "output_dir",
     None,
     "Folder of the served model, as saved_models/NAME; each export adds a version.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "formats",
+    [formats.SAVED_MODEL],
+    f"What to write, some of {', '.join(formats.NAMES)}; all but the first run without TensorFlow, and are compared "
+    "with the run on real chunks.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string("name", None, "The model's name on the server; default: that of its folder.", flag_values=FLAGS)
@@ -30,11 +41,18 @@ options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of a waveform wh
 flags.DEFINE_bool(
     "calibrated", False, "Serve probabilities, by the calibration.json that evaluate wrote.", flag_values=FLAGS
 )
-flags.DEFINE_enum("precision", "float32", precisions.NAMES, "Of the exported network.", flag_values=FLAGS)
+flags.DEFINE_enum("precision", "float32", precisions.NAMES, "Of the SavedModel's network.", flag_values=FLAGS)
+options.positive(FLAGS, "check_chunks", 512, "Chunks of the validation split that forms are compared on, at most.")
 flags.DEFINE_string(
     "data_license",
     None,
     "Terms of the training data, for the model card; default: what a licences.tsv in its folder says.",
+    flag_values=FLAGS,
+)
+flags.register_validator(
+    "formats",
+    lambda names: bool(names) and set(names) <= set(formats.NAMES),
+    f"there are {', '.join(formats.NAMES)}",
     flag_values=FLAGS,
 )
 MAIN_FLAGS = len(list(FLAGS))
@@ -42,15 +60,49 @@ options.define_verbosity(FLAGS)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Exports, checks, and says what came of it and how to serve it."""
+    """Exports, checks, and says what came of it and how to use it.
+
+    Raises:
+      KerastagError: nothing could be exported, or a form was refused; the others are written.
+    """
     options.require(values, "run_dir", "output_dir")
+    formats.require(values.formats)
     source = ensemble_folder.existing(values.run_dir)
     how = {name: getattr(values, name) for name in ("precision", "num_chunks", "calibrated", "data_license")}
     plan = bundle.Plan(pathlib.Path(values.output_dir), values.name or "", values.version, **how)
     parts = tagger.Parts.of_folder(source, values.calibrated)
     runtime.start(values.verbosity)
-    report(bundle.write(source, parts, plan), plan)
+    if set(values.formats) == {formats.SAVED_MODEL}:
+        report(bundle.write(source, parts, plan), plan)
+        return 0
+    from kerastag.serving.formats import writing
+
+    split = validation_split(source)
+    written = writing.write(source, parts, plan, values.formats, split, values.check_chunks)
+    report_forms(written, plan)
+    if written.refused:
+        raise errors.KerastagError("; ".join(written.refused))
     return 0
+
+
+def validation_split(source: run_folder.RunFolder) -> tuple[pathlib.Path, pathlib.Path] | None:
+    """The folder and the split file of a run's validation tracks; None if they are not there."""
+    try:
+        folder, path = run_scoring.locate(source, "validation")
+    except (errors.KerastagError, KeyError):  # moved since, or a run that was not trained here
+        return None
+    return (folder, path) if path.is_file() else None
+
+
+def report_forms(written: "writing.Written", plan: bundle.Plan) -> None:
+    """Prints what was written, and how each form compares."""
+    if written.served is not None:
+        report(written.served, plan)
+        print()
+    if written.parities:
+        print(written.table(), end="")
+    for form, folder in written.folders.items():
+        print(f"{form}: python {folder / written.script(form)} SOUND_FILE")
 
 
 def report(written: bundle.Written, plan: bundle.Plan) -> None:

@@ -64,7 +64,8 @@ class LogMelSpectrogram(keras.layers.Layer):
         self.padding = padding
         self.db_per_decade = db_per_decade
         filters = mel.filter_bank(sample_rate, fft_size, num_mels, sample_rate / 2, mel_scale, unit_area)
-        self._filters = filters.astype(np.float32)
+        self.filters = filters.astype(np.float32)  # (num_bins, num_mels)
+        self.floor_power = 10 ** (floor_db / db_per_decade)
 
     def call(self, waveform: Any) -> Any:
         waveform = tf.cast(waveform, tf.float32)
@@ -76,9 +77,8 @@ class LogMelSpectrogram(keras.layers.Layer):
         window = functools.partial(tf.signal.hann_window, periodic=not self.symmetric_window)
         spectrum = tf.signal.stft(padded, self.fft_size, self.hop_size, self.fft_size, window)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))  # (batch, num_frames, num_bins)
-        bands = tf.matmul(power, self._filters)  # (batch, num_frames, num_mels)
-        floor = 10 ** (self.floor_db / self.db_per_decade)
-        decibel = self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, floor))
+        bands = tf.matmul(power, self.filters)  # (batch, num_frames, num_mels)
+        decibel = self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, self.floor_power))
         return tf.transpose(decibel, [0, 2, 1])[..., None]  # (batch, num_mels, num_frames, 1)
 
     def compute_output_spec(self, waveform: Any) -> Any:

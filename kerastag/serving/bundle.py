@@ -7,13 +7,13 @@ import pathlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from kerastag import errors, files, run_folder, tagger
 from kerastag.metrics import decisions
-from kerastag.serving import bare_process, bundle_texts, listening, model_card, signatures, warm_up
+from kerastag.serving import bare_process, bundle_texts, formats, listening, model_card, signatures, warm_up
 
 MAX_VERSION = 2**63 - 1
 EXAMPLE = "example.wav"
@@ -52,9 +52,10 @@ class Plan:
         if not _NAME.fullmatch(name):
             problem = "not a name for a model; --name takes letters, digits, '_', '-' and '.'"
             raise errors.KerastagError(f"{name}: {problem}")
-        there = versions(self.folder)
-        if self.version in there:
-            raise errors.KerastagError(f"{self.folder / there[self.version]}: exists already")
+        for folder in _numbered(self.folder):
+            there = versions(folder)
+            if self.version in there:
+                raise errors.KerastagError(f"{folder / there[self.version]}: exists already")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +85,32 @@ def versions(folder: pathlib.Path) -> dict[int, str]:
     return {number: numbered[number] for number in sorted(numbered) if number <= MAX_VERSION}
 
 
-def write(source: run_folder.RunFolder, parts: tagger.Parts, wanted: Plan) -> Written:
+def next_version(folder: pathlib.Path) -> int:
+    """One above the highest number that a version of any form has: one number is one export."""
+    return 1 + max(number for one in _numbered(folder) for number in (0, *versions(one)))
+
+
+def _numbered(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The folders whose children are versions: the bundle, for the SavedModels, and one for each other form."""
+    return [folder, *(child for name in formats.NAMES if (child := folder / name).is_dir())]
+
+
+def write(
+    source: run_folder.RunFolder,
+    parts: tagger.Parts,
+    wanted: Plan,
+    inspect: Callable[[pathlib.Path], None] = lambda made: None,
+) -> Written:
     """Writes a version of a run or an ensemble, then what lies beside the versions.
 
     The version is made in a folder of the bundle whose name is no number, so that a server that watches the bundle
     sees it when it is whole.
+
+    Args:
+      source: the run.
+      parts: what it is made of.
+      wanted: where to and how.
+      inspect: called with the version's folder before it is given its number; it may raise a KerastagError.
 
     Raises:
       KerastagError: scores differ, or a bare process cannot load and ask it: then there is no new version.
@@ -102,6 +124,7 @@ def write(source: run_folder.RunFolder, parts: tagger.Parts, wanted: Plan) -> Wr
         asked = warm_up.requests(served, example, facts["sample_rate"], len(parts.vocabulary))
         warm_up.write(made / tagger.ASSETS / warm_up.REQUESTS, wanted.name, asked)
         answers = bare_process.ask(made, asked)
+        inspect(made)
         size, size_of_variables = (_num_bytes(part) for part in (made, made / "variables"))
         path = _place(made, wanted)
     _write_beside(wanted, path, served, warm_up.wav(example, facts["sample_rate"]), answers, parts)
@@ -181,7 +204,7 @@ def _add_assets(made: pathlib.Path, source: run_folder.RunFolder, parts: tagger.
 def _place(made: pathlib.Path, wanted: Plan) -> pathlib.Path:
     """Gives the folder its number: from now on a server may load it."""
     while True:
-        path = wanted.folder / str(wanted.version or max(versions(wanted.folder), default=0) + 1)
+        path = wanted.folder / str(wanted.version or next_version(wanted.folder))
         try:
             os.rename(made, path)
             return path

@@ -94,6 +94,20 @@ def test_a_version_that_does_not_answer_leaves_nothing(source, tmp_path, monkeyp
     assert not (tmp_path / "served").exists()
 
 
+def test_a_version_that_an_inspection_refuses_leaves_nothing(source, tmp_path, monkeypatch):
+    def refuse(made):
+        assert (made / "saved_model.pb").is_file()
+        raise errors.KerastagError("its scores are others")
+
+    outputs = {"serving_default": {"scores": np.zeros((1, 3))}}
+    monkeypatch.setattr(bare_process, "ask", lambda folder, requests: bare_process.Answers(outputs, "2.x", 1, 1))
+    monkeypatch.setattr(saved_model, "export", quick_export)
+    monkeypatch.setattr(tagger.Parts, "models", lambda self, precision: [])
+    with pytest.raises(errors.KerastagError, match="its scores are others"):
+        bundle.write(source, tagger.Parts.of_folder(source), bundle.Plan(tmp_path / "served"), refuse)
+    assert not (tmp_path / "served").exists()
+
+
 def test_an_error_of_the_saved_model_names_the_bundle(source, tmp_path, monkeypatch, capsys):
     def fail(models, vocabulary, combination, folder, *others):
         raise errors.KerastagError(f"{folder}: scores differ")

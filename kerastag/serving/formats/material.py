@@ -1,0 +1,112 @@
+"""Real chunks that forms are compared on: of the run's validation split, else of what is at hand."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from kerastag import audio, errors, examples, run_folder, tags
+from kerastag.data import splits
+from kerastag.serving import warm_up
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """Chunks of tracks.
+
+    Attributes:
+      chunks: float32 (num_chunks, chunk_samples), every value that of an int16, as chunks are scored.
+      rows: the track that each is of, (num_chunks,).
+      labels: 0 or 1, (num_tracks, num_tags); None: not known.
+      source: what they are, for people.
+    """
+
+    chunks: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray | None
+    source: str
+
+    def of_tracks(self, scores: np.ndarray) -> np.ndarray:
+        """Scores of chunks, (num_chunks, num_tags), to the means of each track's, (num_tracks, num_tags)."""
+        sums, counts = np.zeros((self.rows.max() + 1, scores.shape[1])), np.bincount(self.rows)
+        np.add.at(sums, self.rows, scores)
+        return sums / counts[:, None]
+
+
+def find(
+    run: run_folder.RunFolder,
+    split: tuple[pathlib.Path, pathlib.Path] | None,
+    vocabulary: tags.Vocabulary,
+    model: keras.Model,
+    num_chunks: int,
+    most_chunks: int,
+) -> Material:
+    """The best there is: the validation split, the run's examples, or synthesised sounds.
+
+    Args:
+      run: whose examples are taken.
+      split: the folder of the dataset and the split file, if both are there.
+      vocabulary: the tags of the labels.
+      model: whose chunks they are.
+      num_chunks: of a track, at most.
+      most_chunks: of all tracks.
+    """
+    found = split and _of_split(*split, vocabulary, model, num_chunks, most_chunks)
+    return found or _of_examples(run, model) or _synthesised(model)
+
+
+def _of_split(
+    folder: pathlib.Path,
+    path: pathlib.Path,
+    vocabulary: tags.Vocabulary,
+    model: keras.Model,
+    num_chunks: int,
+    most_chunks: int,
+) -> Material | None:
+    """Tracks evenly spaced in the split, as many as can be, with as many chunks each as that leaves room for."""
+    split = splits.read(path, vocabulary)
+    chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), most_chunks)).round().astype(int))
+    count = min(num_chunks, most_chunks // len(chosen))
+    chunks, labels = [], []
+    for row in chosen:
+        try:
+            chunks.append(_of_file(splits.resolve(folder, split.tracks[row]), model, count))
+        except errors.KerastagError:
+            continue  # evaluation is where unreadable tracks are named
+        labels.append(split.labels(vocabulary)[row])
+    if not chunks:
+        return None
+    material = _of_tracks(chunks, f"{len(chunks)} of {len(split)} validation tracks")
+    return dataclasses.replace(material, labels=np.array(labels))
+
+
+def _of_file(path: pathlib.Path, model: keras.Model, count: int) -> np.ndarray:
+    if model.centred:
+        return audio.random_chunk(path, 0.5, model.chunk_samples, model.sample_rate)[None]
+    return audio.read_chunks(path, count, model.chunk_samples, model.sample_rate)
+
+
+def _of_examples(run: run_folder.RunFolder, model: keras.Model) -> Material | None:
+    """The validation tracks whose sound a run keeps, up to 10 s of each."""
+    kept = [one.waveform() for one in examples.read(run) if one.sample_rate == model.sample_rate]
+    chunks = [
+        audio.cut_chunks(waveform, 1 + len(waveform) // model.chunk_samples, model.chunk_samples) for waveform in kept
+    ]
+    return _of_tracks(chunks, f"the run's {len(kept)} examples") if kept else None
+
+
+def _synthesised(model: keras.Model) -> Material:
+    """A chord, noise at four levels, and silence."""
+    size = model.chunk_samples
+    generator = np.random.default_rng(0)
+    noise = [generator.normal(0, level, size) for level in (0.3, 0.1, 0.01, 0.001)]
+    sounds = [warm_up.example_waveform(size, model.sample_rate), *noise, np.zeros(size)]
+    return _of_tracks([np.asarray(sound, np.float32)[None] for sound in sounds], "synthesised sounds")
+
+
+def _of_tracks(chunks: Sequence[np.ndarray], source: str) -> Material:
+    rows = np.repeat(np.arange(len(chunks)), [len(one) for one in chunks])
+    rounded = audio.from_int16(audio.to_int16(np.concatenate(chunks)))
+    return Material(rounded, rows, None, f"{len(rows)} chunks of {source}")
