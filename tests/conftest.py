@@ -68,7 +68,10 @@ def music(tmp_path_factory):
     return folder
 
 
-TINY = ["--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--precision=float32", "--learning_rate=1e-3"]
+TINY = [
+    *("--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--precision=float32", "--learning_rate=1e-3"),
+    "--monitor=scalars",
+]
 
 
 @pytest.fixture(scope="session")
@@ -90,5 +93,5 @@ def run(music, run_train, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(callback, "LOOKS_SHARE", float("inf"))  # its epochs take less time than a picture
-        assert run_train(music, run_dir, "--loss=cb_focal", "--epochs=3") == 0
+        assert run_train(music, run_dir, "--loss=cb_focal", "--epochs=3", "--monitor=full") == 0
     return run_dir

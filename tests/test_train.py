@@ -44,6 +44,7 @@ def test_train_writes_the_run_folder(run, music):
             "tags.txt",
             "run.json",
             "history.tsv",
+            "report.html",
             "checkpoint/state.json",
             "checkpoint/variables.npz",
         ),
