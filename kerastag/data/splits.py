@@ -4,7 +4,10 @@ Two published forms are read, tab-separated, with a header: MTG-Jamendo's (Bogda
 the Music4All tracks which the winner of MediaEval 2020 added; see FORMS.
 """
 
+import contextlib
 import dataclasses
+import gc
+import itertools
 import math
 import os
 import pathlib
@@ -61,10 +64,12 @@ class Split:
         """
         labels = np.zeros((len(self.tracks), len(vocabulary)), np.float32)
         rows = np.repeat(np.arange(len(self.tracks)), [len(track.tags) for track in self.tracks])
+        lists = dict.fromkeys(track.tags for track in self.tracks)  # far fewer than tracks
         try:
-            labels[rows, [vocabulary.index(tag) for track in self.tracks for tag in track.tags]] = 1
+            columns = {names: [vocabulary.index(name) for name in names] for names in lists}
         except errors.KerastagError as error:
             raise errors.KerastagError(f"{self.path}: {error}") from None
+        labels[rows, list(itertools.chain.from_iterable(columns[track.tags] for track in self.tracks))] = 1
         return labels
 
 
@@ -88,17 +93,30 @@ def read(
     reader = _Reader(pathlib.Path(path), vocabulary, unknown)
     tracks = []
     num_untagged = 0
-    for track in reader.tracks():
-        if track.tags:
-            tracks.append(track)
-        elif untagged == "drop":
-            num_untagged += 1
-        else:
-            which = "tags" if vocabulary is None else "known tags"
-            raise reader.fault(f"track {track.track_id!r} has no {which}")
+    with _without_collector():
+        for track in reader.tracks():
+            if track.tags:
+                tracks.append(track)
+            elif untagged == "drop":
+                num_untagged += 1
+            else:
+                which = "tags" if vocabulary is None else "known tags"
+                raise reader.fault(f"track {track.track_id!r} has no {which}")
     if not tracks:
         raise errors.KerastagError(f"{path}: no tracks" + (f", {num_untagged} without tags" if num_untagged else ""))
     return Split(reader.path, tuple(tracks), dict(reader.dropped_tags), num_untagged)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pauses the search for garbage: a million tracks that stay would be gone through again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def split_path(data_dir: str | os.PathLike[str], override: str | os.PathLike[str] | None, name: str) -> pathlib.Path:
@@ -143,7 +161,8 @@ def collect_vocabulary(splits: Iterable[Split]) -> tags.Vocabulary:
     A short name is the same tag as the one full name it can stand for: `happy` beside `mood/theme---happy` is
     left out.
     """
-    names = {tag for split in splits for track in split.tracks for tag in track.tags}
+    lists = {track.tags for split in splits for track in split.tracks}
+    names = {tag for names in lists for tag in names}
     longer = Counter(tags.short_name(name) for name in names if tags.short_name(name) != name)
     return tags.Vocabulary(sorted(name for name in names if longer[name] != 1))
 
