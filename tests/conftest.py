@@ -1,4 +1,4 @@
-"""One TensorFlow for the whole suite, on two virtual CPU devices so that strategies can be tested."""
+"""One TensorFlow for all tests of a process, on two virtual CPU devices so that strategies can be tested."""
 
 import importlib.util
 import pathlib
@@ -12,6 +12,8 @@ SHARED = pathlib.Path(__file__).parent.parent.parent / "shared"
 
 def pytest_sessionstart(session):
     """Starts TensorFlow as the commands do, before a test module can use it and fix its devices."""
+    if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
+        return  # the process that hands out tests to others runs none
     from kerastag import runtime
     from kerastag.training import devices
 
