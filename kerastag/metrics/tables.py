@@ -90,7 +90,7 @@ def by_tag(results: dict[str, Any]) -> Table:
             name,
             tag["positives"],
             *_areas(tag, found and found["per_tag"][full_name]),
-            _lift(tag, results["num_tracks"]),
+            lift(tag, results["num_tracks"]),
         )
         for name, (full_name, tag) in zip(_shown_names(list(per_tag)), per_tag.items(), strict=True)
     ]
@@ -187,7 +187,8 @@ def _interval_note(found: dict[str, Any]) -> str:
     )
 
 
-def _lift(tag: dict[str, Any], num_tracks: int) -> float | None:
+def lift(tag: dict[str, Any], num_tracks: int) -> float | None:
+    """PR-AUC of a tag, as metrics.evaluate has it under "per_tag", over that of chance; None where it has none."""
     return None if tag["pr_auc"] is None else tag["pr_auc"] * num_tracks / tag["positives"]
 
 

@@ -69,7 +69,7 @@ def _run(name: str, folder: run_folder.RunFolder, split: str) -> Run:
     fitted_on = None
     if split != "validation" and folder.predictions_path("validation").is_file():
         fitted_on = _predictions(folder, "validation")
-    record = folder.record()
+    chosen, record = examples.read(folder), folder.record()
     if isinstance(folder, ensemble_folder.EnsembleFolder):
         record = _of_ensemble(folder, record)
     return Run(
@@ -81,8 +81,8 @@ def _run(name: str, folder: run_folder.RunFolder, split: str) -> Run:
         scores=scores,
         labels=labels,
         tracks=_tracks(folder, split, len(scores)),
-        examples=examples.read(folder),
-        validation_scores=_by_row(folder),
+        examples=chosen,
+        validation_scores=_by_row(folder, chosen),
         fitted_on=fitted_on,
     )
 
@@ -116,9 +116,8 @@ def _tracks(folder: run_folder.RunFolder, split: str, num_rows: int) -> list[tup
     return [(line[0], line[1], line[2]) for line in lines]
 
 
-def _by_row(folder: run_folder.RunFolder) -> dict[int, np.ndarray]:
+def _by_row(folder: run_folder.RunFolder, chosen: Sequence[examples.Example]) -> dict[int, np.ndarray]:
     """The validation scores of the examples: found by path, since rows that could not be read are left out."""
-    chosen = examples.read(folder)
     if not chosen or not folder.predictions_path("validation").is_file():
         return {}
     scores, _ = _predictions(folder, "validation")

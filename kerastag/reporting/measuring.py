@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerastag import metrics
-from kerastag.metrics import assessment, comparison
+from kerastag.metrics import assessment, comparison, resampling
 from kerastag.reporting import gathering
 
 
@@ -34,7 +34,7 @@ def measure(runs: list[gathering.Run], num_resamples: int, seed: int) -> Measure
 
     Args:
       runs: one or more.
-      num_resamples: of the intervals; comparisons take as many, but at least comparison.NUM_RESAMPLES if not told less.
+      num_resamples: of the intervals; comparisons take five times as many, since their p-values are corrected.
       seed: of the resamples.
     """
     settings = assessment.Settings(num_resamples=num_resamples, seed=seed, calibrate_by="none")
@@ -48,7 +48,7 @@ def measure(runs: list[gathering.Run], num_resamples: int, seed: int) -> Measure
             runs[0].vocabulary.names,
             _scored(runs[0]).clusters("auto"),
             found[0].masks,
-            num_resamples=max(num_resamples, comparison.NUM_RESAMPLES) if num_resamples >= 1000 else num_resamples,
+            num_resamples=num_resamples * (comparison.NUM_RESAMPLES // resampling.NUM_RESAMPLES),
             seed=seed,
         )
     return Measured(runs, found, [_popularity(run) for run in runs], compared, reason)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import tags as vocabularies
 from kerastag.metrics import card, tables
 from kerastag.reporting import charts, markup, measuring
 from kerastag.reporting.markup import Safe, element
@@ -90,12 +89,12 @@ def _card(measured: measuring.Measured, number: int) -> Safe:
         name = run.vocabulary.names[row]
         own, interval = per_tag[name], bounds[name]
         cells = [
-            vocabularies.Vocabulary(run.vocabulary.names).short_names[row],
+            run.vocabulary.short_names[row],
             _word(card.word_of(interval)),
             _bar(own["pr_auc"], interval["pr_auc"], top),
             markup.interval(own["pr_auc"], interval["pr_auc"], 3),
             markup.number(own["roc_auc"], 3),
-            markup.number(_lift(own, found.figures["num_tracks"]), 1),
+            markup.number(tables.lift(own, found.figures["num_tracks"]), 1),
             _count(run.class_counts, row),
             own["positives"],
         ]
@@ -133,10 +132,6 @@ def _word(word: str) -> Safe:
 def _marked(value: float | None, best: bool) -> Safe:
     text = markup.number(value, 3)
     return element("strong", text) if best else markup.escaped(text)
-
-
-def _lift(tag: dict[str, Any], num_tracks: int) -> float | None:
-    return None if tag["pr_auc"] is None else tag["pr_auc"] * num_tracks / tag["positives"]
 
 
 def _high(figures: dict[str, Any], name: str) -> float:
