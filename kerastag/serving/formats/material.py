@@ -69,17 +69,17 @@ def _of_split(
     split = splits.read(path, vocabulary)
     chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), most_chunks)).round().astype(int))
     count = min(num_chunks, most_chunks // len(chosen))
-    chunks, labels = [], []
+    chunks, read = [], []
     for row in chosen:
         try:
             chunks.append(_of_file(splits.resolve(folder, split.tracks[row]), model, count))
         except errors.KerastagError:
             continue  # evaluation is where unreadable tracks are named
-        labels.append(split.labels(vocabulary)[row])
+        read.append(row)
     if not chunks:
         return None
     material = _of_tracks(chunks, f"{len(chunks)} of {len(split)} validation tracks")
-    return dataclasses.replace(material, labels=np.array(labels))
+    return dataclasses.replace(material, labels=split.labels(vocabulary)[read])
 
 
 def _of_file(path: pathlib.Path, model: keras.Model, count: int) -> np.ndarray:
