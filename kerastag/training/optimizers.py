@@ -1,13 +1,13 @@
 """Optimisers with PyTorch's arithmetic, which the paper's figures come from.
 
 Keras' Adam adds epsilon before the bias correction and decouples weight decay; here weight decay is added to the
-gradient of every variable, biases and batch norm too.
+gradient of every variable, biases and batch norm too. Each variable is updated by one of TensorFlow's fused kernels.
 """
 
 from typing import Any
 
 import keras
-from keras import ops
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -45,16 +45,23 @@ class Adam(keras.optimizers.Optimizer):
         self._second = [self.add_variable_from_reference(variable, "second_moment") for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        gradient = ops.cast(gradient, variable.dtype) + self.coupled_weight_decay * variable
-        step = ops.cast(self.iterations + 1, variable.dtype)
-        rate = ops.cast(learning_rate, variable.dtype)
+        # both corrections in the rate: r (m / c1) / (sqrt(v / c2) + e) = (r sqrt(c2) / c1) m / (sqrt(v) + e sqrt(c2))
+        step = tf.cast(self.iterations.value + 1, tf.float64)  # 1 - 0.999^step has three digits less in float32
+        correction_1 = 1 - tf.pow(tf.constant(self.beta_1, tf.float64), step)
+        correction_2 = tf.sqrt(1 - tf.pow(tf.constant(self.beta_2, tf.float64), step))
         index = self._get_variable_index(variable)
-        first, second = self._first[index], self._second[index]
-        self.assign(first, self.beta_1 * first + (1 - self.beta_1) * gradient)
-        self.assign(second, self.beta_2 * second + (1 - self.beta_2) * ops.square(gradient))
-        corrected_first = first / (1 - ops.power(self.beta_1, step))
-        corrected_second = second / (1 - ops.power(self.beta_2, step))
-        self.assign_sub(variable, rate * corrected_first / (ops.sqrt(corrected_second) + self.epsilon))
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._first[index].value.handle,
+            v=self._second[index].value.handle,
+            beta1_power=0.0,  # corrected above
+            beta2_power=0.0,
+            lr=tf.cast(tf.cast(learning_rate, tf.float64) * correction_2 / correction_1, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=tf.cast(self.epsilon * correction_2, variable.dtype),
+            grad=decayed(gradient, variable, self.coupled_weight_decay),
+        )
 
     def get_config(self) -> dict[str, Any]:
         names = ("beta_1", "beta_2", "epsilon", "coupled_weight_decay")
@@ -93,11 +100,14 @@ class SGD(keras.optimizers.Optimizer):
         self._buffers = [self.add_variable_from_reference(variable, "momentum") for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        gradient = ops.cast(gradient, variable.dtype) + self.coupled_weight_decay * variable
-        buffer = self._buffers[self._get_variable_index(variable)]
-        self.assign(buffer, self.momentum * buffer + gradient)
-        rate = ops.cast(learning_rate, variable.dtype)
-        self.assign_sub(variable, rate * (gradient + self.momentum * buffer))
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=self._buffers[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=decayed(gradient, variable, self.coupled_weight_decay),
+            momentum=self.momentum,
+            use_nesterov=True,
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -105,3 +115,8 @@ class SGD(keras.optimizers.Optimizer):
             "momentum": self.momentum,
             "coupled_weight_decay": self.coupled_weight_decay,
         }
+
+
+def decayed(gradient: Any, variable: Any, coupled_weight_decay: float) -> Any:
+    """The gradient of a variable with that of its weight decay, in the variable's precision."""
+    return tf.cast(gradient, variable.dtype) + coupled_weight_decay * variable

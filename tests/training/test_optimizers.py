@@ -1,4 +1,4 @@
-"""Adam by its formula: epsilon after the bias correction, weight decay in the gradient."""
+"""Adam and SGD by their formulas: epsilon after the bias correction, a buffer without the rate, coupled decay."""
 
 import keras
 import numpy as np
@@ -27,6 +27,16 @@ def test_adam_by_hand(epsilon):
         optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
     expected = adam_by_hand(np.array([2.0, -1.0]), gradients, 0.1, 0.5, epsilon)
     np.testing.assert_allclose(np.asarray(variable), expected, rtol=1e-5)
+
+
+def test_sgd_by_hand_with_a_drop_of_the_rate():
+    optimizer = optimizers.SGD(0.1, momentum=0.9, coupled_weight_decay=0.5)
+    variable = keras.Variable([2.0])
+    # gradients with decay 0.3 + 1.0 = 1.3, then -0.2 + 0.8765 = 0.6765, of which the buffer is 1.3 and 1.8465
+    for rate, gradient, expected in ((0.1, 0.3, 2 - 0.1 * (1.3 + 0.9 * 1.3)), (0.01, -0.2, 1.753 - 0.01 * 2.33835)):
+        optimizer.learning_rate = rate
+        optimizer.apply([keras.ops.convert_to_tensor([gradient], "float32")], [variable])
+        np.testing.assert_allclose(np.asarray(variable), [expected], rtol=1e-6)
 
 
 def test_config_round_trip():
