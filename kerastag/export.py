@@ -107,14 +107,15 @@ def report_forms(written: "writing.Written", plan: bundle.Plan) -> None:
 
 def report(written: bundle.Written, plan: bundle.Plan) -> None:
     """Prints what was written."""
-    answers, scores = written.answers, "calibrated scores" if plan.calibrated else "scores"
+    exported, answers = written.exported, written.exported.answers
+    scores = "calibrated scores" if plan.calibrated else "scores"
     print(f"{written.path}: version {written.path.name} of {plan.name}, {plan.precision}, {scores}")
-    for name, signature in written.served.items():
+    for name, signature in exported.served.items():
         print(f"  {name}: {bundle.line(signature)}")
     megabytes, variables = (size / 1e6 for size in (written.num_bytes, written.num_bytes_of_variables))
     print(f"{megabytes:.1f} MB, {variables:.1f} of them variables; loaded in {answers.load_seconds:.1f} s")
     print(f"first requests to all signatures, which a server makes while it loads: {answers.answer_seconds:.1f} s")
-    print(f"checked in a process without Keras and kerastag: answers differ by at most {written.difference:.1e}")
+    print(f"checked in a process without Keras and kerastag: answers differ by at most {exported.difference:.1e}")
     highest = max(bundle.versions(plan.folder))
     if int(written.path.name) < highest:
         print(f"a server goes on answering with version {highest}, the highest, unless it is asked for this one")

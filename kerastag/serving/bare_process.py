@@ -8,13 +8,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from kerastag import errors
-from kerastag.serving import warm_up
 
+Arrays: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]  # by call, and name of input or output
 SCRIPT = pathlib.Path(__file__).with_name("bare_session.py")
 
 
@@ -23,34 +23,35 @@ class Answers:
     """What the process found.
 
     Attributes:
-      outputs: arrays by signature and output; names of tags as text.
+      outputs: arrays by call and output; names of tags as text.
       tensorflow: its version.
       load_seconds: for the graph and the variables, without importing TensorFlow.
       answer_seconds: for the first request to every signature.
     """
 
-    outputs: Mapping[str, Mapping[str, np.ndarray]]
+    outputs: Arrays
     tensorflow: str
     load_seconds: float
     answer_seconds: float
 
 
-def ask(folder: pathlib.Path, requests: warm_up.Requests, python: str = sys.executable) -> Answers:
-    """Loads a version and sends it a request per signature.
+def ask(folder: pathlib.Path, requests: Arrays, python: str = sys.executable) -> Answers:
+    """Loads a version and sends it requests, one after the other.
 
     Args:
       folder: of the SavedModel.
-      requests: arrays by signature and input; bytes in rows of one.
+      requests: arrays by call and input; bytes in rows of one. A call is a signature, or "signature:case" where one is
+        sent several.
       python: an interpreter that has TensorFlow, of any version.
 
     Raises:
       KerastagError: that cannot be run, or the SavedModel does not load or answer there.
     """
     arrays = {}
-    for signature, inputs in requests.items():
+    for call, inputs in requests.items():
         for name, array in inputs.items():
             is_bytes = array.dtype == object
-            key = f"{signature}/{name}/{'bytes' if is_bytes else 'numbers'}"
+            key = f"{call}/{name}/{'bytes' if is_bytes else 'numbers'}"
             arrays[key] = np.frombuffer(array[0], np.uint8) if is_bytes else array
     with tempfile.TemporaryDirectory() as scratch:
         paths = [str(pathlib.Path(scratch) / name) for name in ("inputs.npz", "outputs.npz")]
@@ -59,8 +60,8 @@ def ask(folder: pathlib.Path, requests: warm_up.Requests, python: str = sys.exec
         outputs: dict[str, dict[str, np.ndarray]] = {}
         with np.load(paths[1]) as found:
             for key in found.files:
-                signature, name = key.split("/")
-                outputs.setdefault(signature, {})[name] = found[key]
+                call, name = key.split("/")
+                outputs.setdefault(call, {})[name] = found[key]
     return Answers(outputs, **said)
 
 

@@ -7,13 +7,17 @@ import pathlib
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerastag import errors, files, run_folder, tagger
 from kerastag.metrics import decisions
-from kerastag.serving import bare_process, bundle_texts, formats, listening, model_card, signatures, warm_up
+from kerastag.serving import bundle_texts, formats, listening, model_card, signatures, warm_up
+
+if TYPE_CHECKING:
+    from kerastag.serving import saved_model
 
 MAX_VERSION = 2**63 - 1
 EXAMPLE = "example.wav"
@@ -64,18 +68,14 @@ class Written:
 
     Attributes:
       path: of the version.
-      served: its signatures by name.
-      difference: the largest, of any answer from the model's own; see saved_model.export.
+      exported: its SavedModel.
       num_bytes: of all files of the version, num_bytes_of_variables: of its variables.
-      answers: of a bare process to the requests of the warm-up.
     """
 
     path: pathlib.Path
-    served: Mapping[str, signatures.Signature]
-    difference: float
+    exported: "saved_model.Exported"
     num_bytes: int
     num_bytes_of_variables: int
-    answers: bare_process.Answers
 
 
 def versions(folder: pathlib.Path) -> dict[int, str]:
@@ -116,19 +116,14 @@ def write(
       KerastagError: scores differ, or a bare process cannot load and ask it: then there is no new version.
     """
     with _staging(wanted.folder) as made:
-        difference = _export(source, parts, wanted, made)
-        served = signatures_of(made)
+        exported = _export(source, parts, wanted, made)
         _add_assets(made, source, parts, wanted)
-        facts = files.read_json(made / tagger.ASSETS / tagger.MODEL_FACTS)
-        example = warm_up.example_waveform(facts["chunk_samples"], facts["sample_rate"])
-        asked = warm_up.requests(served, example, facts["sample_rate"], len(parts.vocabulary))
-        warm_up.write(made / tagger.ASSETS / warm_up.REQUESTS, wanted.name, asked)
-        answers = bare_process.ask(made, asked)
+        warm_up.write(made / tagger.ASSETS / warm_up.REQUESTS, wanted.name, exported.requests)
         inspect(made)
         size, size_of_variables = (_num_bytes(part) for part in (made, made / "variables"))
         path = _place(made, wanted)
-    _write_beside(wanted, path, served, warm_up.wav(example, facts["sample_rate"]), answers, parts)
-    return Written(path, served, difference, size, size_of_variables, answers)
+    _write_beside(wanted, path, exported, parts)
+    return Written(path, exported, size, size_of_variables)
 
 
 @contextlib.contextmanager
@@ -149,19 +144,6 @@ def _staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
             folder.rmdir()
 
 
-def signatures_of(folder: pathlib.Path) -> dict[str, signatures.Signature]:
-    """The signatures of a SavedModel by name, in alphabetical order."""
-    from google.protobuf import json_format
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    definitions = {
-        name: json_format.MessageToDict(definition, preserving_proto_field_name=True)
-        for name, definition in sorted(saved.meta_graphs[0].signature_def.items())
-    }
-    return dict(signatures.Served.of_json(0, definitions).signatures)
-
-
 def line(signature: signatures.Signature) -> str:
     """`waveform float32 (?, ?) -> scores float32 (?, 56)`; the first size is the batch."""
     sides = (
@@ -171,7 +153,9 @@ def line(signature: signatures.Signature) -> str:
     return " -> ".join(sides)
 
 
-def _export(source: run_folder.RunFolder, parts: tagger.Parts, wanted: Plan, made: pathlib.Path) -> float:
+def _export(
+    source: run_folder.RunFolder, parts: tagger.Parts, wanted: Plan, made: pathlib.Path
+) -> "saved_model.Exported":
     from kerastag.serving import saved_model
 
     models, thresholds = parts.models(wanted.precision), _thresholds(source, parts)
@@ -215,28 +199,21 @@ def _place(made: pathlib.Path, wanted: Plan) -> pathlib.Path:
                 raise errors.KerastagError(f"{path}: exists already") from None
 
 
-def _write_beside(
-    wanted: Plan,
-    path: pathlib.Path,
-    served: Mapping[str, signatures.Signature],
-    wav: bytes,
-    answers: bare_process.Answers,
-    parts: tagger.Parts,
-) -> None:
+def _write_beside(wanted: Plan, path: pathlib.Path, exported: "saved_model.Exported", parts: tagger.Parts) -> None:
     """The server's settings, a README, an example and the listening page; each file whole, those of before replaced."""
-    scores = answers.outputs["serving_default"]["scores"][0]
+    scores = exported.answers.outputs["serving_default"]["scores"][0]
     best = int(np.argmax(scores))
     known = bundle_texts.Known(
         name=wanted.name,
         versions=tuple(versions(wanted.folder)),
         version_folder=path.name,
-        served={name: line(signature) for name, signature in served.items()},
+        served={name: line(signature) for name, signature in exported.served.items()},
         best_tag=parts.vocabulary.short_names[best],
         best_score=float(scores[best]),
         num_tags=len(parts.vocabulary),
     )
     with files.whole_file(wanted.folder / EXAMPLE) as temporary:
-        temporary.write_bytes(wav)
+        temporary.write_bytes(exported.example)
     there = versions(wanted.folder)
     listening.write(wanted.folder, wanted.name, wanted.folder / there[max(there)])
     for name, text in bundle_texts.texts(known).items():

@@ -4,85 +4,54 @@ import dataclasses
 import functools
 import io
 import pathlib
-import subprocess
-import sys
 import tempfile
 import wave
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
 
 import keras
 import numpy as np
 
-from kerastag import audio, errors, tagger
+from kerastag import audio, tagger
 from kerastag.metrics import decisions
-from kerastag.serving import contents, reference, score_ops
+from kerastag.serving import bare_process, contents, reference, score_ops, warm_up
 
 _SAME = 1e-6  # of scores that one process computes twice
 _RESAMPLED = 1e-2  # of scores of a file at another sample rate
 _OTHER_RATE = 44_100
 _FADE_SECONDS = 0.01
-Arrays: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]  # by call, "signature:case", and name of input or output
-
-# Runs where neither Keras nor kerastag can be imported: what it loads needs TensorFlow alone.
-_BARE_PROCESS = """
-import sys
-sys.modules["keras"] = None
-sys.modules["kerastag"] = None
-import numpy as np
-import tensorflow as tf
-loaded = tf.saved_model.load(sys.argv[1])
-calls = {}
-with np.load(sys.argv[2]) as arrays:
-    for key in arrays.files:
-        call, name = key.split("/")
-        is_file = arrays[key].dtype == np.uint8
-        calls.setdefault(call, {})[name] = tf.constant([arrays[key].tobytes()] if is_file else arrays[key])
-answers = {}
-for call, inputs in calls.items():
-    for name, output in loaded.signatures[call.partition(":")[0]](**inputs).items():
-        answers[f"{call}/{name}"] = output.numpy().astype(bytes) if output.dtype == tf.string else output.numpy()
-np.savez(sys.argv[3], **answers)
-"""
 
 
-def check(folder: pathlib.Path, served: contents.Contents, tolerance: float) -> dict[str, float]:
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+      differences: the largest by signature: of scores, of seconds, of embeddings as a share of the largest number in
+        them; infinity where a name, a count or a shape is another.
+      answers: of the process that was asked, also to the requests of the warm-up.
+    """
+
+    differences: Mapping[str, float]
+    answers: bare_process.Answers
+
+
+def check(
+    folder: pathlib.Path, served: contents.Contents, tolerance: float, requests: warm_up.Requests | None = None
+) -> Checked:
     """How far each signature of a SavedModel is from what Keras, the package's own reader and NumPy make of it.
 
     Args:
       folder: of the SavedModel.
       served: what it was made of.
       tolerance: of networks' scores. A calibration may make more of them: what lies within is no difference.
-
-    Returns:
-      the largest difference by signature: of scores, of seconds, of embeddings as a share of the largest number in
-      them; infinity where a name, a count or a shape is another.
+      requests: of the warm-up, to be sent before all others.
 
     Raises:
       KerastagError: the SavedModel does not load or answer there.
     """
-    return _Check(folder, served, tolerance).differences()
-
-
-def in_bare_process(folder: pathlib.Path, requests: Arrays) -> Arrays:
-    """Outputs by call and name, text as bytes. An input of uint8 is the bytes of one file.
-
-    Raises:
-      KerastagError: the SavedModel does not load or answer there.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        paths = [str(pathlib.Path(scratch) / name) for name in ("requests.npz", "answers.npz")]
-        np.savez(paths[0], **{f"{call}/{name}": array for call, one in requests.items() for name, array in one.items()})
-        command = [sys.executable, "-c", _BARE_PROCESS, str(folder), *paths]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise errors.KerastagError(f"{folder}: does not run in plain TensorFlow: {done.stderr.strip()[-500:]}")
-        answers: dict[str, dict[str, np.ndarray]] = {}
-        with np.load(paths[1]) as arrays:
-            for key in arrays.files:
-                call, name = key.split("/")
-                answers.setdefault(call, {})[name] = arrays[key]
-        return answers
+    made = _Check(served, tolerance)
+    answers = bare_process.ask(folder, {**(requests or {}), **made.requests()})
+    return Checked(made.differences(answers.outputs), answers)
 
 
 def beyond(served: np.ndarray, members: Sequence[np.ndarray], how: tagger.Combination, slack: float) -> float:
@@ -106,7 +75,7 @@ def apart(found: np.ndarray, expected: np.ndarray) -> float:
 class _Check:
     """Asks, and compares; every method gives the largest difference in the answer to one call."""
 
-    def __init__(self, folder: pathlib.Path, served: contents.Contents, tolerance: float):
+    def __init__(self, served: contents.Contents, tolerance: float):
         self._served = served
         self._tolerance = tolerance
         self._names = served.network_names
@@ -116,10 +85,11 @@ class _Check:
             case: [reference.of_waveforms(model, waveform, served.num_chunks) for model in served.models]
             for case, waveform in self._waveforms.items()
         }
-        self._answers = in_bare_process(folder, self._requests())
+        self._answers: bare_process.Arrays = {}
 
-    def differences(self) -> dict[str, float]:
-        """The largest by signature."""
+    def differences(self, answers: bare_process.Arrays) -> dict[str, float]:
+        """The largest by signature, in answers to `requests` and perhaps others."""
+        self._answers = {call: answers[call] for call in self.requests()}
         measures: dict[str, Callable[[str], float]] = {
             **{name: functools.partial(self._network, number) for number, name in enumerate(self._names)},
             **{"taggram": self._taggram, "embed": self._embed, "top_tags": self._top_tags},
@@ -135,7 +105,7 @@ class _Check:
             found[contents.DEFAULT] = max(found[contents.DEFAULT], score_ops.largest_error(fitted))
         return found
 
-    def _requests(self) -> Arrays:
+    def requests(self) -> bare_process.Arrays:
         """Inputs by call: all waveforms for scores, the shortest and the longest where fewer will do."""
         given = {case: {"waveform": waveform} for case, waveform in self._waveforms.items()}
         short, *_, long = given
@@ -146,9 +116,7 @@ class _Check:
             **({f"embed:{short}": given[short]} if embeds else {}),
             f"top_tags:{short}": {**given[short], "k": np.array(self._k(), np.int32)},
             "metadata:twice": {"request": np.zeros(2, np.int32)},
-            **{
-                f"classify_wav:{rate}": {"wav_bytes": np.frombuffer(wav, np.uint8)} for rate, wav in self._files.items()
-            },
+            **{f"classify_wav:{rate}": {"wav_bytes": np.array([wav], object)} for rate, wav in self._files.items()},
         }
 
     def _k(self) -> list[int]:
@@ -187,7 +155,7 @@ class _Check:
         """From the scores of serving_default, whatever the order of those that are equal."""
         answer, scores = self._answers[f"top_tags:{case}"], self._answers[f"{contents.DEFAULT}:{case}"]["scores"]
         kept = np.arange(max(self._k())) < np.array(self._k())[:, None]  # (2, num_tags)
-        names = np.char.decode(answer["tags"], "utf-8")
+        names = answer["tags"]
         if names.shape != kept.shape or ((names != "") != kept).any():
             return np.inf
         columns = [[self._served.vocabulary.find(name) for name in row if name] for row in names]
@@ -216,8 +184,8 @@ class _Check:
         """Whether all is said, 0 or infinity."""
         served = self._served
         expected = {
-            "tags": np.char.encode(served.vocabulary.short_names, "utf-8"),
-            "full_names": np.char.encode(served.vocabulary.names, "utf-8"),
+            "tags": served.vocabulary.short_names,
+            "full_names": served.vocabulary.names,
             **{name: getattr(served, name) for name in ("sample_rate", "chunk_samples", "num_chunks")},
         }
         if served.thresholds is not None:

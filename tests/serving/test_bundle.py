@@ -38,7 +38,8 @@ def quick_export(models, vocabulary, combination, folder, *others):
     (folder / tagger.ASSETS).mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(EMPTY)
     (folder / tagger.ASSETS / tagger.MODEL_FACTS).write_text(json.dumps(FACTS))
-    return 0.0
+    answers = bare_process.Answers({"serving_default": {"scores": np.array([[0.1, 0.7, 0.2]])}}, "2.x", 1.25, 2.0)
+    return saved_model.Exported({}, b"RIFF", {}, answers, 0.0)
 
 
 def test_names_that_are_whole_numbers_are_versions(tmp_path):
@@ -62,9 +63,6 @@ def test_a_plan_that_cannot_be_carried_out_is_refused(tmp_path):
 
 
 def test_versions_may_be_named_in_any_order(source, tmp_path, monkeypatch, capsys):
-    outputs = {"serving_default": {"scores": np.array([[0.1, 0.7, 0.2]])}}
-    answers = bare_process.Answers(outputs, "2.x", 1.25, 2.0)
-    monkeypatch.setattr(bare_process, "ask", lambda folder, requests: answers)
     monkeypatch.setattr(saved_model, "export", quick_export)
     monkeypatch.setattr(tagger.Parts, "models", lambda self, precision: [])
     folder = tmp_path / "served"
@@ -82,12 +80,12 @@ def test_versions_may_be_named_in_any_order(source, tmp_path, monkeypatch, capsy
 def test_a_version_that_does_not_answer_leaves_nothing(source, tmp_path, monkeypatch, capsys):
     seen = []
 
-    def fail(folder, requests):
+    def fail(models, vocabulary, combination, folder, *others):
+        quick_export(models, vocabulary, combination, folder)
         seen.extend(child.name for child in (tmp_path / "served").iterdir())
         raise errors.KerastagError(f"{folder}: does not run")
 
-    monkeypatch.setattr(bare_process, "ask", fail)
-    monkeypatch.setattr(saved_model, "export", quick_export)
+    monkeypatch.setattr(saved_model, "export", fail)
     assert run_export(source, tmp_path / "served") == 1
     assert capsys.readouterr().err == f"{tmp_path / 'served'}: does not run\n"
     assert len(seen) == 1 and not seen[0].isdigit()
@@ -99,8 +97,6 @@ def test_a_version_that_an_inspection_refuses_leaves_nothing(source, tmp_path, m
         assert (made / "saved_model.pb").is_file()
         raise errors.KerastagError("its scores are others")
 
-    outputs = {"serving_default": {"scores": np.zeros((1, 3))}}
-    monkeypatch.setattr(bare_process, "ask", lambda folder, requests: bare_process.Answers(outputs, "2.x", 1, 1))
     monkeypatch.setattr(saved_model, "export", quick_export)
     monkeypatch.setattr(tagger.Parts, "models", lambda self, precision: [])
     with pytest.raises(errors.KerastagError, match="its scores are others"):

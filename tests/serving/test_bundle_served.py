@@ -19,7 +19,7 @@ import tensorflow as tf
 import kerastag
 from kerastag import export, run_folder
 from kerastag.metrics import card, decisions
-from kerastag.serving import bare_process, bundle, bundle_texts, saved_model, warm_up
+from kerastag.serving import bundle_texts, saved_model, warm_up
 
 BESIDE = {"README.md", "models.config", "batching_parameters.txt", "monitoring_parameters.txt"}
 BESIDE |= {"docker-compose.yml", "example.wav", "listen"}
@@ -44,18 +44,18 @@ def exported(source, serving, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served") / "tones"
     found = types.SimpleNamespace(folder=folder, printed=[], names=set(), devices=set())
     with pytest.MonkeyPatch.context() as patch:
-        answers, ask = [], bare_process.ask
-        patch.setattr(bare_process, "ask", lambda made, requests: answers.append(ask(made, requests)) or answers[0])
+        made, export_saved_model = [], saved_model.export
+        patch.setattr(saved_model, "export", lambda *given: made.append(export_saved_model(*given)) or made[0])
         run_export(source, found, "--data_license=CC0")
 
-        def watched(made, requests):
+        def watched(models, vocabulary, combination, hidden, *others):
+            shutil.copytree(folder / "1", hidden)
             found.names.update(child.name for child in folder.iterdir())
-            found.devices.update((made.stat().st_dev, folder.stat().st_dev))
-            return answers[0]
+            found.devices.update((hidden.stat().st_dev, folder.stat().st_dev))
+            return made[0]
 
         found.server = serving(folder, "tones")
-        patch.setattr(bare_process, "ask", watched)
-        patch.setattr(saved_model, "export", lambda *given: shutil.copytree(folder / "1", given[3]) and 0.0)
+        patch.setattr(saved_model, "export", watched)
         run_export(source, found)
     found.states = states_until_loaded(found.server, "2")
     return found
@@ -140,7 +140,7 @@ def test_the_server_answers_every_request_of_the_warm_up(exported, server, needs
         prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path))
     ]
     requests = {log.predict_log.request.model_spec.signature_name: log.predict_log.request for log in logs}
-    assert set(requests) == set(bundle.signatures_of(exported.folder / "2"))
+    assert set(requests) == set(saved_model.signatures_of(exported.folder / "2"))
     assert {"serving_default", "classify_wav", "taggram", "embed", "top_tags", "metadata"} <= set(requests)
     with grpc.insecure_channel(server.grpc) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)

@@ -5,7 +5,7 @@ import pytest
 
 from kerastag import errors, tagger, tags
 from kerastag.metrics import calibration
-from kerastag.serving import checking, contents, saved_model
+from kerastag.serving import bare_process, checking, contents, saved_model
 
 TAGS = ("mood/theme---a", "mood/theme---b", "mood/theme---c")
 TOLERANCE = 1e-5
@@ -39,7 +39,7 @@ def test_what_is_not_a_number_is_no_small_difference():
 
 @pytest.fixture(scope="module")
 def checked(network, tmp_path_factory):
-    """The check of a sound SavedModel: a calibrated ensemble of two networks with chunks of two lengths."""
+    """The check of a sound SavedModel and its answers: a calibrated ensemble of networks with chunks of two lengths."""
     rng = np.random.default_rng(0)
     scores = rng.random((200, 3))
     fitted = calibration.fit(rng.random((200, 3)) < scores, scores, TAGS, "isotonic")
@@ -48,11 +48,13 @@ def checked(network, tmp_path_factory):
     made = contents.Contents(networks, tags.Vocabulary(TAGS), how, 3, np.array([0.2, np.inf, 0.6]))
     folder = tmp_path_factory.mktemp("served") / "1"
     saved_model.save(made, folder)
-    return checking._Check(folder, made, TOLERANCE)
+    found = checking._Check(made, TOLERANCE)
+    return found, bare_process.ask(folder, found.requests()).outputs
 
 
 def test_a_sound_one_passes_with_all_its_signatures(checked):
-    found = checked.differences()
+    check, answers = checked
+    found = check.differences(answers)
     signatures = {
         "network_1",
         "network_2",
@@ -83,14 +85,14 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("place", CHANGES)
-def test_a_wrong_answer_is_found(place, checked, monkeypatch):
+def test_a_wrong_answer_is_found(place, checked):
+    check, answers = checked
     signature, name = place.split("/")
     changed = {
         call: {**answer, name: CHANGES[place](answer[name])} if call.startswith(f"{signature}:") else answer
-        for call, answer in checked._answers.items()
+        for call, answer in answers.items()
     }
-    monkeypatch.setattr(checked, "_answers", changed)
-    assert checked.differences()[signature] > 100 * TOLERANCE
+    assert check.differences(changed)[signature] > 100 * TOLERANCE
 
 
 def test_what_does_not_run_in_plain_tensorflow_is_refused(tmp_path):
@@ -103,4 +105,4 @@ def test_what_does_not_run_in_plain_tensorflow_is_refused(tmp_path):
     module = tf.Module()
     tf.saved_model.save(module, str(tmp_path), tf.function(in_python, [spec]))
     with pytest.raises(errors.KerastagError, match="does not run in plain TensorFlow"):
-        checking.in_bare_process(tmp_path, {"serving_default:one": {"waveform": np.zeros((1, 1), np.float32)}})
+        bare_process.ask(tmp_path, {"serving_default:one": {"waveform": np.zeros((1, 1), np.float32)}})

@@ -8,9 +8,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from kerastag import errors, tagger, tags
 from kerastag.models import folding, popularity
-from kerastag.serving import contents, saved_model
+from kerastag.serving import checking, contents, saved_model
 
 TAGS = ("a", "b", "c")
+EMPTY = b"\x12\x00"  # a SavedModel's meta_graphs = 2, one of them, without signatures
 
 
 def test_an_export_with_other_weights_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
@@ -37,12 +38,12 @@ def test_an_export_with_other_weights_is_refused_and_leaves_nothing(tmp_path, mo
 )
 def test_how_much_may_differ(precision, signature, difference, passes, tmp_path, monkeypatch):
     found = {"serving_default": 1e-7, signature: difference}
-    monkeypatch.setattr(saved_model, "save", lambda served, folder: None)
-    monkeypatch.setattr(saved_model.checking, "check", lambda folder, served, tolerance: found)
+    monkeypatch.setattr(saved_model, "save", lambda served, folder: (folder / "saved_model.pb").write_bytes(EMPTY))
+    monkeypatch.setattr(saved_model.checking, "check", lambda *given: checking.Checked(found, None))
     networks = [popularity.Popular([0.1, 0.2, 0.3], precision=precision)]
     arguments = networks, tags.Vocabulary(TAGS), tagger.Combination(), tmp_path / "1", 2
     if passes:
-        assert saved_model.export(*arguments) == (1e-7 if signature == "embed" else difference)  # of a score
+        assert saved_model.export(*arguments).difference == (1e-7 if signature == "embed" else difference)  # of a score
     else:
         with pytest.raises(errors.KerastagError, match=f"results of {signature} differ by .*; not written"):
             saved_model.export(*arguments)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerastag import files, tags
-from kerastag.serving import bare_process, bundle, signatures
+from kerastag.serving import bare_process, saved_model, signatures
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "check_bundle"
 _loader = importlib.machinery.SourceFileLoader("check_bundle", str(TOOL))
@@ -51,7 +51,7 @@ def answer(monkeypatch):
             return bare_process.Answers(outputs, "2.x", 1.0, 2.0)
 
         monkeypatch.setattr(bare_process, "ask", ask)
-        monkeypatch.setattr(bundle, "signatures_of", lambda folder: SERVED)
+        monkeypatch.setattr(saved_model, "signatures_of", lambda folder: SERVED)
         return got
 
     return set_answers
