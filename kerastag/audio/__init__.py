@@ -13,6 +13,7 @@ from kerastag import errors
 
 if TYPE_CHECKING:
     from kerastag.audio import tfio_decoder as tfio_decoder
+    from kerastag.audio.account import Account as Account
     from kerastag.audio.cutting import chunk_starts as chunk_starts
     from kerastag.audio.cutting import cut_chunk as cut_chunk
     from kerastag.audio.cutting import cut_chunks as cut_chunks
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kerastag.audio.pcm import from_int16 as from_int16
     from kerastag.audio.pcm import to_int16 as to_int16
     from kerastag.audio.reading import AudioInfo as AudioInfo
+    from kerastag.audio.reading import account_of as account_of
     from kerastag.audio.reading import info as info
     from kerastag.audio.reading import num_parts as num_parts
     from kerastag.audio.reading import num_samples as num_samples
@@ -33,10 +35,14 @@ EXTENSIONS = (
     *(".wav", ".w64", ".rf64", ".aif", ".aiff", ".aifc", ".au", ".caf"),
     *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2"),
 )
+FOREIGN_EXTENSIONS = (  # of what the second reader reads; videos that hold music are read where they are named
+    *(".m4a", ".m4b", ".aac", ".wma", ".wv", ".mpc", ".ape", ".mka", ".webm", ".weba", ".tta"),
+)
 DECODERS = ("soundfile", "tfio")
 
 _HOMES = {
-    "reading": "AudioInfo info num_parts num_samples random_chunk read read_chunk read_chunks",
+    "account": "Account",
+    "reading": "AudioInfo account_of info num_parts num_samples random_chunk read read_chunk read_chunks",
     "pcm": "from_int16 to_int16",
     "cutting": "chunk_starts cut_chunk cut_chunks",
     "finding": "find_audio",

@@ -2,11 +2,12 @@
 
 What stands in the way, all of it met in libsndfile 1.2.2:
 - MP3 frames borrow bits from the frames before them, so the first few after a seek come out wrong.
-- An MP3 without a Xing header has an estimated length, and nothing past the estimate is given out.
 - A Vorbis handle that seeks less than two seconds ahead may lose up to 900 samples on the way, and one that
   drops into the last page may be off by as much.
-- A FLAC handle that has failed once fails for ever.
+- A FLAC handle that has failed once fails for ever, and an MPEG one that has once come short may go on doing so.
 - A failed read tells no count of the frames that did decode.
+- Some codecs cannot seek at all, and of some it says that they can: those are read from their start.
+- A file without a known beginning is taken for what its suffix says: text named .au for u-law.
 What stays: an Ogg file whose page timestamps contradict each other is sought by them, so that a chunk lies
 beside its slice of the whole (3 of 194 real files); an MP3 at 8 kbit/s may borrow from further back than that.
 
@@ -15,21 +16,27 @@ whole process, and pointing it away while other threads run would lose their mes
 """
 
 import io
-import os
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from kerastag import audio
-from kerastag.audio import pcm
+from kerastag.audio import layout, pcm, spliced
+from kerastag.audio.link import Link
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
 MPEG_PREROLL = 16 * 1152  # frames: as far back as 32 kbit/s and more borrow bits
 VORBIS_NEAR_SECONDS = 2
 VORBIS_END = 255 * 1024  # frames in the longest page of long blocks, 5.9 s at 44.1 kHz
-LENGTH_CLAIM = 40  # from 8 to 320 kbit/s: no estimate by the first frame's bit rate is further off
 _BLOCK_VALUES = 1 << 22
+_BUFFER_BYTES = 1 << 16  # libsndfile asks for a few bytes at a time
 _PLAIN = (("WAV", "PCM_16"), ("WAVEX", "PCM_16"), ("AIFF", "PCM_16"))
+_UNSEEKABLE = ("GSM610", "G721_", "G723_", "NMS_ADPCM_", "DWVW_", "DPCM_", "VOX_")
+
+
+class NotRecognised(audio.AudioError):
+    """libsndfile does not know the file's form; another reader may."""
 
 
 class Decoder:
@@ -41,19 +48,19 @@ class Decoder:
       num_channels: channels in the file.
       form: container and codec, as libsndfile names them: ("OGG", "VORBIS").
       stated_frames: the length by the file's header; it may be wrong either way.
-      estimated: the header may state too few frames (MPEG).
       stores_int16: its samples are mono integers of 16 bits, which can be had as they are.
     """
 
-    def __init__(self, path: str) -> None:
-        """Opens the file.
+    def __init__(self, path: str, link: Link) -> None:
+        """Opens one stream of a file.
 
         Raises:
-          AudioError: the file is missing, empty, not audio, or of an absurd rate.
+          NotRecognised: libsndfile does not read it.
+          AudioError: it has an absurd rate.
         """
         self.path = path
-        self._file = _open(path)
-        self._long_file: _LongFile | None = None
+        self._link = link
+        self._file = _open(path, link)
         self.rate: int = self._file.samplerate
         self.num_channels: int = self._file.channels
         if not MIN_RATE <= self.rate <= MAX_RATE:
@@ -61,7 +68,7 @@ class Decoder:
             limits = f"{MIN_RATE:,} to {MAX_RATE:,} Hz"
             raise audio.AudioError(f"{path}: a sample rate of {self.rate:,} Hz is not within {limits}")
         self.form = (self._file.format, self._file.subtype)
-        self.estimated = self.form[1].startswith("MPEG")
+        self._mpeg = self.form[1].startswith("MPEG")
         self._vorbis = self.form[1] == "VORBIS"
         self._position: int | None = 0  # None: the handle is not to be used again
         # libsndfile takes four times as long to give 16-bit samples as float32; what cannot fail is read as it is
@@ -75,23 +82,11 @@ class Decoder:
 
     def close(self) -> None:
         self._file.close()
-        if self._long_file:
-            self._long_file.close()
-
-    def lengthen(self) -> None:
-        """Opens the file anew so that an estimated length is too long, not too short; slower to seek."""
-        self.close()
-        self._long_file = _LongFile(_system_path(self.path))
-        self._file, self._position = soundfile.SoundFile(self._long_file), 0
-
-    def shorten(self) -> None:
-        """Undoes `lengthen`."""
-        self.close()
-        self._long_file = None
-        self._file, self._position = _open(self.path), 0
 
     def decodes(self, position: int) -> bool:
         """Whether the frame at `position` can be decoded; `run` is the one that gives its right value."""
+        if isinstance(self._file, _Sequential):
+            return len(self._read(position, 1)) == 1
         try:
             self._renew_if_spent()
             self._file.seek(position)
@@ -147,7 +142,9 @@ class Decoder:
           How many frames lie between that place and `position`.
         """
         place, here = position, self._position
-        if self.estimated:
+        if isinstance(self._file, _Sequential):
+            return self._skip_to(position)
+        if self._mpeg:
             place = max(0, position - MPEG_PREROLL)
         elif self._vorbis:
             place = max(0, min(position, self.stated_frames - VORBIS_END))
@@ -165,12 +162,21 @@ class Decoder:
             arrived = None
         self._position = position if arrived == position else None  # beside it, there is a hole
 
+    def _skip_to(self, position: int) -> int:
+        """Reads up to `position` what cannot be sought."""
+        if self._position is None or self._position > position:
+            self._position = None
+            self._renew_if_spent()
+        while self._position is not None and self._position < position:
+            wanted = min(position - self._position, max(1, _BLOCK_VALUES // self.num_channels))
+            got = len(self._file.read(out=self._scratch(wanted)))
+            self._position = self._position + got if got == wanted else None
+        return 0
+
     def _renew_if_spent(self) -> None:
         if self._position is None:
-            if self._long_file:
-                self.lengthen()
-            else:
-                self.shorten()
+            self._file.close()
+            self._file, self._position = _open(self.path, self._link), 0
 
     def _scratch(self, num_frames: int) -> np.ndarray:
         if len(self._buffer) < num_frames:
@@ -178,13 +184,11 @@ class Decoder:
         return self._buffer[:num_frames]
 
 
-class _LongFile(io.FileIO):
-    """A file that claims to be longer than it is, to whoever seeks its end."""
+class _Sequential(soundfile.SoundFile):
+    """A file whose codec cannot seek; where libsndfile says that it can, it fails after every read."""
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if whence == os.SEEK_END and offset == 0:
-            return super().seek(LENGTH_CLAIM * os.fstat(self.fileno()).st_size)
-        return super().seek(offset, whence)
+    def seekable(self) -> bool:
+        return False
 
 
 def _mix(block: np.ndarray, mono: np.ndarray) -> None:
@@ -203,26 +207,31 @@ def _mix(block: np.ndarray, mono: np.ndarray) -> None:
         mono *= scale
 
 
-def _open(path: str) -> soundfile.SoundFile:
+def _open(path: str, link: Link) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(_system_path(path))
-    except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
-        raise audio.AudioError(f"{path}: {_reason(path, error)}") from None
+        file = soundfile.SoundFile(_content(path, link))
+        if file.subtype.startswith(_UNSEEKABLE):
+            file.close()
+            file = _Sequential(_content(path, link))
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:
+        raise NotRecognised(f"{path}: {_reason(error)}") from None
+    except OSError as error:
+        raise audio.AudioError(f"{path}: {layout.reason(error)}") from None
+    if file.format == "RAW":  # by its suffix alone
+        file.close()
+        raise NotRecognised(f"{path}: {_reason(None)}")
+    return file
 
 
-def _system_path(path: str) -> str | bytes:
-    return path if os.name == "nt" else os.fsencode(path)  # bytes also carry names that are not UTF-8
+def _content(path: str, link: Link) -> Any:
+    """What soundfile opens: the name, or the link's pieces as a file."""
+    if not link.pieces:
+        return layout.system_path(path)
+    file = spliced.SplicedFile(layout.system_path(path), link.pieces, link.claims_more)
+    return io.BufferedReader(file, _BUFFER_BYTES)
 
 
-def _reason(path: str, error: Exception) -> str:
-    if not os.path.exists(path):
-        return "no such file"
-    if os.path.isdir(path):
-        return "is a folder, not an audio file"
-    if not os.access(path, os.R_OK):
-        return "may not be read (permission denied)"
-    if not os.path.getsize(path):
-        return "is empty (0 bytes)"
+def _reason(error: Exception | None) -> str:
     detail = getattr(error, "error_string", "").rstrip(".")
     if not detail or detail.startswith("File does not exist"):  # what it says of an MP3 without any MP3 in it
         detail = "Format not recognised"

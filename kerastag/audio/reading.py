@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from kerastag import audio
-from kerastag.audio import cutting, pcm, resampling, source
+from kerastag.audio import account, cutting, pcm, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
 PART = 16  # chunks read at a time, as many as fit in some 40 MB of work, however long the file
@@ -30,6 +30,15 @@ def info(path: Path) -> AudioInfo:
         return AudioInfo(file.rate, file.num_channels, file.num_frames, file.num_frames / file.rate)
 
 
+def account_of(path: Path) -> account.Account:
+    """How much of a file was heard, by all readings of it in this process; raises AudioError as `read` does.
+
+    After `read` that is all of the file; before, what its structure shows.
+    """
+    with source.Source(path) as file:
+        return file.account()
+
+
 def num_samples(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> int:
     """The length of `read(path, sample_rate)`, without decoding it all; raises AudioError as `read` does."""
     with source.Source(path) as file:
@@ -45,7 +54,7 @@ def read(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
 
     Returns:
       float32 (samples,), the mean of the channels. It may peak above 1.0. Of a truncated file, what
-      decodes; a damaged stretch in the middle is silent.
+      decodes; a damaged stretch in the middle is silent, in MPEG audio left out; see `account_of`.
 
     Raises:
       AudioError: the file is missing, empty, not audio, holds no samples, none that decodes, NaN or

@@ -1,4 +1,4 @@
-"""An audio file as it really is: its true length, and silence where it is damaged."""
+"""An audio file as it really is: all of its streams one after the other."""
 
 import os
 from types import TracebackType
@@ -6,10 +6,7 @@ from types import TracebackType
 import numpy as np
 
 from kerastag import audio
-from kerastag.audio import decoder
-
-_KNOWN_ENDS: dict[tuple[str, int, int], tuple[int, bool]] = {}  # (path, bytes, time) -> (frames, lengthened)
-_MAX_KNOWN_ENDS = 1_000_000
+from kerastag.audio import account, decoder, layout, resampling, second_reader, stream
 
 
 class Source:
@@ -17,8 +14,8 @@ class Source:
 
     Attributes:
       path: the file's name.
-      rate: frames per second.
-      num_channels: channels in the file.
+      rate: frames per second, of its first stream.
+      num_channels: channels of its first stream.
       form: container and codec, as libsndfile names them: ("OGG", "VORBIS").
       stores_int16: its samples are mono integers of 16 bits, which can be had as they are.
     """
@@ -26,13 +23,15 @@ class Source:
     def __init__(self, path: str | bytes | os.PathLike[str]) -> None:
         """Opens the file; raises AudioError where that fails or its header states no samples."""
         self.path = os.fsdecode(path)
-        self._decoder = decoder.Decoder(self.path)
-        self.rate, self.num_channels = self._decoder.rate, self._decoder.num_channels
-        self.form, self.stores_int16 = self._decoder.form, self._decoder.stores_int16
-        self._num_frames: int | None = None
-        self._stated_frames = self._decoder.stated_frames
-        if not self._stated_frames:
-            self._decoder.close()
+        self._layout = layout.of(self.path)
+        first = self._open(0)
+        self._streams = {0: first}
+        self.rate, self.num_channels = first.rate, first.decoder.num_channels
+        self.form, self.stores_int16 = first.decoder.form, first.decoder.stores_int16
+        if len(self._layout.links) > 1:
+            self.stores_int16 = False
+        elif not first.decoder.stated_frames:
+            self.close()
             raise audio.AudioError(f"{self.path}: holds no samples")
 
     def __enter__(self) -> "Source":
@@ -41,37 +40,42 @@ class Source:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._decoder.close()
+        self.close()
+
+    def close(self) -> None:
+        for opened in self._streams.values():
+            opened.decoder.close()
 
     @property
     def num_frames(self) -> int:
         """The number of frames up to the last one that decodes, whatever the header states.
 
-        The first look at a file costs a seek to its end (0.1 ms for FLAC, 3 ms for three minutes of MP3),
-        some more where the header is wrong; later ones in the same process cost nothing.
-
         Raises:
           AudioError: not one frame decodes.
         """
-        if self._num_frames is None:
-            self._num_frames = self._look_up_end()
-            if not self._num_frames:
-                raise audio.AudioError(f"{self.path}: is damaged, none of its samples can be decoded")
-        return self._num_frames
+        total = self._ends()[-1]
+        if not total:
+            raise audio.AudioError(f"{self.path}: is damaged, none of its samples can be decoded")
+        return total
 
     @property
-    def truncated(self) -> bool:
-        """Whether there are fewer frames than the header counts; an estimate is not a count."""
-        if self.num_frames >= self._stated_frames:
-            return False
-        if self._decoder.estimated:
-            self._decoder.lengthen()
-        return self._decoder.stated_frames == self._stated_frames
+    def plain(self) -> bool:
+        """Whether whoever decodes the file by its name, from its first byte to its last, gets just what this gives."""
+        links = self._layout.links
+        intact = len(links) == 1 and not links[0].pieces and not self._layout.foreign
+        return intact and self.num_frames == self._streams[0].decoder.stated_frames
+
+    def account(self) -> account.Account:
+        """How much of the file was heard, by all readings of it in this process; raises as `num_frames`."""
+        _ = self.num_frames  # after which every stream's length is known
+        known = self._layout.account()
+        assert known is not None
+        return known
 
     def decode(self, start: int, stop: int, dtype: type[np.number] = np.float32) -> np.ndarray:
         """Decodes frames `start` to `stop` to mono (frames,), fewer where the file ends before `stop`.
 
-        A damaged stretch inside the file becomes silence: time before and after it stays right.
+        A damaged stretch becomes silence, but for MPEG audio, whose frames before and after it are joined.
 
         Args:
           start, stop: frames at the file's own rate.
@@ -80,77 +84,78 @@ class Source:
         Raises:
           AudioError: there are NaN or infinite samples among them, or nothing in the file decodes.
         """
-        if stop > self._decoder.stated_frames:
-            stop = min(stop, self.num_frames)
-        mono = np.zeros(max(0, stop - start), dtype)
-        position = start
-        while position < stop:
-            position += self._decoder.run(position, mono[position - start :])
-            if position < stop:  # damage, or the file's end
-                stop = min(stop, self.num_frames)
-                position += self.rate // 4
-        mono = mono[: max(0, stop - start)]
-        if dtype == np.float32:
-            self._check_finite(mono, start)
-        return mono
+        if len(self._layout.links) == 1:
+            mono = self._streams[0].decode(start, stop, dtype)
+            if len(mono) < stop - start:
+                _ = self.num_frames  # raises if there is nothing at all
+            return mono
+        ends = self._ends()
+        parts = [np.zeros(0, np.float32)]
+        for number, (begin, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            if start < end and begin < stop:
+                parts.append(self._part(number, max(start, begin) - begin, min(stop, end) - begin))
+        return np.concatenate(parts)
 
-    def _check_finite(self, mono: np.ndarray, start: int) -> None:
-        finite = np.isfinite(mono)
-        if not finite.all():
-            frame = start + int(finite.argmin())
-            where = f"frame {frame:,} ({frame / self.rate:.2f} s)"
-            raise audio.AudioError(f"{self.path}: holds NaN or infinity at {where}")
+    def _part(self, number: int, start: int, stop: int) -> np.ndarray:
+        """Frames of one stream, at the rate of the first."""
+        part = self._stream(number)
+        if part.rate == self.rate:
+            return part.decode(start, stop)
+        first, last, origin = resampling.input_span(start, stop, part.rate, self.rate)
+        waveform = resampling.resample(part.decode(first, last), part.rate, self.rate)
+        return waveform[start - origin : stop - origin]
 
-    def _look_up_end(self) -> int:
-        status = os.stat(self.path)
-        key = (self.path, status.st_size, status.st_mtime_ns)
-        if key not in _KNOWN_ENDS:
-            if len(_KNOWN_ENDS) >= _MAX_KNOWN_ENDS:
-                _KNOWN_ENDS.clear()
-            _KNOWN_ENDS[key] = _find_end(self._decoder)
-        elif _KNOWN_ENDS[key][1]:
-            self._decoder.lengthen()
-        return _KNOWN_ENDS[key][0]
+    def _ends(self) -> list[int]:
+        """Where each stream ends, in frames at the rate of the first."""
+        total, ends = 0, []
+        for number in range(len(self._layout.links)):
+            part = self._stream(number)
+            total += resampling.output_length(part.num_frames, part.rate, self.rate)
+            ends.append(total)
+        return ends
+
+    def _stream(self, number: int) -> stream.Stream:
+        if number not in self._streams:
+            self._streams[number] = self._open(number)
+        return self._streams[number]
+
+    def _open(self, number: int) -> stream.Stream:
+        opened = second_reader.Decoder(self.path) if self._layout.foreign else self._by_libsndfile(number)
+        return stream.Stream(self.path, opened, self._layout, self._layout.links[number])
+
+    def _by_libsndfile(self, number: int) -> stream.Decoder:
+        """A stream's decoder; the second reader's, from now on, where libsndfile does not know the file's form."""
+        link = self._layout.links[number]
+        try:
+            opened = decoder.Decoder(self.path, link)
+        except decoder.NotRecognised as error:
+            if number:
+                self._layout.lose(link)
+                return _Nothing(self.rate)
+            instead = second_reader.open_instead(self.path, error)
+            self._layout.become_foreign(instead.gaps, instead.seconds_stated)
+            return instead
+        if link.num_frames is not None and opened.stated_frames < link.num_frames:  # an estimate, and too short
+            opened.close()
+            link.pieces = link.pieces or ((0, os.path.getsize(layout.system_path(self.path))),)
+            link.claims_more = True
+            opened = decoder.Decoder(self.path, link)
+        return opened
 
 
-def _find_end(file: decoder.Decoder) -> tuple[int, bool]:
-    """Finds the true number of frames; leaves the decoder lengthened if it must be so to reach them all.
+class _Nothing:
+    """The decoder of a stream that cannot be opened, among others that can."""
 
-    Returns:
-      The number of frames, 0 if none decodes, and whether the decoder is lengthened.
-    """
-    stated = file.stated_frames
-    if not file.decodes(stated - 1):
-        return _search_end(file, 0, stated), False
-    if file.estimated:
-        file.lengthen()
-        end = stated
-        if file.stated_frames > stated:
-            end = _search_end(file, stated - 1, file.stated_frames)
-        if end > stated:
-            return end, True
-        file.shorten()
-    return stated, False
+    num_channels, form, stores_int16, stated_frames = 1, ("", ""), False, 0
 
+    def __init__(self, rate: int):
+        self.rate = rate
 
-def _search_end(file: decoder.Decoder, low: int, high: int) -> int:
-    """Searches the end between frame `low`, which decodes, and frame `high`, which does not.
+    def decodes(self, position: int) -> bool:
+        return False
 
-    First the last second, where most wrong lengths end; then strides up from `low` that double until one
-    fails, which keeps clear of absurd lengths; then halves.
-    """
-    second, stride = file.rate, 16 * file.rate
-    if high - low > second and file.decodes(high - second):
-        low = high - second
-    while low + stride < high:
-        if file.decodes(low + stride):
-            low, stride = low + stride, 2 * stride
-        else:
-            high = low + stride
-    while high - low > second:
-        middle = (low + high) // 2
-        if file.decodes(middle):
-            low = middle
-        else:
-            high = middle
-    return low + file.run(low, np.empty(high - low, np.float32))
+    def run(self, position: int, mono: np.ndarray) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass

@@ -114,7 +114,7 @@ def _header(path: np.ndarray | bytes) -> tuple[np.int32, np.int32]:
         form = ("WAV" if container == "WAVEX" else container, codec)
         if form not in _FORMS:
             raise audio.AudioError(f"{file.path}: tensorflow-io does not decode {container} {codec}, soundfile does")
-        if file.truncated:
+        if not file.plain:
             raise audio.AudioError(f"{file.path}: is damaged, which tensorflow-io does not bear, soundfile does")
         return np.int32(list(_FORMS).index(form)), np.int32(file.rate)
 

@@ -4,9 +4,9 @@ import struct
 
 import numpy as np
 import pytest
+import soundfile
 
 from kerastag import audio
-from kerastag.audio import source
 
 RATE = 44_100
 
@@ -54,8 +54,7 @@ def test_mp3_with_large_tags_before_and_behind(maker, mp3, mp3_frames):
 def test_mp3_without_header_that_is_longer_than_its_first_frame_suggests(maker, loud_start, mp3_frames):
     frames = mp3_frames(loud_start)
     path = maker.write("a.mp3", loud_start[frames[1] :])
-    with source.Source(path) as file:
-        assert file._stated_frames < 0.7 * 1152 * len(frames)
+    assert soundfile.info(str(path)).frames < 0.7 * 1152 * len(frames)
     check(path, 1152 * (len(frames) - 1))
 
 
@@ -63,8 +62,7 @@ def test_mp3_without_header_that_is_shorter_than_its_first_frame_suggests(maker,
     frames = mp3_frames(loud_start)
     quiet = loud_start[frames[len(frames) // 2] :] + loud_start[frames[1] : frames[len(frames) // 2]]
     path = maker.write("a.mp3", quiet)
-    with source.Source(path) as file:
-        assert file._stated_frames > 1.3 * 1152 * len(frames)
+    assert soundfile.info(str(path)).frames > 1.3 * 1152 * len(frames)
     check(path, 1152 * (len(frames) - 1))
 
 

@@ -1,0 +1,69 @@
+"""What a file is made of before anything is decoded: its streams, what is missing of them, where the junk lies.
+
+libsndfile reads one stream that begins with the first byte and is as long as its header says. Joined files, chained
+Ogg streams, bytes in front, headers that state too little: each is brought to streams that it does read, bytes of the
+file spliced together. A file is looked through once a process.
+"""
+
+import os
+import stat
+
+from kerastag import audio
+from kerastag.audio import containers, mpeg_layout, spliced
+from kerastag.audio.link import Layout, Link
+
+_KNOWN: dict[tuple[str, int, int], Layout] = {}  # (path, bytes, time) -> layout
+_MAX_KNOWN = 1_000_000
+_KINDS = {
+    stat.S_IFDIR: "is a folder, not an audio file",
+    stat.S_IFIFO: "is a pipe, not an audio file",
+    stat.S_IFSOCK: "is a socket, not an audio file",
+    stat.S_IFCHR: "is a device, not an audio file",
+    stat.S_IFBLK: "is a device, not an audio file",
+}
+
+
+def of(path: str) -> Layout:
+    """The layout of a file; what is learnt about it later stays in it.
+
+    Raises:
+      AudioError: the file is missing, empty, no regular file, or may not be read.
+    """
+    name = system_path(path)
+    try:
+        status = os.stat(name)
+        key = (path, status.st_size, status.st_mtime_ns)
+        if key in _KNOWN:
+            return _KNOWN[key]
+        _check_kind(path, status)
+        with spliced.Blocks(name) as blocks:
+            layout = containers.of(blocks) or mpeg_layout.of(blocks) or Layout([Link()])
+    except ValueError:  # a zero byte in the name
+        raise audio.AudioError(f"{path!r}: no such file") from None
+    except OSError as error:
+        raise audio.AudioError(f"{path}: {reason(error)}") from None
+    if len(_KNOWN) >= _MAX_KNOWN:
+        _KNOWN.clear()
+    return _KNOWN.setdefault(key, layout)
+
+
+def reason(error: OSError) -> str:
+    """Why a file cannot be read, in a few words."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "may not be read (permission denied)"
+    return f"cannot be read ({(error.strerror or str(error)).lower()})"
+
+
+def system_path(path: str) -> bytes:
+    """A name as the system has it; bytes also carry names that are not UTF-8."""
+    return os.fsencode(path)
+
+
+def _check_kind(path: str, status: os.stat_result) -> None:
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    if kind:
+        raise audio.AudioError(f"{path}: {kind}")
+    if not status.st_size:
+        raise audio.AudioError(f"{path}: is empty (0 bytes)")
