@@ -1,90 +1,140 @@
-"""Layouts of WAV, AIFF, AU, FLAC and Ogg files whose headers, or what stands in front of them, mislead libsndfile."""
+"""Layouts of WAV, AIFF and AU files, and which other container a file is, by its first bytes.
+
+What misleads libsndfile: a size that the writer never came back to fill in, bytes in front of the file, a second file
+behind it. What it does not tell: that the data is shorter than stated.
+"""
 
 import dataclasses
 import re
 import struct
+from collections.abc import Iterator
 
-from kerastag.audio import mpeg, spliced
+from kerastag.audio import flac, mpeg, ogg, spliced
 from kerastag.audio.link import Layout, Link
 
 _FRONT = 1 << 16  # bytes of junk in front of a known beginning, at most
-_TAIL = 1 << 18  # bytes, more than the longest FLAC frame of 24 bits
-_FLAC_BLOCKS = {1: 192, **{2 + i: 576 << i for i in range(4)}, **{8 + i: 256 << i for i in range(8)}}
-_FLAC_SYNC = re.compile(rb"\xff[\xf8\xf9]")
-_OGG_BEGINS = b"OggS\0\2"
-_OGG_CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
-_BEGINNINGS = re.compile(rb"RIFF....WAVE|RIFX....WAVE|FORM....AIF[FC]|fLaC\x00\x00\x00\x22|OggS\x00\x02|\.snd\x00\x00\x00.", re.DOTALL)
-_NOT_MPEG = re.compile(  # what is not to be searched for MPEG frames: MP4, ASF, WavPack, APE, Musepack, Matroska, ...
+_BEGINNINGS = re.compile(
+    rb"RIFF....WAVE|RIFX....WAVE|FORM....AIF[FC]|fLaC\x00\x00\x00\x22|OggS\x00\x02|\.snd\x00\x00\x00.", re.DOTALL
+)
+_OTHERS = re.compile(  # which nobody need search for MPEG frames: MP4, ASF, WavPack, APE, Musepack, Matroska, ...
     rb"....ftyp|\x30\x26\xb2\x75|wvpk|MAC |MPCK|MP\+|\x1aE\xdf\xa3|TTA[12]|DSD |FRM8|caff|riff|RF64|PK\x03\x04",
     re.DOTALL,
 )
+_MPEG_CODES = (0x50, 0x55)  # of MPEG frames in a WAV's clothes
+_UNSTATED = 0x7FFFFFFF  # and more: sizes of files that were written to a pipe
+_AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # of a sample, by encoding
+
+
+@dataclasses.dataclass(frozen=True)
+class _Data:
+    """The samples of a WAV, AIFF or AU file.
+
+    Attributes:
+      start: of the samples, in bytes.
+      size: as stated.
+      rate: bytes per second; 0: not known.
+      patches: what to write where, if all that is there is data.
+    """
+
+    start: int
+    size: int
+    rate: float
+    patches: dict[int, bytes]
 
 
 def of(blocks: spliced.Blocks) -> Layout | None:
-    """The layout of a file that is one of these; None if it is not, or not known to be."""
+    """The layout of a file in a container that is known; None if it is in none."""
     start = mpeg.behind_tags(blocks, 0)
-    if _NOT_MPEG.match(blocks.at(start, 16)):
+    if _OTHERS.match(blocks.at(start, 16)):
         return Layout([Link()])
     match = _BEGINNINGS.match(blocks.at(start, 16)) or _BEGINNINGS.search(blocks.at(start, _FRONT))
-    if match is None:
-        return None
-    start, begins = start + match.start(), match.group()
-    if begins[:4] in (b"RIFF", b"RIFX", b"FORM"):
-        return _chunked(blocks, start, begins)
-    if begins[:4] == b".snd":
-        return _au(blocks, start)
-    return _flac(blocks, start) if begins[:4] == b"fLaC" else _ogg(blocks, start)
+    return _at(blocks, start + match.start(), match.group()) if match else None
 
 
-def _link(blocks: spliced.Blocks, start: int, stop: int | None = None, patches: dict[int, bytes] | None = None) -> Link:
-    """A link of the bytes from `start` to `stop`, some replaced, by place; the file as it is if that is all of it."""
-    stop = blocks.size if stop is None else stop
-    if start == 0 and stop == blocks.size and not patches:
-        return Link()
-    pieces: list[spliced.Piece] = []
-    for place, value in sorted((patches or {}).items()):
-        pieces += [(start, place), value]
-        start = place + len(value)
-    return Link((*pieces, (start, stop)))
+def _at(blocks: spliced.Blocks, start: int, beginning: bytes) -> Layout | None:
+    """The layout of what begins at byte `start`."""
+    if beginning[:4] == b"fLaC":
+        return flac.layout(blocks, start)
+    if beginning[:4] == b"OggS":
+        return ogg.layout(blocks, start)
+    if beginning[:4] == b".snd":
+        return _samples(blocks, start, _au(blocks, start), b">")
+    order = "<" if beginning[:4] == b"RIFF" else ">"
+    chunks = _aiff if beginning[:4] == b"FORM" else _wav
+    data = chunks(blocks, start, order)
+    return _samples(blocks, start, data, order.encode()) if data else None
 
 
-def _chunked(blocks: spliced.Blocks, start: int, begins: bytes) -> Layout | None:
-    """WAV and AIFF: chunks with an id and a size."""
-    order, data_id = (">" if begins[:4] != b"RIFF" else "<"), (b"SSND" if begins[:4] == b"FORM" else b"data")
-    position, frame_bytes, rate, num_frames = start + 12, 0, 0.0, None
+def _samples(blocks: spliced.Blocks, start: int, data: _Data, order: bytes) -> Layout:
+    """The layout of a file with `data`, and of what is joined to it."""
+    there = blocks.size - data.start
+    if data.size <= 0 and there > 8 and not _chunk_follows(blocks, data.start, order.decode()):
+        return Layout([Link.of_bytes(blocks.size, start, patches=data.patches)])
+    if not 0 < data.size < _UNSTATED or not data.rate:
+        return Layout([Link.of_bytes(blocks.size, start)])
+    stop, seconds = data.start + data.size, data.size / data.rate
+    behind = stop + data.size % 2 if _BEGINNINGS.match(blocks.at(stop + data.size % 2, 16)) else stop
+    match = _BEGINNINGS.match(blocks.at(behind, 16))
+    following = _at(blocks, behind, match.group()) if match else None
+    if following is not None:
+        gaps = [(begin + seconds, lost) for begin, lost in following.gaps]
+        both = None if following.seconds_stated is None else seconds + following.seconds_stated
+        return Layout([Link.of_bytes(blocks.size, start, behind), *following.links], gaps, both)
+    gaps = [(there / data.rate, (data.size - there) / data.rate)] if data.size - there > 1 else []
+    return Layout([Link.of_bytes(blocks.size, start)], gaps, seconds)
+
+
+def _chunks(blocks: spliced.Blocks, start: int, order: str) -> Iterator[tuple[bytes, int, int]]:
+    """The id, the content's place and the size of each chunk."""
+    position = start + 12
     while len(head := blocks.at(position, 8)) == 8:
-        chunk_id, size = head[:4], struct.unpack(order + "I", head[4:])[0]
-        if chunk_id == b"fmt " and size >= 16:
-            fields = struct.unpack(order + "HHIIH", blocks.at(position + 8, 14).ljust(14, b"\0"))
-            if fields[0] in (0x50, 0x55):  # MPEG frames in a WAV's clothes
-                return None
-            rate, frame_bytes = fields[3], 1  # bytes per second
-        elif chunk_id == b"COMM":
-            num_frames = struct.unpack(">I", blocks.at(position + 10, 4).ljust(4, b"\0"))[0]
-        elif chunk_id == data_id:
-            break
+        size = struct.unpack(order + "I", head[4:])[0]
+        yield head[:4], position + 8, size
         position += 8 + size + size % 2
-    else:
-        return Layout([_link(blocks, start)])
-    there = blocks.size - position - 8
-    header = 8 if data_id == b"SSND" else 0
-    if size <= header and there > header + 8 and not _chunk_follows(blocks, position + 8 + size, order):
-        return _without_size(blocks, start, position, there, order, num_frames)
-    link = _link(blocks, start)
-    known = 0 < size < 0x7FFFFFFF and rate and frame_bytes
-    if not known:
-        return Layout([link])
-    gaps = [(there / rate, (size - there) / rate)] if size - there > 1 else []
-    return Layout([link], gaps, size / rate)
 
 
-def _without_size(
-    blocks: spliced.Blocks, start: int, position: int, there: int, order: str, num_frames: int | None
-) -> Layout:
-    """A file whose writer never came back to fill in the size of its data: all that is there is data."""
-    size = struct.pack(order + "I", min(there, 0xFFFFFFF0))
-    whole = struct.pack(order + "I", min(blocks.size - start - 8, 0xFFFFFFF0))
-    return Layout([_link(blocks, start, None, {start + 4: whole, position + 4: size})])
+def _wav(blocks: spliced.Blocks, start: int, order: str) -> _Data | None:
+    """None: it is no plain WAV file."""
+    rate = 0
+    for name, place, size in _chunks(blocks, start, order):
+        if name == b"fmt " and size >= 16:
+            code, _, _, rate = struct.unpack(order + "HHII", blocks.at(place, 12).ljust(12, b"\0"))
+            if code in _MPEG_CODES:
+                return None
+        elif name == b"data":
+            return _Data(place, size, rate, _sizes(blocks, start, place, order))
+    return _Data(blocks.size, 0, 0, {})
+
+
+def _aiff(blocks: spliced.Blocks, start: int, order: str) -> _Data | None:
+    rate = seconds = 0.0
+    frames_place, frame_bytes = 0, 1
+    for name, place, size in _chunks(blocks, start, order):
+        if name == b"COMM" and size >= 18:
+            channels, frames, bits, exponent, mantissa = struct.unpack(">HIHHQ", blocks.at(place, 18).ljust(18, b"\0"))
+            hertz = mantissa * 2.0 ** ((exponent & 0x7FFF) - 16383 - 63) if exponent & 0x7FFF < 16500 else 0.0
+            seconds, frames_place, frame_bytes = (frames / hertz if hertz else 0.0), place + 2, channels * -(-bits // 8)
+        elif name == b"SSND":
+            data_start = place + 8
+            rate = (size - 8) / seconds if seconds and size > 8 else 0.0
+            patches = _sizes(blocks, start, place, order)
+            if frames_place:
+                frames = (blocks.size - data_start) // max(1, frame_bytes)
+                patches[frames_place] = struct.pack(">I", min(frames, 0xFFFFFFFF))
+            return _Data(data_start, size - 8, rate, patches)
+    return _Data(blocks.size, 0, 0, {})
+
+
+def _au(blocks: spliced.Blocks, start: int) -> _Data:
+    fields = struct.unpack(">IIIII", blocks.at(start + 4, 20).ljust(20, b"\0"))
+    offset, size, encoding, rate, channels = fields
+    return _Data(start + offset, size, rate * channels * _AU_BYTES.get(encoding, 0), {start + 8: b"\xff\xff\xff\xff"})
+
+
+def _sizes(blocks: spliced.Blocks, start: int, place: int, order: str) -> dict[int, bytes]:
+    """The sizes of the file and of the chunk whose content is at `place`, as if all that is there were in it."""
+    sizes = {start + 4: blocks.size - start - 8, place - 4: blocks.size - place}
+    return {where: struct.pack(order + "I", min(size, 0xFFFFFFF0)) for where, size in sizes.items()}
 
 
 def _chunk_follows(blocks: spliced.Blocks, position: int, order: str) -> bool:
@@ -93,125 +143,3 @@ def _chunk_follows(blocks: spliced.Blocks, position: int, order: str) -> bool:
     if len(head) < 8 or not re.fullmatch(rb"[ -~]{4}", head[:4]):
         return False
     return position + 8 + struct.unpack(order + "I", head[4:])[0] <= blocks.size + 1
-
-
-def _au(blocks: spliced.Blocks, start: int) -> Layout:
-    offset, size = struct.unpack(">II", blocks.at(start + 4, 8).ljust(8, b"\0"))
-    if size == 0 and blocks.size - start > offset:
-        return Layout([_link(blocks, start, None, {start + 8: b"\xff\xff\xff\xff"})])
-    return Layout([_link(blocks, start)])
-
-
-@dataclasses.dataclass(frozen=True)
-class _StreamInfo:
-    """What a FLAC stream says of itself: the frames' block sizes, Hz, samples in all (0: not known)."""
-
-    least_block: int
-    greatest_block: int
-    rate: int
-    num_samples: int
-
-
-def _flac(blocks: spliced.Blocks, start: int) -> Layout:
-    """FLAC: behind a tag, or with a count of samples that the last frame contradicts."""
-    info = _stream_info(blocks.at(start, 42))
-    if info is None or not info.num_samples:
-        return Layout([_link(blocks, start)])
-    end, complete = _flac_end(blocks, start, info)
-    seconds = info.num_samples / info.rate if info.rate else None
-    link = dataclasses.replace(_link(blocks, start), stated=info.num_samples)
-    if end == info.num_samples:
-        return Layout([link], seconds_stated=seconds)
-    second = blocks.find(b"fLaC\0\0\0\x22", start + 42)
-    if second >= 0:  # two files, one after the other
-        parts = [_flac_part(blocks, start, second), *_flac(blocks, second).links]
-        return Layout(parts)
-    if end is not None and end > info.num_samples:
-        return Layout([_flac_part(blocks, start, blocks.size, end)], seconds_stated=seconds)
-    if complete:  # it ends where a frame does: the count was wrong
-        link.stated = 0
-    return Layout([link], seconds_stated=seconds)
-
-
-def _flac_part(blocks: spliced.Blocks, start: int, stop: int, num_samples: int | None = None) -> Link:
-    if num_samples is None:
-        return _link(blocks, start, stop)
-    fields = blocks.at(start + 21, 5)
-    patched = bytes([fields[0] & 0xF0 | num_samples >> 32]) + struct.pack(">I", num_samples & 0xFFFFFFFF)
-    return _link(blocks, start, stop, {start + 21: patched})
-
-
-def _stream_info(head: bytes) -> _StreamInfo | None:
-    if len(head) < 42:
-        return None
-    least, greatest = struct.unpack(">HH", head[8:12])
-    bits = int.from_bytes(head[18:26], "big")
-    return _StreamInfo(least, greatest, bits >> 44, bits & (1 << 36) - 1)
-
-
-def _flac_end(blocks: spliced.Blocks, start: int, info: _StreamInfo) -> tuple[int | None, bool]:
-    """Where the last frame says that it ends, in samples, None if there is none; whether all of its bytes are there."""
-    base = max(start, blocks.size - _TAIL)
-    tail = blocks.at(base, _TAIL)
-    for match in reversed(list(_FLAC_SYNC.finditer(tail))):
-        end = _flac_frame_end(tail[match.start() : match.start() + 16], info)
-        if end is not None:
-            return end, _crc(tail[match.start() :], 0x8005, 16) == 0
-    return None, False
-
-
-def _flac_frame_end(header: bytes, info: _StreamInfo) -> int | None:
-    """The sample behind a frame, by its header; None if it is none."""
-    if len(header) < 16 or header[3] & 1 or header[3] >> 4 > 10 or not header[2] >> 4:
-        return None
-    ones = 8 - (header[4] ^ 0xFF).bit_length()  # a number coded like UTF-8
-    if ones in (1, 8):
-        return None
-    length = max(1, ones)
-    number = header[4] & 0x7F >> ones
-    for byte in header[5 : 4 + length]:
-        number = number << 6 | byte & 0x3F
-    place, block_code, rate_code = 4 + length, header[2] >> 4, header[2] & 15
-    size = _FLAC_BLOCKS.get(block_code, 0)
-    if block_code in (6, 7):
-        size = int.from_bytes(header[place : place + block_code - 5], "big") + 1
-        place += block_code - 5
-    place += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    if place >= len(header) or _crc(header[:place], 0x07, 8) != header[place]:
-        return None
-    first = number if header[1] & 1 else number * info.greatest_block
-    return first + size
-
-
-def _crc(data: bytes, polynomial: int, width: int) -> int:
-    """The checksum of FLAC's headers (8 bits) and frames (16 bits): no reflection, no initial value."""
-    table, mask = [], (1 << width) - 1
-    for byte in range(256):
-        value = byte << width - 8
-        for _ in range(8):
-            value = value << 1 ^ (polynomial if value >> width - 1 & 1 else 0)
-        table.append(value & mask)
-    value = 0
-    for byte in data:
-        value = (value << 8 ^ table[value >> width - 8 ^ byte]) & mask
-    return value
-
-
-def _ogg(blocks: spliced.Blocks, start: int) -> Layout:
-    """Ogg: one link for each stream of a chain, that begin with pages of their own."""
-    starts = [start]
-    end = start + _page_bytes(blocks, start)
-    place = blocks.find(_OGG_BEGINS, start + 1)
-    while place >= 0:
-        audio_codec = any(codec in blocks.at(place, 64) for codec in _OGG_CODECS)
-        if place != end and audio_codec:  # else it is another stream of the same link
-            starts.append(place)
-        end = place + _page_bytes(blocks, place)
-        place = blocks.find(_OGG_BEGINS, place + 1)
-    stops = [*starts[1:], blocks.size]
-    return Layout([_link(blocks, *pair) for pair in zip(starts, stops, strict=True)])
-
-
-def _page_bytes(blocks: spliced.Blocks, position: int) -> int:
-    header = blocks.at(position, 27 + 255)
-    return 27 + header[26] + sum(header[27 : 27 + header[26]]) if len(header) > 27 else 0

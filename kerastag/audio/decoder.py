@@ -70,7 +70,9 @@ class Decoder:
         self.form = (self._file.format, self._file.subtype)
         self._mpeg = self.form[1].startswith("MPEG")
         self._vorbis = self.form[1] == "VORBIS"
-        self._position: int | None = 0  # None: the handle is not to be used again
+        # None: the handle is not to be used again; -1: it is to seek first, since a stream of Ogg pages that begins in
+        # the middle of another gives other samples from its start than after seeking there
+        self._position: int | None = -1 if link.follows else 0
         # libsndfile takes four times as long to give 16-bit samples as float32; what cannot fail is read as it is
         self._dtype = np.int16 if self.form in _PLAIN else np.float32
         self.stores_int16 = self._dtype == np.int16 and self.num_channels == 1
@@ -148,7 +150,7 @@ class Decoder:
             place = max(0, position - MPEG_PREROLL)
         elif self._vorbis:
             place = max(0, min(position, self.stated_frames - VORBIS_END))
-            if here is not None and here <= position and place - here <= VORBIS_NEAR_SECONDS * self.rate:
+            if here is not None and 0 <= here <= position and place - here <= VORBIS_NEAR_SECONDS * self.rate:
                 place = here
         if place != self._position:
             self._seek(place)
@@ -176,7 +178,7 @@ class Decoder:
     def _renew_if_spent(self) -> None:
         if self._position is None:
             self._file.close()
-            self._file, self._position = _open(self.path, self._link), 0
+            self._file, self._position = _open(self.path, self._link), -1 if self._link.follows else 0
 
     def _scratch(self, num_frames: int) -> np.ndarray:
         if len(self._buffer) < num_frames:

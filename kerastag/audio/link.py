@@ -5,6 +5,8 @@ import threading
 
 from kerastag.audio import account, spliced
 
+_MOST_SILENCE = 600.0  # seconds
+
 
 @dataclasses.dataclass
 class Link:
@@ -17,6 +19,8 @@ class Link:
       claims_more: see spliced.SplicedFile.
       rate: frames per second; 0: not known yet.
       silences: [start, stop) of stretches that do not decode, in frames.
+      follows: it is a piece of the same stream as the link before it, and something between them is missing.
+      ends_at, clock: where it ends in that stream, counted at `clock` Hz; 0: at its own rate.
       stated: frames that its header counts, where that count is to be believed; 0: it is not, or there is none.
     """
 
@@ -27,6 +31,23 @@ class Link:
     rate: int = 0
     silences: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     stated: int = 0
+    follows: bool = False
+    ends_at: int = 0
+    clock: int = 0
+
+    @classmethod
+    def of_bytes(
+        cls, size: int, start: int, stop: int | None = None, patches: dict[int, bytes] | None = None
+    ) -> "Link":
+        """A link of the bytes from `start` to `stop` of a file of `size` bytes, with others in some places."""
+        stop = size if stop is None else stop
+        if start == 0 and stop == size and not patches:
+            return cls()
+        pieces: list[spliced.Piece] = []
+        for place, value in sorted((patches or {}).items()):
+            pieces += [(start, place), value]
+            start = place + len(value)
+        return cls((*pieces, (start, stop)))
 
     @property
     def num_bytes(self) -> int:
@@ -78,15 +99,32 @@ class Layout:
                 link.num_frames, share = 0, link.num_bytes / max(1, first.num_bytes)
                 self.gaps.append((first.num_frames / first.rate, share * first.num_frames / first.rate))
 
+    def silence_before(self, number: int) -> float:
+        """Seconds that are missing in front of a link, which are silent; its length and the one before must be known.
+
+        A stream's own positions say so. They are believed up to ten minutes.
+        """
+        link = self.links[number]
+        if not link.follows:
+            return 0.0
+        before, clock = self.links[number - 1], link.clock or link.rate
+        seconds = (link.ends_at - before.ends_at) / clock - (link.num_frames or 0) / link.rate
+        return seconds if 0 < seconds < _MOST_SILENCE else 0.0
+
     def account(self) -> account.Account | None:
         """What is known of the file's reading; None while its length is not."""
         read, begin, gaps = 0.0, 0.0, list(self.gaps)
-        for link in self.links:
+        for number, link in enumerate(self.links):
             if link.num_frames is None or not link.rate:
                 return None
-            silent = [((stop - start) / link.rate, begin + start / link.rate) for start, stop in link.silences]
-            gaps += [(start, seconds) for seconds, start in silent]
-            read += link.num_frames / link.rate - sum(seconds for seconds, _ in silent)
+            silent = self.silence_before(number)
+            if silent:
+                gaps.append((begin, silent))
+                begin += silent
+            for start, stop in link.silences:
+                gaps.append((begin + start / link.rate, (stop - start) / link.rate))
+                read -= (stop - start) / link.rate
+            read += link.num_frames / link.rate
             begin += link.num_frames / link.rate
             if link.stated > link.num_frames:
                 gaps.append((begin, (link.stated - link.num_frames) / link.rate))

@@ -9,9 +9,10 @@ dice, and bits borrowed from packets before make a chunk after a seek another on
 
 import json
 import os
+import struct
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -21,7 +22,9 @@ FORMATS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "asf", "wv", "ape", "mpc", "mpc8", "matroska", "webm", "tta", "aac"),
     *("ogg", "wav", "w64", "aiff", "caf", "ac3", "eac3", "dsf", "iff", "amr", "tak"),
 )  # no playlists, devices, images, subtitles: nothing that leads elsewhere
-ESTIMATE = ("aac", "ac3", "eac3", "amr", "wav")  # formats whose duration is not a count
+BARE = ("aac", "ac3", "eac3")  # frames without a container: their times only count what was found
+ESTIMATE = (*BARE, "amr", "wav")  # formats whose duration is not a count
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # after it, what FFmpeg takes from the file's size
 GAP_SECONDS = 0.1  # timestamps may be off by less
 _SCALES = {"u8": 128, "s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63, "flt": 1, "dbl": 1}
 
@@ -85,11 +88,15 @@ class Recording:
             stream = container.streams.audio[0]
             self.rate, self._num_channels = stream.codec_context.sample_rate, stream.codec_context.channels
             self._form = [container.format.name.split(",")[0].upper(), stream.codec_context.name.upper()]
-            self._stated = _seconds_stated(container, stream)
+            self._stated = _seconds_stated(container, stream, file)
             if not self.rate > 0:
                 raise ValueError("its sample rate is not known")
             self._gaps, position, origin = [], 0, None
-            for frame in _frames(container, stream):
+            self._decoded_bytes, first_failure = 0, None
+            for frame in self._frames(container, stream):
+                if frame is None:
+                    first_failure = position / self.rate if first_failure is None else first_failure
+                    continue
                 if frame.sample_rate != self.rate:
                     continue
                 if frame.pts is not None and frame.time_base is not None:
@@ -102,27 +109,62 @@ class Recording:
                 block = _mono(frame)
                 position += len(block)
                 yield block
+            if container.format.name in BARE and self._decoded_bytes:
+                lost = _size_behind_tag(file) - self._decoded_bytes
+                seconds = position / self.rate * lost / self._decoded_bytes
+                if seconds > GAP_SECONDS:
+                    self._gaps.append((position / self.rate if first_failure is None else first_failure, seconds))
+
+    def _frames(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Decoded frames; None for a packet that does not decode."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.error.FFmpegError):
+                return
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                yield None
+                continue
+            self._decoded_bytes += packet.size
+            yield from frames
 
 
-def _seconds_stated(container: Any, stream: Any) -> float | None:
+def _seconds_stated(container: Any, stream: Any, file: BinaryIO) -> float | None:
     if container.format.name in ESTIMATE:
         return None
+    if container.format.name == "asf":
+        return _asf_seconds(file)
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return container.duration / 1_000_000 if container.duration else None
 
 
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.error.FFmpegError):
-            return
-        try:
-            yield from packet.decode()
-        except av.error.FFmpegError:
-            continue
+def _asf_seconds(file: BinaryIO) -> float | None:
+    """How long an ASF file says that it plays; what was read ahead of it counts too, there."""
+    place = file.tell()
+    file.seek(0)
+    head = file.read(1 << 20)
+    file.seek(place)
+    start = head.find(ASF_PROPERTIES)
+    if start < 0 or len(head) < start + 88:
+        return None
+    play, _, preroll = struct.unpack("<QQQ", head[start + 64 : start + 88])  # in 100 ns, 100 ns and ms
+    return max(0.0, play / 1e7 - preroll / 1e3) or None
+
+
+def _size_behind_tag(file: BinaryIO) -> int:
+    """Bytes of a file without an ID3v2 tag in front."""
+    file.seek(0)
+    head = file.read(10)
+    tag = (
+        10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
+        if head[:3] == b"ID3"
+        else 0
+    )
+    return file.seek(0, os.SEEK_END) - tag
 
 
 def _mono(frame: Any) -> np.ndarray:

@@ -53,7 +53,7 @@ class Source:
         Raises:
           AudioError: not one frame decodes.
         """
-        total = self._ends()[-1]
+        total = self._spans()[-1][-1]
         if not total:
             raise audio.AudioError(f"{self.path}: is damaged, none of its samples can be decoded")
         return total
@@ -89,11 +89,12 @@ class Source:
             if len(mono) < stop - start:
                 _ = self.num_frames  # raises if there is nothing at all
             return mono
-        ends = self._ends()
         parts = [np.zeros(0, np.float32)]
-        for number, (begin, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        for number, begin, end in self._spans():
             if start < end and begin < stop:
-                parts.append(self._part(number, max(start, begin) - begin, min(stop, end) - begin))
+                first, last = max(start, begin) - begin, min(stop, end) - begin
+                silent = np.zeros(last - first, np.float32)
+                parts.append(silent if number is None else self._part(number, first, last))
         return np.concatenate(parts)
 
     def _part(self, number: int, start: int, stop: int) -> np.ndarray:
@@ -105,14 +106,19 @@ class Source:
         waveform = resampling.resample(part.decode(first, last), part.rate, self.rate)
         return waveform[start - origin : stop - origin]
 
-    def _ends(self) -> list[int]:
-        """Where each stream ends, in frames at the rate of the first."""
-        total, ends = 0, []
+    def _spans(self) -> list[tuple[int | None, int, int]]:
+        """Streams and what is silent between them (None): their beginnings and ends, at the rate of the first."""
+        spans: list[tuple[int | None, int, int]] = []
+        end = 0
         for number in range(len(self._layout.links)):
             part = self._stream(number)
-            total += resampling.output_length(part.num_frames, part.rate, self.rate)
-            ends.append(total)
-        return ends
+            num_frames = resampling.output_length(part.num_frames, part.rate, self.rate)
+            silent = round(self._layout.silence_before(number) * self.rate)
+            if silent:
+                spans.append((None, end, end + silent))
+            spans.append((number, end + silent, end + silent + num_frames))
+            end += silent + num_frames
+        return spans
 
     def _stream(self, number: int) -> stream.Stream:
         if number not in self._streams:

@@ -1,0 +1,141 @@
+"""Ogg pages (RFC 3533): which of them are whole, where a chain's links begin, where pages are missing.
+
+libsndfile reads the first link of a chain alone, and where pages are missing it goes on as if there were none: what
+follows comes too early when it is read through, in its right time when it is sought. So each stretch of whole pages
+becomes a stream of its own, with the link's first pages in front, and pages' own positions say how much lies between.
+"""
+
+import dataclasses
+import struct
+import zlib
+from collections.abc import Iterator
+
+from kerastag.audio import spliced
+from kerastag.audio.link import Layout, Link
+
+_MOST_PAGE = 27 + 255 + 255 * 255  # bytes
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
+_CONTINUED, _FIRST = 1, 2  # flags of a page
+_OPUS_CLOCK = 48_000  # positions in Opus streams count samples at this rate, whatever the stream's
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A whole page, `start` to `stop` in bytes; `position`: samples of its stream up to its end, -1 if it ends none."""
+
+    start: int
+    stop: int
+    flags: int
+    position: int
+    serial: int
+    number: int
+    codec: bytes  # of a first page
+
+
+@dataclasses.dataclass
+class _Run:
+    """Whole pages without one missing between."""
+
+    start: int
+    stop: int
+    number: int  # of the last page
+    position: int  # at the end of it
+
+
+@dataclasses.dataclass
+class _Chained:
+    """One link of a chain: its first pages, which tell how to decode, and its runs."""
+
+    serial: int
+    codec: bytes
+    head: tuple[int, int]
+    runs: list[_Run]
+    in_head: bool = True
+
+
+def layout(blocks: spliced.Blocks, start: int) -> Layout | None:
+    """The layout of the Ogg file that begins at byte `start`; None if it has no whole first page of a known codec."""
+    chain: list[_Chained] = []
+    for page in _pages(blocks, start):
+        last = chain[-1] if chain else None
+        if page.flags & _FIRST and page.codec and not (last and last.in_head and last.head[1] == page.start):
+            chain.append(_Chained(page.serial, page.codec, (page.start, page.stop), []))
+        elif last and page.serial == last.serial:
+            _add(last, page)
+        elif last and last.in_head and last.head[1] == page.start:  # of another stream that begins here too
+            last.head = (last.head[0], page.stop)
+    if not chain:
+        return None
+    if start == 0 and len(chain) == 1 and len(chain[0].runs) == 1 and chain[0].runs[0].start == chain[0].head[1]:
+        return Layout([Link(states_length=chain[0].codec != _CODECS[3])])
+    return Layout([link for chained in chain for link in _links(chained)])
+
+
+def _add(chained: _Chained, page: Page) -> None:
+    if chained.in_head and page.position in (0, -1) and page.start == chained.head[1]:
+        chained.head = (chained.head[0], page.stop)
+        return
+    chained.in_head = False
+    run = chained.runs[-1] if chained.runs else None
+    if run and page.number == run.number + 1:
+        run.stop, run.number = page.stop, page.number
+    else:
+        chained.runs.append(_Run(page.start, page.stop, page.number, 0))
+    if page.position >= 0:
+        chained.runs[-1].position = page.position
+
+
+def _links(chained: _Chained) -> list[Link]:
+    """A link for each run, all with the first pages in front."""
+    clock = _OPUS_CLOCK if chained.codec == _CODECS[1] else 0
+    links = []
+    for number, run in enumerate(chained.runs):
+        together = chained.head[1] == run.start
+        pieces = ((chained.head[0], run.stop),) if together else (chained.head, (run.start, run.stop))
+        links.append(Link(pieces, ends_at=run.position, clock=clock, follows=number > 0))
+    return links
+
+
+def _pages(blocks: spliced.Blocks, start: int) -> Iterator[Page]:
+    """Whole pages from byte `start` on; what is between is passed over."""
+    base, block, mirrored, place = start, b"", b"", 0
+    while True:
+        if len(block) - place < _MOST_PAGE and base + len(block) < blocks.size:
+            base, place = base + place, 0
+            block = blocks.at(base)
+            mirrored = block.translate(_MIRRORED)
+        if block[place : place + 4] != b"OggS":
+            found = block.find(b"OggS", place)
+            ahead = len(block) - 3 if found < 0 else found
+            if found < 0 and base + len(block) >= blocks.size:
+                return
+            place = max(place, ahead)
+            continue
+        page = _page(block, mirrored, place, base)
+        if page is None:
+            place += 1
+            continue
+        yield page
+        place = page.stop - base
+
+
+def _page(block: bytes, mirrored: bytes, place: int, base: int) -> Page | None:
+    """The page at `place` of a block; None if it is not whole, by its checksum."""
+    if len(block) - place < 27:
+        return None
+    flags, position, serial, number = struct.unpack_from("<BqII", block, place + 5)
+    segments = block[place + 26]
+    body = place + 27 + segments
+    stop = body + sum(block[place + 27 : body])
+    if block[place + 4] or stop > len(block):
+        return None
+    # the checksum goes through bytes from their high bits down: zlib's, of all bits mirrored
+    value = zlib.crc32(mirrored[place : place + 22], 0xFFFFFFFF)
+    value = zlib.crc32(mirrored[place + 26 : stop], zlib.crc32(bytes(4), value)) ^ 0xFFFFFFFF
+    if value != int.from_bytes(mirrored[place + 22 : place + 26], "big"):
+        return None
+    codec = b""
+    if flags & _FIRST:
+        codec = next((known for known in _CODECS if block.startswith(known, body)), b"")
+    return Page(base + place, base + stop, flags, position, serial, number, codec)
