@@ -108,7 +108,8 @@ def _wav(blocks: spliced.Blocks, start: int, order: str) -> _Data | None:
 
 def _aiff(blocks: spliced.Blocks, start: int, order: str) -> _Data | None:
     rate = seconds = 0.0
-    frames_place, frame_bytes = 0, 1
+    frames = frames_place = 0
+    frame_bytes = 1
     for name, place, size in _chunks(blocks, start, order):
         if name == b"COMM" and size >= 18:
             channels, frames, bits, exponent, mantissa = struct.unpack(">HIHHQ", blocks.at(place, 18).ljust(18, b"\0"))
@@ -116,11 +117,12 @@ def _aiff(blocks: spliced.Blocks, start: int, order: str) -> _Data | None:
             seconds, frames_place, frame_bytes = (frames / hertz if hertz else 0.0), place + 2, channels * -(-bits // 8)
         elif name == b"SSND":
             data_start = place + 8
-            rate = (size - 8) / seconds if seconds and size > 8 else 0.0
+            if seconds and abs(size - 8 - frames * frame_bytes) < frame_bytes:  # else a codec has its say
+                rate = (size - 8) / seconds
             patches = _sizes(blocks, start, place, order)
             if frames_place:
-                frames = (blocks.size - data_start) // max(1, frame_bytes)
-                patches[frames_place] = struct.pack(">I", min(frames, 0xFFFFFFFF))
+                there = (blocks.size - data_start) // max(1, frame_bytes)
+                patches[frames_place] = struct.pack(">I", min(there, 0xFFFFFFFF))
             return _Data(data_start, size - 8, rate, patches)
     return _Data(blocks.size, 0, 0, {})
 

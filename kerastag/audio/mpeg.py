@@ -87,7 +87,7 @@ class Info:
       frame: its bytes.
       num_frames, num_bytes: of the stream; None where it does not say.
       delay, padding: samples that the encoder put in front and behind; None where it does not say.
-      place: of these two in `frame`.
+      is_xing: it is of the kind that makes decoders take their own delay off the beginning.
     """
 
     frame: bytes
@@ -95,7 +95,7 @@ class Info:
     num_bytes: int | None
     delay: int | None = None
     padding: int | None = None
-    place: int = 0
+    is_xing: bool = True
 
 
 def runs(blocks: spliced.Blocks) -> list[Run]:
@@ -117,24 +117,31 @@ def runs(blocks: spliced.Blocks) -> list[Run]:
 
 def behind_tags(blocks: spliced.Blocks, position: int) -> int:
     """The place behind the tags at `position`: ID3v1, ID3v2, APE, Lyrics3."""
-    while True:
-        head = blocks.at(position, 32)
-        size = 0
-        if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 128:
-            size = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-            size += 10 * (head[5] >> 4 & 1)  # a footer
-        elif head[:3] == b"TAG":
-            size = 227 if head[3:4] == b"+" else 128
-        elif head[:8] == b"APETAGEX" and len(head) == 32:
-            size, flags = struct.unpack("<I4xI", head[12:24])
-            size += 32 if flags & 1 << 29 else 0  # the size is without the header, which the flag says this is
-            size = size if flags & 1 << 29 else 32
-        elif head[:11] == b"LYRICSBEGIN":
-            end = blocks.find(b"LYRICS200", position, position + (1 << 20))
-            size = end + 9 - position if end >= 0 else 0
-        if not size:
-            return position
+    while size := _tag_bytes(blocks, position):
         position += size
+    return position
+
+
+def _tag_bytes(blocks: spliced.Blocks, position: int) -> int:
+    """The size of the tag at `position`, 0 if there is none."""
+    head = blocks.at(position, 32)
+    if head[:3] == b"TAG":
+        return 227 if head[3:4] == b"+" else 128
+    if head[:8] == b"APETAGEX" and len(head) == 32:
+        size, flags = struct.unpack("<I4xI", head[12:24])
+        return 32 + (size if flags & 1 << 29 else 0)  # the flag says that this is the header, which does not count
+    if head[:11] == b"LYRICSBEGIN":
+        end = blocks.find(b"LYRICS200", position, position + (1 << 20))
+        return max(0, end + 9 - position)
+    return id3v2_bytes(head)
+
+
+def id3v2_bytes(head: bytes) -> int:
+    """The size of the ID3v2 tag that begins with `head`, 0 if there is none."""
+    if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 127:
+        return 0
+    size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    return 10 + size + 10 * (head[5] >> 4 & 1)  # a footer
 
 
 def info_at(blocks: spliced.Blocks, position: int, key: Key) -> Info | None:
@@ -145,19 +152,19 @@ def info_at(blocks: spliced.Blocks, position: int, key: Key) -> Info | None:
     side = side_bytes(key)
     if frame[36:40] == b"VBRI" and len(frame) >= 54:
         num_bytes, num_frames = struct.unpack(">II", frame[46:54])
-        return Info(frame, num_frames, num_bytes)
+        return Info(frame, num_frames, num_bytes, is_xing=False)
     for start in (4 + side, 6 + side):
         if frame[start : start + 4] in (b"Xing", b"Info") and len(frame) >= start + 8:
             return _xing(frame, start)
     return None
 
 
-def rewritten(info: Info | None, key: Key, num_frames: int, num_bytes: int, padding: int | None) -> bytes:
+def rewritten(info: Info, key: Key, num_frames: int, num_bytes: int, padding: int | None) -> bytes:
     """An encoder's header that states what there is, so that libsndfile believes it.
 
     Args:
-      info: the stream's own, whose delay is kept; None: it has none.
-      key: of the stream, which is of layer III.
+      info: the stream's own, whose delay is kept.
+      key: of the stream.
       num_frames, num_bytes: to state.
       padding: samples that the encoder put behind the stream's end; None: not known.
     """
@@ -166,7 +173,7 @@ def rewritten(info: Info | None, key: Key, num_frames: int, num_bytes: int, padd
     frame[:4] = bytes((0xFF, key.second | 1, first, 0xC0 if key.mono else 0x40))
     start = 4 + side_bytes(key)
     frame[start : start + 16] = b"Info" + struct.pack(">III", 3, num_frames, num_bytes + len(frame))
-    if info is not None and info.delay is not None:
+    if info.delay is not None:
         frame[start + 16 : start + 25] = b"LAME3.100"
         frame[start + 37 : start + 40] = (info.delay << 12 | min(padding or 0, 4095)).to_bytes(3, "big")
     return bytes(frame)
@@ -181,7 +188,7 @@ def _xing(frame: bytes, start: int) -> Info:
     if not frame[place : place + 1].strip(b"\0") or len(frame) < place + 24:
         return Info(frame, counts[0], counts[1])
     both = int.from_bytes(frame[place + 21 : place + 24], "big")
-    return Info(frame, counts[0], counts[1], both >> 12, both & 0xFFF, place + 21)
+    return Info(frame, counts[0], counts[1], both >> 12, both & 0xFFF)
 
 
 @functools.cache

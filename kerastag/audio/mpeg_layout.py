@@ -58,8 +58,7 @@ def of(blocks: spliced.Blocks) -> Layout | None:
             gaps += [(begin + place * seconds, frames * seconds) for place, frames in _missing(section)]
             begin += section.num_frames * seconds
             stated += float("nan") if section.stated is None else section.stated * seconds - section.trimmed / key.rate
-        in_front = mpeg.behind_tags(blocks, 0)
-        alone = len(groups) == 1 and group[0].start == in_front
+        alone = len(groups) == 1 and group[0].start == mpeg.id3v2_bytes(blocks.at(0, 10))
         links.append(_link(sections, key, alone))
     return Layout(links, gaps, None if stated != stated else stated)
 
@@ -143,7 +142,7 @@ def _link(sections: Sequence[Section], key: mpeg.Key, alone: bool) -> Link:
     Args:
       sections: of one and the same form.
       key: theirs.
-      alone: there is nothing in the file but these, and tags in front that libsndfile skips.
+      alone: there is nothing in front of them but a tag that libsndfile skips.
     """
     first, last = sections[0], sections[-1]
     num_frames = sum(section.num_frames for section in sections)
@@ -153,10 +152,10 @@ def _link(sections: Sequence[Section], key: mpeg.Key, alone: bool) -> Link:
     if whole and first.info is None:
         return Link(num_frames=num_frames * key.frame_samples, states_length=True)
     ranges = [(run.start, run.stop) for section in sections for run in section.runs]
-    if key.layer != 3:
+    if first.info is None or not first.info.is_xing:
         return Link(tuple(ranges), num_frames * key.frame_samples, True, claims_more=True)
     complete = not last.cut and last.info is not None and (last.stated or 0) <= last.num_frames
-    padding = last.info.padding if complete and last.info else None
+    padding = last.info.padding if complete and last.info else 0
     num_bytes = sum(section.num_bytes for section in sections)
     header = mpeg.rewritten(first.info, key, num_frames, num_bytes, padding)
     return Link((header, *ranges), states_length=True)

@@ -67,6 +67,8 @@ def layout(blocks: spliced.Blocks, start: int) -> Layout | None:
             last.head = (last.head[0], page.stop)
     if not chain:
         return None
+    if not any(chained.runs for chained in chain):
+        return Layout([Link.of_bytes(blocks.size, start)])
     if start == 0 and len(chain) == 1 and len(chain[0].runs) == 1 and chain[0].runs[0].start == chain[0].head[1]:
         return Layout([Link(states_length=chain[0].codec != _CODECS[3])])
     return Layout([link for chained in chain for link in _links(chained)])

@@ -25,6 +25,7 @@ FORMATS = (
 BARE = ("aac", "ac3", "eac3")  # frames without a container: their times only count what was found
 ESTIMATE = (*BARE, "amr", "wav")  # formats whose duration is not a count
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # after it, what FFmpeg takes from the file's size
+SILENT = "none of its samples can be decoded"
 GAP_SECONDS = 0.1  # timestamps may be off by less
 _SCALES = {"u8": 128, "s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63, "flt": 1, "dbl": 1}
 
@@ -52,6 +53,8 @@ class Recording:
                 kept.append(block)
             if total > KEPT_SAMPLES:
                 kept = None
+        if not total:
+            raise ValueError(SILENT)
         self._whole = None if kept is None else np.concatenate([np.zeros(0, np.float32), *kept])
         stated = self._stated
         missing = 0 if stated is None else stated - total / self.rate - sum(lost for _, lost in self._gaps)
@@ -92,14 +95,14 @@ class Recording:
             if not self.rate > 0:
                 raise ValueError("its sample rate is not known")
             self._gaps, position, origin = [], 0, None
-            self._decoded_bytes, first_failure = 0, None
+            self._decoded_bytes, first_failure, bare = 0, None, container.format.name in BARE
             for frame in self._frames(container, stream):
                 if frame is None:
-                    first_failure = position / self.rate if first_failure is None else first_failure
+                    first_failure = position if first_failure is None else first_failure
                     continue
                 if frame.sample_rate != self.rate:
                     continue
-                if frame.pts is not None and frame.time_base is not None:
+                if frame.pts is not None and frame.time_base is not None and not bare:
                     at = round(float(frame.pts * frame.time_base) * self.rate)
                     origin = at - position if origin is None else origin
                     lost = at - origin - position
@@ -109,11 +112,10 @@ class Recording:
                 block = _mono(frame)
                 position += len(block)
                 yield block
-            if container.format.name in BARE and self._decoded_bytes:
+            if bare and first_failure is not None and first_failure < position:  # behind the end it is no loss
                 lost = _size_behind_tag(file) - self._decoded_bytes
                 seconds = position / self.rate * lost / self._decoded_bytes
-                if seconds > GAP_SECONDS:
-                    self._gaps.append((position / self.rate if first_failure is None else first_failure, seconds))
+                self._gaps += [(first_failure / self.rate, seconds)] if seconds > GAP_SECONDS else []
 
     def _frames(self, container: Any, stream: Any) -> Iterator[Any]:
         """Decoded frames; None for a packet that does not decode."""

@@ -4,6 +4,7 @@ It decodes in processes of its own, one for each file that is being read at the 
 one costs that file alone.
 """
 
+import contextlib
 import functools
 import importlib.util
 import json
@@ -23,6 +24,7 @@ from kerastag.audio import layout
 
 REMEDY = "pip install 'kerastag[formats]'"
 TIME_LIMIT = 120.0  # seconds that a process may take to answer
+_SILENT = "none of its samples can be decoded"
 _SCRIPT = pathlib.Path(__file__).with_name("second_process.py")
 
 
@@ -58,7 +60,7 @@ class Decoder:
         return position < self.stated_frames
 
     def run(self, position: int, mono: np.ndarray) -> int:
-        samples = _ask(self._path, position, position + len(mono))["samples"]
+        samples = _ask(self._path, int(position), int(position) + len(mono))["samples"]
         mono[: len(samples)] = samples
         mono[len(samples) :] = 0
         return len(samples)
@@ -79,7 +81,9 @@ def open_instead(path: str, refusal: audio.AudioError) -> Decoder:
         raise refusal
     try:
         return Decoder(path)
-    except _Refused:
+    except _Refused as error:
+        if str(error).endswith(f"{_SILENT})") and str(refusal).endswith("(Format not recognised)"):
+            raise audio.AudioError(f"{path}: is damaged, {_SILENT}") from None
         raise refusal from None
 
 
@@ -118,10 +122,12 @@ class _Process:
 
     def end(self) -> str:
         """Ends the process; how it ended."""
-        alive = self._process.poll() is None
+        with contextlib.suppress(subprocess.TimeoutExpired):  # whose end may be seen before its status is there
+            status = self._process.wait(0.2)
+            return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self._process.kill()
-        status = self._process.wait()
-        return f"did not finish within {TIME_LIMIT:.0f} s" if alive else f"was ended by signal {-status}"
+        self._process.wait()
+        return f"did not finish within {TIME_LIMIT:.0f} s"
 
     def _some(self, until: float) -> bytes:
         assert self._process.stdout

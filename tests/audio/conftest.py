@@ -17,6 +17,17 @@ FORMATS = {  # name: container, codec, the rates tried
     "opus": ("OGG", "OPUS", (8000, 12000, 16000, 24000, 48000)),
     "mp3": ("MP3", "MPEG_LAYER_III", (8000, 11025, 16000, 22050, 32000, 44100, 48000)),
 }
+FOREIGN = {  # name: container, codec; libsndfile does not write them
+    "m4a": ("mp4", "aac"),
+    "alac": ("mp4", "alac"),
+    "wma": ("asf", "wmav2"),
+    "wv": ("wv", "wavpack"),
+    "mka": ("matroska", "aac"),
+    "webm": ("webm", "libopus"),
+    "tta": ("tta", "tta"),
+    "aac": ("adts", "aac"),
+    "mp2": ("mp2", "mp2"),
+}
 CASES = [(form, rate) for form, (_, _, rates) in FORMATS.items() for rate in rates]
 
 
@@ -50,6 +61,25 @@ class Maker:
         channels = samples.shape[1]
         with soundfile.SoundFile(memory, "w", rate, channels, format=container, subtype=codec, **options) as file:
             file.write(samples)
+        return memory.getvalue()
+
+    def encode_foreign(self, form: str, samples: np.ndarray, rate: int) -> bytes:
+        """A file in one of FOREIGN, by FFmpeg's libraries."""
+        av = pytest.importorskip("av", reason="the extra formats is not installed")
+        container_name, codec = FOREIGN[form]
+        memory = io.BytesIO()
+        with av.open(memory, "w", format=container_name) as container:
+            layout = "mono" if samples.shape[1] == 1 else "stereo"
+            stream = container.add_stream(codec, rate=rate, layout=layout)
+            stream.bit_rate = 192_000
+            known = {form.name for form in stream.codec.audio_formats}
+            stream.format = next(name for name in ("fltp", "s16p", "s16") if name in known)
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.reshape(1, -1)), "flt", layout)
+            frame.sample_rate = rate
+            resampler = av.AudioResampler(stream.format, layout, rate, stream.frame_size or 4096)
+            for part in [*resampler.resample(frame), *resampler.resample(None)]:
+                container.mux(stream.encode(part))
+            container.mux(stream.encode(None))
         return memory.getvalue()
 
     def write(self, name: str, content: bytes) -> pathlib.Path:

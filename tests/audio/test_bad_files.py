@@ -1,6 +1,7 @@
 """Files that cannot be used: one line with the path and what is wrong with it."""
 
 import os
+import socket
 import struct
 
 import numpy as np
@@ -118,3 +119,20 @@ def test_silence_is_fine(maker):
 def test_peaks_above_one_are_kept(maker):
     path = maker.write("a.wav", maker.encode("wav_float", np.full((100, 1), 1.7, np.float32), 16_000))
     np.testing.assert_array_equal(audio.read(path), np.full(100, 1.7, np.float32))
+
+
+@pytest.mark.parametrize("name", ["a.au", "a.snd", "a.vox", "a.gsm"])
+def test_text_is_no_audio_whatever_its_suffix(maker, name):
+    assert complaint(maker.write(name, b"Dear diary,\n" * 500)).startswith("is not audio that libsndfile can read (")
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.mp3")
+    assert complaint(tmp_path / "a.mp3") == "is a pipe, not an audio file"
+
+
+def test_devices_and_sockets_are_refused(tmp_path):
+    assert complaint("/dev/zero") == "is a device, not an audio file"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s.wav"))
+        assert complaint(tmp_path / "s.wav") == "is a socket, not an audio file"
