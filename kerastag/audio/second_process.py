@@ -89,16 +89,17 @@ class Recording:
             if not container.streams.audio:
                 raise ValueError("it holds no sound")
             stream = container.streams.audio[0]
+            stream.codec_context.options = {"err_detect": "crccheck+explode"}  # better a gap than noise
             self.rate, self._num_channels = stream.codec_context.sample_rate, stream.codec_context.channels
             self._form = [container.format.name.split(",")[0].upper(), stream.codec_context.name.upper()]
             self._stated = _seconds_stated(container, stream, file)
             if not self.rate > 0:
                 raise ValueError("its sample rate is not known")
             self._gaps, position, origin = [], 0, None
-            self._decoded_bytes, first_failure, bare = 0, None, container.format.name in BARE
+            self._decoded_bytes, first_failure, bare = 0, 0, container.format.name in BARE
             for frame in self._frames(container, stream):
                 if frame is None:
-                    first_failure = position if first_failure is None else first_failure
+                    first_failure = first_failure or position
                     continue
                 if frame.sample_rate != self.rate:
                     continue
@@ -110,9 +111,11 @@ class Recording:
                         self._gaps.append((position / self.rate, lost / self.rate))
                         origin += lost
                 block = _mono(frame)
+                if not np.isfinite(block).all():
+                    continue
                 position += len(block)
                 yield block
-            if bare and first_failure is not None and first_failure < position:  # behind the end it is no loss
+            if bare and 0 < first_failure < position:  # in front and behind it is no loss
                 lost = _size_behind_tag(file) - self._decoded_bytes
                 seconds = position / self.rate * lost / self._decoded_bytes
                 self._gaps += [(first_failure / self.rate, seconds)] if seconds > GAP_SECONDS else []

@@ -16,6 +16,7 @@ THEIRS = ("m4a", "alac", "wma", "wv", "webm", "tta", "aac")
 JOINED_UP = ("mp3", "mp3_constant")  # their gaps take no time
 # what nothing in a file states cannot be known
 UNKNOWABLE = {("vorbis", "cut"), ("opus", "cut"), ("aac", "cut"), ("aac", "removed")}
+UNKNOWABLE |= {("aac", "prefix")}  # junk there takes some of the first frames with it
 # a container whose index is gone, or that does not begin where it should, is refused; a second one is none of its own
 INDEXED = {(form, damage) for form in THEIRS if form != "aac" for damage in ("prefix", "join")}
 INDEXED |= {(form, damage) for form in ("m4a", "alac") for damage in ("cut", "removed")}
