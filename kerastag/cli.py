@@ -7,15 +7,17 @@ usage errors with exit status 2, `--preset=NAME`, and one line instead of a trac
 import contextlib
 import dataclasses
 import importlib
+import io
+import logging
 import os
 import pathlib
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import flags
 
-from kerastag import errors
+from kerastag import errors, names
 
 COMMANDS = {
     "train": "train a tagger on a folder of tagged music",
@@ -54,13 +56,17 @@ class Command:
 
     def run(self, argv: Sequence[str]) -> int:
         """Runs the command with `argv`, without the program's name. Returns the exit status."""
+        _lose_no_letter()
         try:
             if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in _before_dashes(argv)):
                 print(self.help(), flush=True)
                 return 0
             arguments = self.parse(argv)
             with contextlib.nullcontext() if _verbose(self.flag_values) else _quiet_libraries():
-                return self.main(self.flag_values, arguments) or 0
+                _log_to_standard_error(_verbose(self.flag_values))
+                status = self.main(self.flag_values, arguments) or 0
+                sys.stdout.flush()
+                return status
         except (flags.Error, errors.UsageError) as error:
             print(f"{self.name}: {_one_line(error)} (see --help)", file=sys.stderr)
             return 2
@@ -68,7 +74,7 @@ class Command:
             print(f"{self.name}: interrupted", file=sys.stderr)
             return 130
         except BrokenPipeError:  # the reader of a pipe went away, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _close_standard_output()
             return 0
         except (errors.KerastagError, OSError) as error:
             if _verbose(self.flag_values):
@@ -217,10 +223,48 @@ def _quiet_libraries() -> Iterator[None]:
         os.close(kept)
 
 
+def warn(lines: Iterable[str]) -> None:
+    """Writes lines to standard error, each on a line of its own whatever names are in it."""
+    for line in lines:
+        print(names.printable(" ".join(line.split())), file=sys.stderr)
+
+
 def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror.lower()}"
-    return " ".join(str(error).split())
+    text = str(error)
+    if isinstance(error, OSError):
+        text = f"{_file_of(error)}: {(error.strerror or text).lower()}"
+    return names.printable(" ".join(text.split()))
+
+
+def _file_of(error: OSError) -> str:
+    """What an error of the system is about, in words where it does not name it."""
+    if error.filename is not None:
+        return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _close_standard_output()
+        return "standard output"
+    return "a file (--verbosity=1 shows which)"
+
+
+def _close_standard_output() -> None:
+    """Leaves nothing to be written when Python ends, which would fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _lose_no_letter() -> None:
+    """A letter that a stream's encoding lacks is written as an escape, instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _log_to_standard_error(verbose: bool) -> None:
+    if verbose:
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("kerastag").setLevel(logging.DEBUG)
 
 
 def _verbose(flag_values: flags.FlagValues) -> bool:

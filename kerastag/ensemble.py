@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from kerastag import cli, ensemble_folder, errors, metrics, options, run_folder, run_scoring
+from kerastag import cli, ensemble_folder, errors, files, metrics, options, run_folder, run_scoring
 from kerastag.data import splits
 from kerastag.metrics import ensembles, matrices, resampling, selection, tables
 
@@ -143,11 +143,11 @@ def _check_flags(values: flags.FlagValues) -> None:
 
 def _check_outputs(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder]) -> None:
     """Raises KerastagError: an output exists, or the runs make no model."""
-    if values.output and pathlib.Path(values.output).exists() and not values.overwrite:
-        raise errors.KerastagError(f"{values.output}: exists already; use --overwrite")
+    files.check_output(values.output, values.overwrite)
     if values.output_dir:
         ensemble_folder.check_method(values.method)
         ensemble_folder.check_target(pathlib.Path(values.output_dir), values.overwrite)
+        files.check_folder_writable(pathlib.Path(values.output_dir).parent, values.output_dir)
         for run in runs:
             run.trained_model_path()
 

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from kerastag import cli, ensemble_folder, errors, files, metrics, options, run_folder, run_scoring, tags
+from kerastag import (
+    audio,
+    cli,
+    ensemble_folder,
+    errors,
+    files,
+    metrics,
+    names,
+    options,
+    run_folder,
+    run_scoring,
+    tags,
+)
 from kerastag.data import splits
 from kerastag.metrics import (
     assessment,
@@ -102,6 +114,7 @@ class Material:
       class_counts: training tracks with each tag, or None.
       fitted_on: validation scores to fit thresholds on, or None.
       run: the run measured, or None.
+      heard_in_part: by path, the tracks of whose music some is missing.
     """
 
     scored: assessment.Scored
@@ -109,25 +122,27 @@ class Material:
     class_counts: np.ndarray | None
     fitted_on: assessment.Scored | None
     run: run_folder.RunFolder | None = None
+    heard_in_part: dict[str, audio.Account] = dataclasses.field(default_factory=dict)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Measures, prints tables, writes files."""
     if (values.run_dir is None) == (values.predictions is None):
         raise errors.UsageError("give either --run_dir or --predictions")
-    for name in ("output", "decisions"):
-        _check_new(getattr(values, name), values.overwrite)
+    _check_outputs(values)
     material = _from_files(values) if values.predictions else _from_run(values)
-    names, thresholds = material.vocabulary.names, None
+    tag_names, thresholds = material.vocabulary.names, None
     if values.thresholds:
         thresholds = decisions.read_thresholds(values.thresholds, material.vocabulary)
     named = groups.read(values.groups, material.vocabulary) if values.groups else {}
     found = assessment.assess(
-        material.scored, names, material.class_counts, named, _settings(values), material.fitted_on, thresholds
+        material.scored, tag_names, material.class_counts, named, _settings(values), material.fitted_on, thresholds
     )
     for warning in submission.order_warnings(material.scored.labels, material.scored.scores, "these scores"):
         print(warning, file=sys.stderr)
     figures, shown = found.figures, list(found.tables)
+    if material.heard_in_part:
+        figures["heard_in_part"] = {names.shown(path): heard.facts() for path, heard in material.heard_in_part.items()}
     if material.class_counts is not None:
         figures["popularity_baseline"] = _popularity(material)
     compared = _comparison(values, material, found)
@@ -150,18 +165,32 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 def _settings(values: flags.FlagValues) -> assessment.Settings:
-    names = ("head_over", "tail_at_most", "num_resamples", "seed")
+    same = ("head_over", "tail_at_most", "num_resamples", "seed")
     return assessment.Settings(
-        **{name: getattr(values, name) for name in names},
+        **{name: getattr(values, name) for name in same},
         unit=values.resample,
         strictly_above=values.mediaeval_compatible,
         calibrate_by=values.calibrate,
     )
 
 
-def _check_new(path: str | None, overwrite: bool) -> None:
-    if path and pathlib.Path(path).exists() and not overwrite:
-        raise errors.KerastagError(f"{path}: exists already; use --overwrite")
+def _check_outputs(values: flags.FlagValues) -> None:
+    """Checks, before any work, that all outputs can be made and written."""
+    for path in (values.output, values.decisions):
+        files.check_output(path, values.overwrite)
+    for folder in (values.tables_dir, values.plots_dir):
+        if folder:
+            files.check_folder_writable(folder)
+    if values.decisions and not (values.thresholds or values.fit_on_the_labels_reported_on or _has_validation(values)):
+        raise errors.UsageError("--decisions needs thresholds: validation predictions, or --thresholds")
+
+
+def _has_validation(values: flags.FlagValues) -> bool:
+    """Whether there will be validation scores to fit thresholds on."""
+    if values.predictions:
+        return values.validation_predictions is not None
+    run = ensemble_folder.existing(values.run_dir)
+    return values.split == "test" and run.predictions_path("validation").is_file()
 
 
 def _popularity(material: Material) -> dict[str, Any]:
@@ -229,7 +258,7 @@ def _from_run(values: flags.FlagValues) -> Material:
     if fitted_on is None and values.split == "test" and run.predictions_path("validation").is_file():
         scores, labels = (np.load(path("validation")) for path in (run.predictions_path, run.labels_path))
         fitted_on = assessment.Scored(labels, scores, _validation_artists(values, run, len(labels)))
-    return Material(scored, done.vocabulary, counts, fitted_on, run)
+    return Material(scored, done.vocabulary, counts, fitted_on, run, done.heard_in_part)
 
 
 def _score_run(values: flags.FlagValues, run: run_folder.RunFolder) -> run_scoring.ScoredSplit:
@@ -277,8 +306,8 @@ def _over_seeds(values: flags.FlagValues, material: Material, found: assessment.
         return None
     scores = [material.scored.scores, *(_predictions(path, values.split) for path in values.same_setting)]
     resampled = (values.num_resamples, values.seed)
-    names = material.vocabulary.names
-    return runs.spread(material.scored.labels, scores, names, _clusters(values, material), found.masks, *resampled)
+    tag_names = material.vocabulary.names
+    return runs.spread(material.scored.labels, scores, tag_names, _clusters(values, material), found.masks, *resampled)
 
 
 def _comparison(values: flags.FlagValues, material: Material, found: assessment.Assessment) -> dict[str, Any] | None:
@@ -290,9 +319,9 @@ def _comparison(values: flags.FlagValues, material: Material, found: assessment.
     others = [_predictions(path, values.split) for path in values.compare]
     predictions = dict(zip(shown, [material.scored.scores, *others], strict=True))
     clusters = _clusters(values, material)
-    names = material.vocabulary.names
+    tag_names = material.vocabulary.names
     return comparison.compare(
-        material.scored.labels, predictions, names, clusters, found.masks, shown[0], seed=values.seed
+        material.scored.labels, predictions, tag_names, clusters, found.masks, shown[0], seed=values.seed
     )
 
 
@@ -304,12 +333,14 @@ def _write(
     shown: list[tables.Table],
 ) -> None:
     if material.run is not None:
-        _keep_in_run(material.run, material.vocabulary, found)
+        try:
+            _keep_in_run(material.run, material.vocabulary, found)
+        except errors.KerastagError as error:  # the figures are out: a run that may only be read is as good
+            cli.warn([f"not kept: {error}"])
     if values.output:
         files.write_json(values.output, found.figures)
     if values.decisions:
-        if found.decided is None:
-            raise errors.UsageError("--decisions needs thresholds: validation predictions, or --thresholds")
+        assert found.decided is not None  # checked before
         with files.whole_file(values.decisions) as temporary:
             np.save(temporary, found.decided)
     if values.tables_dir:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from kerastag import cli, ensemble_folder, errors, options, precisions, run_folder, run_scoring, runtime, tagger
+from kerastag import cli, ensemble_folder, errors, files, options, precisions, run_folder, run_scoring, runtime, tagger
 from kerastag.serving import bundle, bundle_texts, formats
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     source = ensemble_folder.existing(values.run_dir)
     how = {name: getattr(values, name) for name in ("precision", "num_chunks", "calibrated", "data_license")}
     plan = bundle.Plan(pathlib.Path(values.output_dir), values.name or "", values.version, **how)
+    files.check_folder_writable(values.output_dir)
     parts = tagger.Parts.of_folder(source, values.calibrated)
     runtime.start(values.verbosity)
     if set(values.formats) == {formats.SAVED_MODEL}:

@@ -1,4 +1,7 @@
-"""Files that appear whole or not at all: a temporary name beside the target, then a rename."""
+"""Files that appear whole or not at all: a temporary name beside the target, then a rename.
+
+Whatever goes wrong is told of the target, by the name that the user gave.
+"""
 
 import contextlib
 import json
@@ -11,41 +14,50 @@ from typing import Any
 
 from kerastag import errors
 
+Path = str | os.PathLike[str]
+
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+def whole_file(path: Path) -> Iterator[pathlib.Path]:
     """Yields a temporary path beside `path`; renames it into place if the body succeeds.
 
     The temporary name keeps the suffix, since many writers choose the format by it.
+
+    Raises:
+      KerastagError: the file cannot be written.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _told_of(path, temporary):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def whole_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[pathlib.Path]:
+def whole_folder(path: Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
     """Yields a temporary folder beside `path`; renames it into place if the body succeeds.
 
     Raises:
-      KerastagError: `path` exists and `overwrite` is not set.
+      KerastagError: `path` exists and `overwrite` is not set, or it cannot be written.
     """
     path = pathlib.Path(path)
     if path.exists() and not overwrite:
         raise errors.KerastagError(f"{path}: exists already")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-    try:
-        os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes folders that only their owner can read
-        yield temporary
-        replace_folder(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with _told_of(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    with _told_of(path, temporary):
+        try:
+            os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes folders that only their owner can read
+            yield temporary
+            replace_folder(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def replace_folder(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -59,29 +71,103 @@ def replace_folder(source: pathlib.Path, target: pathlib.Path) -> None:
         os.rename(source, target)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def check_writable(path: Path) -> None:
+    """Checks that a file can be written at `path`, before the work that it is to hold; nothing is left behind.
+
+    Access bits do not tell, for root or over a network: a file is made beside it and removed.
+
+    Raises:
+      KerastagError: it is a folder, or cannot be written.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise errors.KerastagError(f"{path}: is a folder")
+    check_folder_writable(path.parent, path)
+
+
+def check_folder_writable(folder: Path, told_of: Path | None = None) -> None:
+    """Checks that files can be made in a folder, which need not be there yet.
+
+    Args:
+      folder: the folder.
+      told_of: what the error names; None: the folder.
+
+    Raises:
+      KerastagError: they cannot.
+    """
+    there = pathlib.Path(folder)
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    with _told_of(pathlib.Path(told_of or folder), there), tempfile.TemporaryFile(prefix=".kerastag.", dir=there):
+        pass
+
+
+def check_output(path: Path | None, overwrite: bool) -> None:
+    """Checks that a file that a command is to write, if any, is not there yet or may be replaced, and can be written.
+
+    Raises:
+      KerastagError: it is there, or cannot be written.
+    """
+    if path is None:
+        return
+    if pathlib.Path(path).is_file() and not overwrite:
+        raise errors.KerastagError(f"{path}: exists already; use --overwrite")
+    check_writable(path)
+
+
+def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
     """Writes JSON for people and machines: indented, keys in the given order, no NaN."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
+def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Raises:
-      KerastagError: the file is missing or is not JSON.
+      KerastagError: the file is missing, cannot be read or is not JSON.
     """
     try:
         return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise errors.KerastagError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise errors.KerastagError(f"{path}: cannot be read ({reason(error)})") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.KerastagError(f"{path}: not a JSON file ({error})") from None
+
+
+def reason(error: OSError) -> str:
+    """What the system said, in lower case: "no space left on device"."""
+    return (error.strerror or str(error)).lower()
+
+
+@contextlib.contextmanager
+def _told_of(target: pathlib.Path, temporary: pathlib.Path | None = None) -> Iterator[None]:
+    """Turns an error about `target` or what is written in its place into one that names `target`.
+
+    An error about another file, such as one that is being read meanwhile, goes on as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+        if names and not any(_belongs(name, target, temporary) for name in names):
+            raise
+        raise errors.KerastagError(f"{target}: cannot be written ({reason(error)})") from error
+
+
+def _belongs(name: str, target: pathlib.Path, temporary: pathlib.Path | None) -> bool:
+    """Whether a file that an error is about is what is written, or a folder on the way there."""
+    place = pathlib.Path(name)
+    return (
+        place == target or place in target.parents or (temporary is not None and temporary in (place, *place.parents))
+    )
 
 
 def _umask() -> int:

@@ -5,7 +5,7 @@ import sys
 
 from absl import flags
 
-from kerastag import audio, cli, errors, options
+from kerastag import audio, cli, errors, files, options
 from kerastag.data import preparing, splits
 
 FLAGS = flags.FlagValues()
@@ -41,6 +41,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     folder, output = options.data_folder(values.data_dir), pathlib.Path(values.output_dir)
     if output.resolve() == folder.resolve():
         raise errors.UsageError("--output_dir is --data_dir")
+    files.check_folder_writable(output)
     tables = _split_files(values, folder)
     tracks = [track for path in tables.values() for track in splits.read(path, untagged="drop").tracks]
     conversions = preparing.plan(folder, output, tracks, values.format)
@@ -53,8 +54,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         raise errors.KerastagError(f"no file can be read: {next(iter(unreadable.values()))}")
     for name, path in tables.items():
         preparing.rewrite_split(path, output / f"{name}.tsv", values.format, set(unreadable))
-    for reason in unreadable.values():
-        print(f"left out: {reason}", file=sys.stderr)
+    cli.warn(f"heard in part: {path}: {heard.text()}" for path, heard in audio.heard_in_part().items())
+    cli.warn(f"left out: {reason}" for reason in unreadable.values())
     print(f"{output}: {len(conversions) - len(unreadable)} files, {', '.join(f'{name}.tsv' for name in tables)}")
     return 1 if unreadable else 0
 

@@ -5,7 +5,7 @@ import sys
 
 from absl import flags
 
-from kerastag import cli, errors, options
+from kerastag import cli, errors, files, options
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
@@ -33,6 +33,10 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
     default = pathlib.Path("report.html") if len(arguments) > 1 else pathlib.Path(arguments[0]) / "report.html"
     path = pathlib.Path(values.output) if values.output else default
+    for argument in arguments:
+        if not pathlib.Path(argument).is_dir():
+            raise errors.KerastagError(f"{argument}: no such folder")
+    files.check_writable(path)
     reporting.write(arguments, path, values.split, values.num_resamples, values.seed, values.title)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
     return 0

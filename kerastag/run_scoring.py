@@ -2,12 +2,11 @@
 
 import dataclasses
 import pathlib
-import sys
 from typing import Any
 
 import numpy as np
 
-from kerastag import errors, options, progress, run_folder, tagger, tags
+from kerastag import audio, cli, errors, options, progress, run_folder, tagger, tags
 from kerastag.audio import tfio_decoder
 from kerastag.data import splits
 
@@ -22,6 +21,7 @@ class ScoredSplit:
       split: the same tracks in the same order; those that could not be read are left out of all three.
       vocabulary: the tags in column order.
       record: what run.json says.
+      heard_in_part: by path, the tracks of whose music some is missing.
     """
 
     scores: np.ndarray
@@ -29,6 +29,7 @@ class ScoredSplit:
     split: splits.Split
     vocabulary: tags.Vocabulary
     record: dict[str, Any]
+    heard_in_part: dict[str, audio.Account]
 
 
 def score_run(
@@ -64,11 +65,14 @@ def score_run(
     found = splits.read(path, model.vocabulary)
     if decoder == "tfio":
         tfio_decoder.require()
-    scores, unreadable = _scores(model, folder, found, num_chunks, batch_size, decoder, dtype, skip_unreadable)
+    scores, unreadable, heard = _scores(model, folder, found, num_chunks, batch_size, decoder, dtype, skip_unreadable)
     kept = [row for row in range(len(found)) if row not in unreadable]
     found = dataclasses.replace(found, tracks=tuple(found.tracks[row] for row in kept))
-    done = ScoredSplit(scores[kept], found.labels(model.vocabulary), found, model.vocabulary, run.record())
-    run.save(split, done.scores, done.labels, [track.identity for track in found.tracks])
+    done = ScoredSplit(scores[kept], found.labels(model.vocabulary), found, model.vocabulary, run.record(), heard)
+    try:
+        run.save(split, done.scores, done.labels, [track.identity for track in found.tracks])
+    except errors.KerastagError as error:  # a run that may only be read can be measured all the same
+        cli.warn([f"not kept: {error}"])
     return done
 
 
@@ -101,8 +105,8 @@ def _scores(
     decoder: str,
     dtype: str,
     skip_unreadable: bool,
-) -> tuple[np.ndarray, dict[int, str]]:
-    """Scores (num_tracks, num_tags), and by row why a track could not be read."""
+) -> tuple[np.ndarray, dict[int, str], dict[str, audio.Account]]:
+    """Scores (num_tracks, num_tags), by row why a track could not be read, by path what was heard in part."""
     from kerastag.data import pipeline
 
     tracks = pipeline.Tracks([splits.Lookup(folder, track) for track in split.tracks])
@@ -118,6 +122,7 @@ def _scores(
     if len(unreadable) == len(tracks):
         raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")
     on_chunks(0)
-    for reason in unreadable.values():
-        print(f"left out: {reason}", file=sys.stderr)
-    return scores, unreadable
+    cli.warn(f"left out: {reason}" for reason in unreadable.values())
+    heard = {tracks.path(row): account for row, account in tracks.heard_in_part().items()}
+    cli.warn(f"heard in part: {path}: {account.text()}" for path, account in heard.items())
+    return scores, unreadable, heard

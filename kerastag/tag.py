@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors, options, progress, run_folder, tagger
+from kerastag import audio, cli, errors, files, options, progress, run_folder, tagger
 from kerastag.audio import tfio_decoder
 from kerastag.library import score_table
 from kerastag.metrics import card, tables
@@ -37,9 +37,10 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     options.require(values, "model")
     if not arguments:
         raise errors.UsageError("no files or folders to tag")
-    paths = audio.find_audio(arguments)
+    found = audio.find_audio(arguments)
+    paths = found.files
     if not paths:
-        raise errors.KerastagError(f"{' '.join(arguments)}: no audio files")
+        raise errors.KerastagError("; ".join(found.warnings()) or f"{' '.join(arguments)}: no audio files")
     model = tagger.load(values.model, values.precision, values.verbosity, values.calibrated)
     if values.decoder == "tfio":
         tfio_decoder.require()
@@ -50,13 +51,15 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     )
     bar.clear()
     kept = [row for row in range(len(paths)) if row not in unreadable]
-    _show(values, output, [paths[row] for row in kept], scores[kept], model.vocabulary.short_names)
+    read, heard = [paths[row] for row in kept], audio.heard_in_part()
+    _show(values, output, read, scores[kept], model.vocabulary.short_names, heard)
     if values.explain:
         rows = [_card(values.model, model)[name] for name in model.vocabulary.names]
         print("\n" + tables.text([card.table(rows, "evaluated")]))
-    for reason in unreadable.values():
-        print(f"skipped: {reason}", file=sys.stderr)
-    return 1 if unreadable else 0
+    cli.warn(f"heard in part: {path}: {heard[str(path)].text()}" for path in read if str(path) in heard)
+    skipped = [*found.warnings(), *unreadable.values()]
+    cli.warn(f"skipped: {reason}" for reason in skipped)
+    return 1 if skipped else 0
 
 
 def _card(path: str, model: tagger.Tagger) -> dict[str, card.Row]:
@@ -76,8 +79,7 @@ def _checked_output(values: flags.FlagValues) -> pathlib.Path | None:
         return None
     output = pathlib.Path(values.output)
     score_table.check_format(output)
-    if output.exists() and not values.overwrite:
-        raise errors.KerastagError(f"{output}: exists already; use --overwrite")
+    files.check_output(output, values.overwrite)
     return output
 
 
@@ -87,11 +89,12 @@ def _show(
     paths: list[pathlib.Path],
     scores: np.ndarray,
     tags: tuple[str, ...],
+    heard: dict[str, audio.Account],
 ) -> None:
     if output is None:
         print(score_table.text(paths, scores, tags, values.top))
     elif paths:
-        score_table.write(output, paths, scores, tags)
+        score_table.write(output, paths, scores, tags, heard)
         print(f"{output}: {len(paths)} files, {len(tags)} tags")
 
 

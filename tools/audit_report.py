@@ -51,6 +51,13 @@ def _files(findings: Mapping[str, Any]) -> str:
         bad = findings["files"][state]
         lines.append(f"{_count(len(bad), 'file')} {state}{':' if bad else ''}")
         lines += _examples(f"{track['split']}: {track['reason']}" for track in bad)
+    partly = findings["files"]["heard_in_part"]
+    lines.append(f"{_count(len(partly), 'file')} of which some music is missing{':' if partly else ''}")
+    lines += _examples(
+        f"{_place(track)}: {sum(seconds for _, seconds in track['gaps']):.1f} s of "
+        f"{track['seconds_read'] + sum(seconds for _, seconds in track['gaps']):.1f} s"
+        for track in partly
+    )
     if len(findings["files"]["missing"]) == sum(findings["num_tracks"].values()):
         lines.append(f"not one file is there; --data_dir={findings['data_dir']} may be the wrong folder")
     return "\n".join(lines)

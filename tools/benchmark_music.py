@@ -78,7 +78,7 @@ def _tracks(
 ) -> dict[pathlib.Path, tuple[str, str]]:
     """Stereo files of the right length, with the container and codec of each."""
     found = {}
-    for path in audio.find_audio([folder], skip=[work_dir]):
+    for path in audio.find_audio([folder], skip=[work_dir]).files:
         try:
             info = audio.info(path)
         except audio.AudioError:

@@ -172,7 +172,7 @@ def write_long(
 
 
 def _long_enough(music: str | os.PathLike[str], seconds: float) -> Iterator[pathlib.Path]:
-    for path in audio.find_audio([music]):
+    for path in audio.find_audio([music]).files:
         try:
             if audio.info(path).seconds >= seconds:
                 yield path

@@ -7,14 +7,15 @@ file spliced together. A file is looked through once a process.
 
 import os
 import stat
+from collections.abc import Iterator
 
 from kerastag import audio
-from kerastag.audio import containers, mpeg_layout, spliced
+from kerastag.audio import account, containers, mpeg_layout, spliced
 from kerastag.audio.link import Layout, Link
 
 _KNOWN: dict[tuple[str, int, int], Layout] = {}  # (path, bytes, time) -> layout
 _MAX_KNOWN = 1_000_000
-_KINDS = {
+KINDS = {
     stat.S_IFDIR: "is a folder, not an audio file",
     stat.S_IFIFO: "is a pipe, not an audio file",
     stat.S_IFSOCK: "is a socket, not an audio file",
@@ -47,6 +48,14 @@ def of(path: str) -> Layout:
     return _KNOWN.setdefault(key, layout)
 
 
+def accounts() -> Iterator[tuple[str, account.Account]]:
+    """The name and the account of every file that was laid out in this process and is not whole."""
+    for (path, _, _), layout in list(_KNOWN.items()):
+        known = layout.account() if layout.maybe_gaps else None
+        if known is not None and known.gaps:
+            yield path, known
+
+
 def reason(error: OSError) -> str:
     """Why a file cannot be read, in a few words."""
     if isinstance(error, FileNotFoundError):
@@ -62,7 +71,7 @@ def system_path(path: str) -> bytes:
 
 
 def _check_kind(path: str, status: os.stat_result) -> None:
-    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    kind = KINDS.get(stat.S_IFMT(status.st_mode))
     if kind:
         raise audio.AudioError(f"{path}: {kind}")
     if not status.st_size:

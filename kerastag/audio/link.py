@@ -72,6 +72,11 @@ class Layout:
     foreign: bool = False
     _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
 
+    @property
+    def maybe_gaps(self) -> bool:
+        """Whether something may be missing; quick, for one that is asked of all files."""
+        return bool(self.gaps) or any(link.silences or link.stated or link.follows for link in self.links)
+
     def note_silence(self, link: Link, start: int, stop: int) -> None:
         """Notes that frames `start` to `stop` of a link do not decode."""
         with self._lock:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from kerastag import audio
-from kerastag.audio import account, cutting, pcm, resampling, source
+from kerastag.audio import account, cutting, layout, pcm, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
 PART = 16  # chunks read at a time, as many as fit in some 40 MB of work, however long the file
@@ -37,6 +37,11 @@ def account_of(path: Path) -> account.Account:
     """
     with source.Source(path) as file:
         return file.account()
+
+
+def heard_in_part() -> dict[str, account.Account]:
+    """The files, by name, of which the readings of this process have missed over a second, or over 5 %."""
+    return {path: heard for path, heard in layout.accounts() if heard.notable}
 
 
 def num_samples(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> int:

@@ -63,12 +63,15 @@ def analyse(
 
 
 def files(records: Sequence[Record]) -> dict[str, Any]:
-    """Missing and unreadable files: their number by split, and each with its place and the reason."""
+    """Missing and unreadable files: their number by split, and each with its place and the reason; damaged ones."""
     found: dict[str, Any] = {}
     for state in ("missing", "unreadable"):
         bad = [record for record in records if record.file.state == state]
         found[f"num_{state}"] = _by_split(records, bad)
         found[state] = [{**record.place(), "reason": record.file.reason} for record in bad]
+    found["heard_in_part"] = [
+        {**record.place(), **record.file.heard.facts()} for record in records if record.file.heard
+    ]
     return found
 
 

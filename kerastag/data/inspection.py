@@ -11,6 +11,7 @@ from kerastag import audio, errors, parallel
 from kerastag.data import splits
 
 HASHES = ("bytes", "audio", "none")
+_KEY_LIMIT = 5  # times as long as a chunk may take, whole files may
 PROBE_SECONDS = 1  # of a file's middle, compared before whole files are decoded
 
 
@@ -25,6 +26,7 @@ class File:
       sample_rate: of a good file, in Hz.
       num_frames: of a good file; what decodes, whatever its header states.
       same_as: a name that all files of the same audio share; empty for one that is not good.
+      heard: what is missing of its music, as far as looking at it showed; None: nothing.
     """
 
     path: str
@@ -33,6 +35,7 @@ class File:
     sample_rate: int = 0
     num_frames: int = 0
     same_as: str = ""
+    heard: audio.Account | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -61,8 +64,12 @@ def inspect(
     real = {file.path: os.path.realpath(file.path) for file in good}
     unique = {real[file.path]: file for file in reversed(good)}  # of a file with several names the first
     same = _first_of_the_same(unique, _KEYS[hash_of], num_workers)
+    heard = audio.heard_in_part()
     return [
-        dataclasses.replace(file, same_as=same[real[file.path]]) if file.state == "good" else file for file in found
+        dataclasses.replace(file, same_as=same[real[file.path]], heard=heard.get(file.path))
+        if file.state == "good"
+        else file
+        for file in found
     ]
 
 
@@ -73,9 +80,11 @@ def _look(place: tuple[str | os.PathLike[str], splits.Track]) -> File:
     except errors.KerastagError as error:
         return File(os.path.join(folder, track.path), "missing", str(error))
     try:
-        facts = audio.info(path)
-    except (errors.KerastagError, OSError) as error:
+        facts = parallel.within(parallel.READ_SECONDS, audio.info, path)
+    except errors.KerastagError as error:
         return File(path, "unreadable", str(error))
+    except BaseException as error:
+        return File(path, "unreadable", parallel.mishap(path, error))
     return File(path, sample_rate=facts.sample_rate, num_frames=facts.num_frames)
 
 
@@ -111,8 +120,8 @@ def _unless_unreadable(key: Callable[[File], Hashable]) -> Callable[[File], Hash
 
     def guarded(file: File) -> Hashable:
         try:
-            return key(file)
-        except (errors.KerastagError, OSError):
+            return parallel.within(_KEY_LIMIT * parallel.READ_SECONDS, key, file)
+        except BaseException:
             return file.path
 
     return guarded

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerastag import audio, errors
+from kerastag import audio, errors, parallel
 from kerastag.audio import tfio_decoder
 from kerastag.data import sampling
 
@@ -18,6 +18,9 @@ _plain = (
 )  # nothing here needs it, and it takes a third of a second at the start
 AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are threads, see `_finished`
 PREFETCHED = 2  # batches that wait for the device
+READ_SECONDS = (
+    120.0  # that a block of chunks, or of a block that took longer each chunk, may take before it is given up
+)
 BLOCK = 16  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
 
 
@@ -83,10 +86,23 @@ class Tracks:
         path = self._paths[row]
         return os.fspath(path() if callable(path) else path)
 
+    def name(self, row: int) -> str:
+        """What to call a row whose file may not be found."""
+        return str(self._paths[row])
+
     def mark_unreadable(self, row: int, reason: str) -> None:
         """Notes why a row was skipped; only the first reason is kept."""
         with self._lock:
             self.unreadable.setdefault(int(row), reason)
+
+    def heard_in_part(self) -> dict[int, audio.Account]:
+        """The rows of whose music over a second, or over 5 %, is missing, as far as this process has seen."""
+        known = audio.heard_in_part()
+        if not known:
+            return {}
+        rows = (row for row in range(len(self)) if row not in self.unreadable)
+        paths = {row: _path_if_there(self, row) for row in rows}
+        return {row: known[path] for row, path in paths.items() if path in known}
 
     def mark_missing(self, rows: Sequence[int] | np.ndarray) -> None:
         """Notes rows that were asked for and never came, which is how a decoder in the graph says that it failed."""
@@ -97,10 +113,19 @@ class Tracks:
     def _reason(self, row: int) -> str:
         try:
             path = self.path(row)
-            audio.info(path)
+            parallel.within(parallel.READ_SECONDS, audio.info, path)
         except errors.KerastagError as error:
             return str(error)
+        except BaseException as error:
+            return parallel.mishap(self.name(row), error)
         return f"{path}: the decoder in the graph does not decode it"
+
+
+def _path_if_there(tracks: Tracks, row: int) -> str | None:
+    try:
+        return tracks.path(row)
+    except errors.KerastagError:
+        return None
 
 
 def to_float(waveform: Any) -> Any:
@@ -253,8 +278,7 @@ class _Reader:
         """
         if self.chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
             return positions.unbatch().map(_plain(self._decode_in_graph), AUTOTUNE).ignore_errors()
-        read = self._read_block if self.one_each else self._read_all
-        return positions.map(_plain(lambda block: self._call(read, block)), AUTOTUNE)
+        return positions.map(_plain(lambda block: self._call(self._read_block, block)), AUTOTUNE)
 
     def _call(self, function: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Any) -> tuple[Any, Any]:
         types = (tf.int64, tf.as_dtype(self.chunk.dtype))
@@ -262,28 +286,50 @@ class _Reader:
         return tf.ensure_shape(position, [None]), tf.ensure_shape(waveform, [None, self.chunk.samples])
 
     def _read_block(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A chunk of each position, written straight to its place in the block."""
+        """The chunks of a block's positions, and which position each is of, without unreadable ones."""
+        read = self._read_each if self.one_each else self._read_all
+        try:
+            return self._noted(parallel.within(parallel.READ_SECONDS, read, positions))
+        except TimeoutError:
+            if len(positions) > 1:  # one of them is to blame
+                parts = [self._read_block(positions[place : place + 1]) for place in range(len(positions))]
+                return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+            row = self.row_of(positions[0])
+            self.tracks.mark_unreadable(row, parallel.mishap(self.tracks.name(row), TimeoutError()))
+            return np.zeros(0, np.int64), np.zeros((0, self.chunk.samples), self.chunk.dtype)
+
+    def _noted(self, read: tuple[np.ndarray, np.ndarray, dict[int, str]]) -> tuple[np.ndarray, np.ndarray]:
+        for row, reason in read[2].items():
+            self.tracks.mark_unreadable(row, reason)
+        return read[:2]
+
+    def _read_each(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+        """A chunk of each position, written straight to its place in the block; why by row where that failed."""
         done: list[np.ndarray] = []
+        unreadable: dict[int, str] = {}
         block = np.empty((len(positions), self.chunk.samples), self.chunk.dtype)
         for position in positions:
-            if self._read(position, block[len(done)]) is not None:
+            if self._read(position, unreadable, block[len(done)]) is not None:
                 done.append(position)
-        return np.array(done, np.int64), block[: len(done)]
+        return np.array(done, np.int64), block[: len(done)], unreadable
 
-    def _read_all(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """All chunks of the one position of a block."""
-        waveform = self._read(positions[0])
+    def _read_all(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+        """All chunks of the one position of a block; why by row if that failed."""
+        unreadable: dict[int, str] = {}
+        waveform = self._read(positions[0], unreadable)
         chunks = self._pack(np.empty(0, np.float32) if waveform is None else waveform)
-        return np.full(len(chunks), positions[0]), chunks
+        return np.full(len(chunks), positions[0]), chunks, unreadable
 
-    def _read(self, position: np.ndarray, *out: np.ndarray) -> np.ndarray | None:
-        """What the file of a position holds; None if it cannot be read, which is noted."""
+    def _read(self, position: np.ndarray, unreadable: dict[int, str], *out: np.ndarray) -> np.ndarray | None:
+        """What the file of a position holds; None if it cannot be read, whatever the reason: others may be fine."""
         row = self.row_of(position)
         try:
             return self.from_file(self.tracks.path(row), position, *out)
         except errors.KerastagError as error:
-            self.tracks.mark_unreadable(row, str(error))
-            return None
+            unreadable[row] = str(error)
+        except BaseException as error:
+            unreadable[row] = parallel.mishap(self.tracks.name(row), error)
+        return None
 
     def _decode_in_graph(self, position: Any) -> tuple[Any, Any]:
         path = tf.numpy_function(self._path, [position], tf.string, stateful=False)

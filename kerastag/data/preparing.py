@@ -78,6 +78,8 @@ def convert_all(
             convert_file(source, conversion.target, file_format, sample_rate)
         except errors.KerastagError as error:
             return str(error)
+        except BaseException as error:  # whatever it is, others may be fine
+            return parallel.mishap(os.path.join(conversion.folder, conversion.track.path), error)
         return ""
 
     reasons = parallel.run(convert, conversions, f"preparing {len(conversions)} files", num_workers)
@@ -90,12 +92,15 @@ def convert_file(source: pathlib.Path, target: pathlib.Path, file_format: str, s
 
     Raises:
       AudioError: the source cannot be read.
+      TimeoutError: reading a block of it takes too long.
     """
-    length, block = audio.num_samples(source, sample_rate), BLOCK_SECONDS * sample_rate
+    length = parallel.within(parallel.READ_SECONDS, audio.num_samples, source, sample_rate)
+    block = BLOCK_SECONDS * sample_rate
     options = {"samplerate": sample_rate, "channels": 1, "format": FORMATS[file_format][0], "subtype": "PCM_16"}
     with files.whole_file(target) as temporary, soundfile.SoundFile(temporary, "w", **options) as file:
         for start in range(0, length, block):
-            waveform = audio.read_chunk(source, start, min(block, length - start), sample_rate)
+            stretch = (source, start, min(block, length - start), sample_rate)
+            waveform = parallel.within(parallel.READ_SECONDS, audio.read_chunk, *stretch)
             file.write(audio.to_int16(waveform))
 
 

@@ -154,6 +154,9 @@ class Lookup:
     def __call__(self) -> pathlib.Path:
         return resolve(self.folder, self.track)
 
+    def __str__(self) -> str:
+        return os.path.join(self.folder, self.track.path)
+
 
 def collect_vocabulary(splits: Iterable[Split]) -> tags.Vocabulary:
     """All tags of the splits in alphabetical order, as in MTG-Jamendo's tag lists.

@@ -25,21 +25,21 @@ def names(paths, folder) -> str:
 
 
 def test_folder_in_the_order_of_names(library):
-    assert names(audio.find_audio([library]), library) == "a.FLAC b.mp3 c/1.opus c/2.ogg d/e/f.wav"
+    assert names(audio.find_audio([library]).files, library) == "a.FLAC b.mp3 c/1.opus c/2.ogg d/e/f.wav"
 
 
 def test_named_files_are_kept_whatever_their_suffix(library):
-    found = audio.find_audio([library / "notes.txt", str(library / "c" / ".hidden.mp3"), library / "c"])
+    found = audio.find_audio([library / "notes.txt", str(library / "c" / ".hidden.mp3"), library / "c"]).files
     assert names(found, library) == "notes.txt c/.hidden.mp3 c/1.opus c/2.ogg"
 
 
 def test_each_once(library):
-    found = audio.find_audio([library / "c" / "2.ogg", library / "c", library / "c"])
+    found = audio.find_audio([library / "c" / "2.ogg", library / "c", library / "c"]).files
     assert names(found, library) == "c/2.ogg c/1.opus"
 
 
 def test_skip(library):
-    found = audio.find_audio([library], skip=[library / "c", library / "b.mp3", library / "not there"])
+    found = audio.find_audio([library], skip=[library / "c", library / "b.mp3", library / "not there"]).files
     assert names(found, library) == "a.FLAC d/e/f.wav"
 
 
@@ -52,8 +52,8 @@ def test_links_are_followed_without_end(library):
     except OSError:
         pytest.skip("no symbolic links here")
     expected = "a.FLAC b.mp3 c/1.opus c/2.ogg d/e/f.wav d/linked.mp3"
-    assert names(audio.find_audio([library]), library) == expected
-    assert names(audio.find_audio([library / "z"]), library) == "z/1.opus z/2.ogg"
+    assert names(audio.find_audio([library]).files, library) == expected
+    assert names(audio.find_audio([library / "z"]).files, library) == "z/1.opus z/2.ogg"
 
 
 def test_missing_path_is_named(library):
