@@ -13,6 +13,7 @@ import os
 import pathlib
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import flags
@@ -80,6 +81,9 @@ class Command:
             if _verbose(self.flag_values):
                 raise
             print(_one_line(error), file=sys.stderr)
+            return 1
+        except Exception as error:
+            _tell_unexpected(self.name, error, _verbose(self.flag_values))
             return 1
 
     def parse(self, argv: Sequence[str]) -> list[str]:
@@ -234,6 +238,20 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError):
         text = f"{_file_of(error)}: {(error.strerror or text).lower()}"
     return names.printable(" ".join(text.split()))
+
+
+def _tell_unexpected(name: str, error: Exception, verbose: bool) -> None:
+    """Says what nobody foresaw, and lets go of the frames it came through.
+
+    They hold TensorFlow's input pipelines, and Python does not end while one of those still calls into it.
+    """
+    if verbose:
+        traceback.print_exception(error)
+    else:
+        text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+        print(f"{name}: unexpected {names.printable(text)} (--verbosity=1 shows where)", file=sys.stderr)
+    traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None
 
 
 def _file_of(error: OSError) -> str:

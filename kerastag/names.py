@@ -62,4 +62,6 @@ def _hidden(letter: str) -> bool:
 
 
 def _escaped(letter: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(letter))
+    is_byte = "\udc80" <= letter <= "\udcff"  # that was no UTF-8
+    content = os.fsencode(letter) if is_byte else letter.encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in content)

@@ -65,7 +65,7 @@ def mishap(name: str, error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not error.args:
         return f"{name}: given up, reading it took more than {READ_SECONDS:g} s"
     logging.getLogger("kerastag").debug("while reading %s", name, exc_info=error)
-    return f"{name}: {' '.join(f'{type(error).__name__}: {error}'.split())}"
+    return f"{name}: {' '.join(f'{type(error).__name__}: {error}'.split()).removesuffix(':')}"
 
 
 class _Worker:

@@ -1,10 +1,12 @@
 """Laws of the pipeline: what comes out is what the files hold, in the plan's order, whatever the replicas."""
 
+import threading
+
 import numpy as np
 import pytest
 import soundfile
 
-from kerastag import audio, errors, tags
+from kerastag import audio, errors, parallel, tags
 from kerastag.audio import tfio_decoder
 from kerastag.data import pipeline, sampling, splits
 
@@ -149,11 +151,66 @@ def test_the_decoder_in_the_graph_gives_the_same_chunks(tracks, tmp_path):
     assert "noise.wav" in damaged.unreadable[4]
 
 
-def test_an_error_of_ours_is_not_taken_for_an_unreadable_file(tracks):
+class Odd(BaseException):
+    """Not even an Exception."""
+
+
+MISHAPS = (RuntimeError("boom"), ZeroDivisionError(), MemoryError("no room"), SystemExit(3), Odd("odd"), KeyError("k"))
+
+
+@pytest.mark.parametrize("mishap", MISHAPS, ids=lambda mishap: type(mishap).__name__)
+@pytest.mark.parametrize("training", [True, False])
+def test_whatever_goes_wrong_with_a_file_costs_that_file_alone(tracks, monkeypatch, mishap, training):
+    name = tracks.path(5)
+
+    def failing(read):
+        def wrapper(path, *arguments):
+            if path == name:
+                raise mishap
+            return read(path, *arguments)
+
+        return wrapper
+
+    monkeypatch.setattr(audio, "random_chunk", failing(audio.random_chunk))
+    monkeypatch.setattr(audio, "read_chunks", failing(audio.read_chunks))
+    assert read_rows(tracks, training) == set(range(len(tracks))) - {5}
+    assert tracks.unreadable[5].startswith(f"{name}: {type(mishap).__name__}") and len(tracks.unreadable) == 1
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_reader_that_never_returns_is_given_up(tracks, monkeypatch, training):
+    name = tracks.path(5)
+
+    def stuck(read):
+        def wrapper(path, *arguments):
+            if path == name:
+                threading.Event().wait()
+            return read(path, *arguments)
+
+        return wrapper
+
+    monkeypatch.setattr(audio, "random_chunk", stuck(audio.random_chunk))
+    monkeypatch.setattr(audio, "read_chunks", stuck(audio.read_chunks))
+    monkeypatch.setattr(parallel, "READ_SECONDS", 0.5)
+    assert read_rows(tracks, training) == set(range(len(tracks))) - {5}
+    assert tracks.unreadable == {5: f"{name}: given up, reading it took more than 0.5 s"}
+
+
+def test_a_path_that_is_none_is_told_and_skipped(tracks):
     wrong = pipeline.Tracks([None], np.ones((1, 3), np.float32))
-    with pytest.raises(Exception, match="TypeError"):
-        list(pipeline.evaluation_batches(wrong, pipeline.ChunkFormat(SAMPLES), 1, 1))
-    assert not wrong.unreadable
+    assert not list(pipeline.evaluation_batches(wrong, pipeline.ChunkFormat(SAMPLES), 1, 1))
+    assert wrong.unreadable[0].startswith("None: TypeError: ")
+
+
+def read_rows(tracks, training):
+    """The rows of which a pass over all tracks brings chunks."""
+    chunk = pipeline.ChunkFormat(SAMPLES)
+    if not training:
+        batches = pipeline.evaluation_batches(tracks, chunk, 2, 8)
+        return {int(row) for batch in batches for row in batch["row"].numpy()}
+    plan = sampling.shuffled(len(tracks), 0, 0)
+    batches = pipeline.training_batches(tracks, plan, chunk, 8)
+    return {int(plan.tracks[draw]) for batch in batches for draw in batch["draw"].numpy()}
 
 
 def test_vocabulary_errors_reach_the_user(tmp_path):

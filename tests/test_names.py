@@ -1,0 +1,51 @@
+"""Names of files that others gave: what is written leads back to the file, and does nothing on the way."""
+
+import os
+import random
+
+import pytest
+
+from kerastag import names
+
+
+def test_names_that_can_be_seen_stay_as_they_are():
+    for name in ("a.mp3", "Motörhead/Ace of Spades.mp3", "歌.flac", "a\\b.mp3", "x41.mp3", "日本\u3000語.ogg"):
+        assert names.shown(name) == name == names.path_of(name)
+
+
+def test_what_is_no_utf8_and_what_cannot_be_seen_by_hand():
+    assert names.shown(os.fsdecode(b"na\xefve.mp3")) == r"na\xefve.mp3"
+    assert names.shown("two\nlines\x1b[31m.mp3") == r"two\x0alines\x1b[31m.mp3"
+    assert names.shown("ab\u202e3pm.exe") == r"ab\xe2\x80\xae3pm.exe"
+    assert names.shown(r"literal\xef.mp3") == r"literal\\xef.mp3"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_name_leads_back(seed):
+    dice = random.Random(seed)
+    alphabet = [b"a", b"\\", b"x", b"4", b"f", b"\n", b"\xef", b"\xc3\xa9", b"\xe2\x80\xae", b" ", b"\x7f", b"\xc2"]
+    seen = {}
+    for _ in range(5_000):
+        name = os.fsdecode(b"".join(dice.choices(alphabet, k=dice.randint(1, 8))))
+        text = names.shown(name)
+        assert names.path_of(text) == name
+        assert text.isprintable() or " " in text or "\u3000" in text
+        text.encode("utf-8")
+        assert seen.setdefault(text, name) == name
+
+
+def test_text_for_a_terminal_stays_on_its_line():
+    assert names.printable("a\x07\x9b31m\u2028\ud8ff\udcef b é") == r"a\x07\xc2\x9b31m\xe2\x80\xa8\xed\xa3\xbf\xef b é"
+
+
+def test_cells_are_no_formulas():
+    assert names.cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
+    assert [names.cell(text) for text in ("+1", "-1", "@SUM", "happy", "", "a=b")] == [
+        "'+1",
+        "'-1",
+        "'@SUM",
+        "happy",
+        "",
+        "a=b",
+    ]
+    assert names.path_cell("=1.mp3") == "./=1.mp3" and names.path_cell("a/=1.mp3") == "a/=1.mp3"
