@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from kerastag import cli, ensemble_folder, errors, files, metrics, options, run_folder, run_scoring
+from kerastag import cli, ensemble_folder, errors, files, matrices, metrics, options, run_folder, run_scoring
 from kerastag.data import splits
-from kerastag.metrics import ensembles, matrices, resampling, selection, tables
+from kerastag.metrics import ensembles, resampling, selection, tables
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list("predictions", None, "Members: scores, .npy of (tracks, tags) each.", flag_values=FLAGS)
@@ -208,7 +208,8 @@ def _of_run(values: flags.FlagValues, run: run_folder.RunFolder, split: str) -> 
     if not values.rescore and all(path.is_file() for path in paths):
         if run.model_path.is_file() and run.model_path.stat().st_mtime > paths[0].stat().st_mtime:
             print(f"{paths[0]}: older than {run_folder.MODEL}; --rescore scores again", file=sys.stderr)
-        return matrices.load_matrix(paths[0]), matrices.load_matrix(paths[1])
+        kept = run.read_scores(split)
+        return kept.scores, kept.labels
     names = ("data_dir", "num_chunks", "batch_size", "precision", "decoder", "skip_unreadable", "verbosity")
     done = run_scoring.score_run(
         run,

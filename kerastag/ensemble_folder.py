@@ -144,14 +144,7 @@ def check_tags(runs: Sequence[run_folder.RunFolder]) -> tags.Vocabulary:
         names = other.vocabulary().names
         if names != first.names:
             raise errors.KerastagError(
-                f"{other.tags_path}: {_difference(names, first.names)} in {runs[0].tags_path}; "
+                f"{other.tags_path}: {tags.difference(names, first.names)} in {runs[0].tags_path}; "
                 "members need the same tags in the same order"
             )
     return first
-
-
-def _difference(names: Sequence[str], others: Sequence[str]) -> str:
-    if len(names) != len(others):
-        return f"{len(names)} tags, but {len(others)}"
-    column = next(column for column, pair in enumerate(zip(names, others, strict=True)) if pair[0] != pair[1])
-    return f"tag {column + 1} is {names[column]!r}, but {others[column]!r}"

@@ -155,11 +155,9 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         shown.append(runs.table(over_seeds))
     print(tables.text(shown))
     if material.class_counts is not None:
-        print(
-            "popularity baseline: PR-AUC {pr_auc_macro:.4f}, ROC-AUC {roc_auc_macro:.4f}".format(
-                **figures["popularity_baseline"]
-            )
-        )
+        baseline = figures["popularity_baseline"]
+        pr_auc, roc_auc = (tables.figure(baseline[name]) for name in ("pr_auc_macro", "roc_auc_macro"))
+        print(f"popularity baseline: PR-AUC {pr_auc}, ROC-AUC {roc_auc}")
     _write(values, material, found, compared, shown)
     return 0
 
@@ -256,8 +254,8 @@ def _from_run(values: flags.FlagValues) -> Material:
     scored = assessment.Scored(done.labels, done.scores, artists)
     fitted_on = scored if values.fit_on_the_labels_reported_on else None
     if fitted_on is None and values.split == "test" and run.predictions_path("validation").is_file():
-        scores, labels = (np.load(path("validation")) for path in (run.predictions_path, run.labels_path))
-        fitted_on = assessment.Scored(labels, scores, _validation_artists(values, run, len(labels)))
+        kept = run.read_scores("validation")
+        fitted_on = assessment.Scored(kept.labels, kept.scores, _validation_artists(values, run, len(kept.labels)))
     return Material(scored, done.vocabulary, counts, fitted_on, run, done.heard_in_part)
 
 
@@ -293,8 +291,9 @@ def _validation_artists(values: flags.FlagValues, run: run_folder.RunFolder, num
 
 def _predictions(path: str, split: str) -> np.ndarray:
     """Scores of an .npy file, or those that a run keeps of a split."""
-    is_run = pathlib.Path(path).is_dir()
-    return metrics.load_matrix(ensemble_folder.existing(path).predictions_path(split) if is_run else path)
+    if pathlib.Path(path).is_dir():
+        return ensemble_folder.existing(path).read_scores(split).scores
+    return metrics.load_matrix(path)
 
 
 def _clusters(values: flags.FlagValues, material: Material) -> resampling.Clusters:

@@ -12,15 +12,38 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import errors, files, tags, version
+from kerastag import errors, files, matrices, tags, version
 
 MODEL = "model.keras"
 TAGS = "tags.txt"
 RECORD = "run.json"
 HISTORY = "history.tsv"
 CHECKPOINT = "checkpoint"
+STATE = "state.json"  # in the checkpoint, where training stood
 TRACK_COLUMNS = ("TRACK_ID", "ARTIST_ID", "PATH")
 _PACKAGES = ("tensorflow", "keras", "numpy", "soundfile", "soxr", "tensorflow-io")
+
+
+_RECORDED: dict[str, type | tuple[type, ...]] = {  # what every command needs of run.json, and its types
+    "flags": dict,
+    "class_counts": (dict, type(None)),
+    "data_dir": (str, type(None)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Scores and labels of a split, as a run's folder keeps them.
+
+    Attributes:
+      scores: (num_tracks, num_tags), finite.
+      labels: bool, likewise.
+      tracks: id, artist and path of each row; None: an older run that does not say.
+    """
+
+    scores: np.ndarray
+    labels: np.ndarray
+    tracks: list[tuple[str, str, str]] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +69,10 @@ class RunFolder:
     def holds_run(self) -> bool:
         """Whether a run was begun here."""
         return self.record_path.is_file()
+
+    def holds_checkpoint(self) -> bool:
+        """Whether training can go on here."""
+        return (self.checkpoint_path / STATE).is_file()
 
     @property
     def record_path(self) -> pathlib.Path:
@@ -124,13 +151,67 @@ class RunFolder:
         """What run.json says.
 
         Raises:
-          KerastagError: it is missing or damaged.
+          KerastagError: it is missing or damaged, or no run's record.
         """
-        return files.read_json(self.record_path)
+        record = files.read_json(self.record_path)
+        if not isinstance(record, dict):
+            raise errors.KerastagError(f"{self.record_path}: not the record of a run")
+        for name, kinds in _RECORDED.items():
+            if not isinstance(record.get(name, ""), kinds):
+                what = f"no {name!r}" if name not in record else f"{name!r} is {record[name]!r}"
+                raise errors.KerastagError(f"{self.record_path}: not the record of a run ({what})")
+        return record
 
     def vocabulary(self) -> tags.Vocabulary:
-        """The tags of the model's outputs."""
-        return tags.Vocabulary.read(self.tags_path)
+        """The tags of the model's outputs.
+
+        Raises:
+          KerastagError: tags.txt is missing or damaged, or run.json counts tracks of other tags.
+        """
+        vocabulary = tags.Vocabulary.read(self.tags_path)
+        if (self.path / RECORD).is_file():
+            counts = RunFolder.record(self)["class_counts"]
+            if counts is not None and tuple(counts) != vocabulary.names:
+                difference = tags.difference(vocabulary.names, tuple(counts))
+                raise errors.KerastagError(f"{self.tags_path}: {difference} in {self.path / RECORD}")
+        return vocabulary
+
+    def read_scores(self, split: str) -> Scores:
+        """What `save` wrote of a split.
+
+        Raises:
+          KerastagError: a file is missing or damaged, or they do not agree with each other or with the tags.
+        """
+        path, labels_path = self.predictions_path(split), self.labels_path(split)
+        if not path.is_file():
+            finished = "it has not finished its first validation"
+            advice = finished if split == "validation" else "kerastag evaluate writes them"
+            raise errors.KerastagError(f"{self.path}: no predictions of the {split} split; {advice}")
+        scores, labels = matrices.load_matrix(path), matrices.load_matrix(labels_path)
+        if labels.shape != scores.shape:
+            raise errors.KerastagError(f"{labels_path}: labels are {labels.shape}, but {path} is {scores.shape}")
+        num_tags = len(self.vocabulary())
+        if scores.shape[1] != num_tags:
+            raise errors.KerastagError(f"{path}: {scores.shape[1]} columns, but {self.tags_path} has {num_tags} tags")
+        try:
+            labels, scores = matrices.checked(labels, scores)
+        except errors.KerastagError as error:
+            raise errors.KerastagError(f"{path}: {error}") from None
+        return Scores(scores, labels, self._read_tracks(split, len(scores)))
+
+    def _read_tracks(self, split: str, num_rows: int) -> list[tuple[str, str, str]] | None:
+        path = self.tracks_path(split)
+        if not path.is_file():
+            return None
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                lines = [line.rstrip("\n").split("\t") for line in file][1:]
+        except UnicodeDecodeError:
+            raise errors.KerastagError(f"{path}: not UTF-8") from None
+        if len(lines) != num_rows or any(len(line) != len(TRACK_COLUMNS) for line in lines):
+            others = f"{num_rows} rows of {self.predictions_path(split)}"
+            raise errors.KerastagError(f"{path}: {len(lines)} tracks, but {others}")
+        return [(line[0], line[1], line[2]) for line in lines]
 
     def trained_model_path(self) -> pathlib.Path:
         """The best model.
@@ -147,8 +228,11 @@ def read_history(path: pathlib.Path) -> list[dict[str, str]]:
     """The lines of history.tsv by column, none if there is no such file yet."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, delimiter="\t"))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise errors.KerastagError(f"{path}: not a history ({error})") from None
 
 
 def free(path: pathlib.Path) -> RunFolder:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from kerastag import errors, files
+from kerastag.names import hidden_letter, printable
 
 CATEGORY_MARK = "---"  # mood/theme---happy: the category, the mark, the short name
 
@@ -18,6 +19,14 @@ CATEGORY_MARK = "---"  # mood/theme---happy: the category, the mark, the short n
 def short_name(name: str) -> str:
     """What people see of a full name: `happy` for `mood/theme---happy`; other names as they are."""
     return name.partition(CATEGORY_MARK)[2] or name
+
+
+def difference(names: Sequence[str], others: Sequence[str]) -> str:
+    """How two lists of tags differ first, to be followed by where the others are."""
+    if len(names) != len(others):
+        return f"{len(names)} tags, but {len(others)}"
+    column = next(column for column, pair in enumerate(zip(names, others, strict=True)) if pair[0] != pair[1])
+    return f"tag {column + 1} is {names[column]!r}, but {others[column]!r}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,5 +139,7 @@ def _problems(names: Sequence[str]) -> Iterator[tuple[int, str]]:
             yield position, "empty tag"
         elif name != name.strip() or any(mark in name for mark in "\t\r\n"):
             yield position, f"tag {name!r} has white space that a text file would lose"
+        elif hidden_letter(name) is not None:
+            yield position, f"tag {printable(name)} has a letter that cannot be seen, or that turns the text around"
         elif first.setdefault(name, position) != position:
             yield position, f"tag {name!r} is tag {first[name] + 1} already"

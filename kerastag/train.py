@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from kerastag import cli, errors, files, losses, models, options, precisions, run_folder, runtime, tags
+from kerastag import cli, errors, files, losses, models, options, precisions, run_folder, run_lock, runtime, tags
 from kerastag.audio import tfio_decoder
 from kerastag.data import dataset, splits
 
 if TYPE_CHECKING:
     from kerastag.data import pipeline
     from kerastag.training import build, fit
+    from kerastag.training import state as training_state
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_enum(
@@ -133,10 +134,16 @@ _FREE_TO_CHANGE = (
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains. Returns the exit status: 1 if tracks could not be read, 130 if interrupted."""
     folder = _run_folder(values)
+    with run_lock.held(folder.path):
+        return _train(values, folder)
+
+
+def _train(values: flags.FlagValues, folder: run_folder.RunFolder) -> int:
+    resumed = _resumed(values, folder)
     if values.data_dir is None:
         print("no --data_dir: training on the built-in demo set, with flags/demo.flags for flags not given")
     details = options.loss_details(values)
-    data = _dataset(values, folder)
+    data = _dataset(values, folder, resumed)
     for line in data.dropped():
         print(line, file=sys.stderr)
     _check_counts(values.loss, data)
@@ -146,19 +153,28 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     from kerastag import reporting
     from kerastag.training import loop
 
-    fit, tracks = _prepare(values, folder, data, details)
+    fit, tracks = _prepare(values, folder, data, details, resumed)
     try:
         state = fit.run()
     except loop.Interrupted:
         print(f"interrupted; continue with --run_dir={folder.path} --resume", file=sys.stderr)
         return 130
-    figure = {"pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}[values.best_by]
-    print(
-        f"{folder.path}: best validation {figure} {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}"
-    )
+    print(f"{folder.path}: {_outcome(values.best_by, state)}")
     if values.monitor != "none":
         print(f"{reporting.write([folder.path], folder.report_path)}: the run as a page")
     return _report_unreadable(tracks)
+
+
+def _outcome(best_by: str, state: "training_state.TrainingState") -> str:
+    """What training came to, in a line."""
+    figure = {"pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}[best_by]
+    if state.best_score is None:
+        return (
+            f"validation {figure} is undefined, since no validation tag has tracks with it"
+            + (" and tracks without it" if best_by == "roc_auc" else "")
+            + f"; the model is that of epoch {state.epoch}"
+        )
+    return f"best validation {figure} {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}"
 
 
 def _run_folder(values: flags.FlagValues) -> run_folder.RunFolder:
@@ -172,13 +188,24 @@ def _run_folder(values: flags.FlagValues) -> run_folder.RunFolder:
             pathlib.Path("runs") / (values.loss if values.model == models.NAMES[0] else values.model)
         )
     folder = run_folder.RunFolder(pathlib.Path(values.run_dir))
-    if values.resume:
-        _check_same_experiment(values, folder)
-    elif folder.path.exists() and any(folder.path.iterdir()) and not (values.overwrite and folder.holds_run()):
-        if folder.holds_run():
+    if folder.path.is_dir() and any(path.name != run_lock.NAME for path in folder.path.iterdir()):
+        if not folder.holds_run():
+            raise errors.KerastagError(f"{folder.path}: exists and is not a run")
+        if not (values.resume or values.overwrite):
             raise errors.KerastagError(f"{folder.path}: holds a run already; use --resume or --overwrite")
-        raise errors.KerastagError(f"{folder.path}: exists and is not a run")
     return folder
+
+
+def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
+    """Whether training goes on from a checkpoint; --resume where none was written yet starts afresh, and says so."""
+    if not values.resume:
+        return False
+    if folder.holds_run():
+        _check_same_experiment(values, folder)
+    if folder.holds_checkpoint():
+        return True
+    print(f"{folder.path}: nothing to resume yet, training starts afresh", file=sys.stderr)
+    return False
 
 
 def _check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder) -> None:
@@ -190,9 +217,9 @@ def _check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolde
             )
 
 
-def _dataset(values: flags.FlagValues, folder: run_folder.RunFolder) -> dataset.Dataset:
+def _dataset(values: flags.FlagValues, folder: run_folder.RunFolder, resumed: bool) -> dataset.Dataset:
     vocabulary = None
-    if values.resume:
+    if resumed:
         vocabulary = folder.vocabulary()
     elif values.tags_file:
         vocabulary = tags.Vocabulary.read(values.tags_file)
@@ -207,7 +234,7 @@ def _dataset(values: flags.FlagValues, folder: run_folder.RunFolder) -> dataset.
         list(zip(train_dirs, train_files, strict=True)),
         (data_dir, splits.split_path(data_dir, values.validation_split, "validation")),
         vocabulary,
-        "drop" if values.resume else values.unknown_tags,
+        "drop" if resumed else values.unknown_tags,
         values.drop_empty_tags,
     )
 
@@ -222,7 +249,11 @@ def _check_counts(loss: str, data: dataset.Dataset) -> None:
 
 
 def _prepare(
-    values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset, details: dict[str, float]
+    values: flags.FlagValues,
+    folder: run_folder.RunFolder,
+    data: dataset.Dataset,
+    details: dict[str, float],
+    resumed: bool,
 ) -> tuple["fit.Fit", list["pipeline.Tracks"]]:
     """Builds everything, and writes the run's record or reads its checkpoint."""
     from kerastag.data import pipeline
@@ -237,12 +268,12 @@ def _prepare(
     if values.kappa:
         details = {**details, "num_tracks": data.num_training_tracks}
     loss = losses.get(values.loss, class_counts=data.class_counts, **details)
-    at = state.read(folder.checkpoint_path) if values.resume else state.TrainingState()
+    at = state.read(folder.checkpoint_path) if resumed else state.TrainingState()
     optimization = _optimization(values)
     xla, watch = devices.use_xla(values.xla, strategy), values.monitor != "none"
-    network = _network(values, data)
+    network = _network(values, data, resumed)
     trainer = build.trainer(strategy, network, loss, optimization, policy, values.seed, at.stage, xla, watch)
-    if values.resume:
+    if resumed:
         state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
     else:
         _begin(values, folder, data, policy)
@@ -269,14 +300,14 @@ def _prepare(
     return whole, [tracks.training, tracks.validation]
 
 
-def _network(values: flags.FlagValues, data: dataset.Dataset) -> "build.Network":
+def _network(values: flags.FlagValues, data: dataset.Dataset, resumed: bool) -> "build.Network":
     from kerastag.training import build
 
     names = ("model", "num_channels", "variant", "dropout")
     return build.Network(
         tuple(data.vocabulary.names),
         **{name: getattr(values, name) for name in names},
-        pretrained=None if values.resume else values.pretrained,
+        pretrained=None if resumed else values.pretrained,
     )
 
 
@@ -294,8 +325,8 @@ def _optimization(values: flags.FlagValues) -> "build.Optimization":
 
 def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset, policy: str) -> None:
     """Empties the folder if it is to be overwritten, and writes tags.txt and run.json."""
-    if folder.path.exists():
-        shutil.rmtree(folder.path)
+    # in this order: whenever it is cut short, --resume finds no checkpoint of another experiment
+    shutil.rmtree(folder.checkpoint_path, ignore_errors=True)
     record = {
         "command": run_folder.command_line(),
         "flags": {name: getattr(values, name) for name in values},
@@ -307,7 +338,10 @@ def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset
         "versions": run_folder.versions(),
         "git_commit": run_folder.git_commit(),
     }
-    files.write_json(folder.record_path, record)  # first: what is begun and not more can be overwritten
+    files.write_json(folder.record_path, record)  # what is begun and not more can be overwritten
+    for path in folder.path.iterdir():
+        if path.name not in (folder.record_path.name, run_lock.NAME):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     data.vocabulary.write(folder.tags_path)
 
 
@@ -337,12 +371,17 @@ def _defaults(values: flags.FlagValues) -> list[str]:
     if values.resume:
         if values.run_dir is None:
             raise errors.UsageError("--resume needs --run_dir")
-        record = run_folder.RunFolder.existing(values.run_dir).record()
+        folder = run_folder.RunFolder(pathlib.Path(values.run_dir))
+        if not folder.holds_run():  # nothing was begun yet
+            return _defaults_of_a_new_run(values)
+        record = folder.record()
         own = {name: value for name, value in record["flags"].items() if name not in ("resume", "overwrite")}
         return [_as_flag(name, value) for name, value in own.items() if value is not None and name in values]
-    if values.data_dir is None:
-        return [f"--flagfile={cli.find_preset(options.DEMO)}"]
-    return []
+    return _defaults_of_a_new_run(values)
+
+
+def _defaults_of_a_new_run(values: flags.FlagValues) -> list[str]:
+    return [f"--flagfile={cli.find_preset(options.DEMO)}"] if values.data_dir is None else []
 
 
 def _as_flag(name: str, value: object) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import errors
-from kerastag.metrics import intervals, matrices, resampling
+from kerastag import errors, matrices
+from kerastag.metrics import intervals, resampling
 
 NUM_RESAMPLES = 5000  # a p-value is at least 2 / (num_resamples + 1), and Holm multiplies it by the number of tags
 SIGNIFICANCE = 0.05

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import errors, tags
-from kerastag.metrics import matrices, ranking, rows
+from kerastag import errors, matrices, tags
+from kerastag.metrics import ranking, rows
 
 HEADER = ("tag", "threshold")
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag.metrics import groups, label_ranking, matrices, ranking
+from kerastag import matrices
+from kerastag.metrics import groups, label_ranking, ranking
 
 
 def evaluate(

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag.metrics import label_ranking, matrices, resampling, weighted
+from kerastag import matrices
+from kerastag.metrics import label_ranking, resampling, weighted
 
 LEVEL = 0.95
 Key = tuple[str, str]  # a figure and what it is over: ("pr_auc", "macro"), ("roc_auc", "tail"), ("lwlrap", "tracks")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import errors
-from kerastag.metrics import intervals, matrices, resampling, tables
+from kerastag import errors, matrices
+from kerastag.metrics import intervals, resampling, tables
 
 
 def spread(

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import errors
-from kerastag.metrics import comparison, ensembles, intervals, matrices, resampling, weighted
+from kerastag import errors, matrices
+from kerastag.metrics import comparison, ensembles, intervals, resampling, weighted
 
 MODES = ("members", "weights")
 _ROUNDS_PER_MEMBER = 2  # of weights: each round gives one member one more share

@@ -11,8 +11,8 @@ import pathlib
 
 import numpy as np
 
-from kerastag import errors, tags
-from kerastag.metrics import decisions, intervals, matrices, weighted
+from kerastag import errors, matrices, tags
+from kerastag.metrics import decisions, intervals, weighted
 
 PREDICTIONS = "predictions.npy"
 DECISIONS = "decisions.npy"

@@ -98,6 +98,11 @@ def by_tag(results: dict[str, Any]) -> Table:
     return Table(("tag", "positives", *_area_titles(found), "lift"), tuple(rows))
 
 
+def figure(value: float | None) -> str:
+    """A figure in a sentence; None is one that the labels do not define."""
+    return "undefined" if value is None else f"{value:.4f}"
+
+
 def figure_title(name: str, over: str = "tracks") -> str:
     """A figure's name for people: `PR-AUC macro` for pr_auc over macro, `top-5 hit rate` for hit_rate_at_5."""
     if over != "tracks":

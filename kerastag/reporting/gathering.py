@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import ensemble_folder, errors, examples, metrics, run_folder, tags
+from kerastag import ensemble_folder, errors, examples, run_folder, tags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +65,10 @@ def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) ->
 
 
 def _run(name: str, folder: run_folder.RunFolder, split: str) -> Run:
-    scores, labels = _predictions(folder, split)
-    fitted_on = None
+    kept, fitted_on = folder.read_scores(split), None
     if split != "validation" and folder.predictions_path("validation").is_file():
-        fitted_on = _predictions(folder, "validation")
+        validation = folder.read_scores("validation")
+        fitted_on = (validation.scores, validation.labels)
     chosen, record = examples.read(folder), folder.record()
     if isinstance(folder, ensemble_folder.EnsembleFolder):
         record = _of_ensemble(folder, record)
@@ -78,9 +78,9 @@ def _run(name: str, folder: run_folder.RunFolder, split: str) -> Run:
         vocabulary=folder.vocabulary(),
         history=_history(folder),
         split=split,
-        scores=scores,
-        labels=labels,
-        tracks=_tracks(folder, split, len(scores)),
+        scores=kept.scores,
+        labels=kept.labels,
+        tracks=kept.tracks,
         examples=chosen,
         validation_scores=_by_row(folder, chosen),
         fitted_on=fitted_on,
@@ -95,35 +95,13 @@ def _of_ensemble(folder: ensemble_folder.EnsembleFolder, record: dict[str, Any])
     return {**record, "flags": flags, "command": "", "precision": None, "seed": None}
 
 
-def _predictions(folder: run_folder.RunFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
-    path = folder.predictions_path(split)
-    if not path.is_file():
-        advice = (
-            "it has not finished its first validation" if split == "validation" else "kerastag evaluate writes them"
-        )
-        raise errors.KerastagError(f"{folder.path}: no predictions of the {split} split; {advice}")
-    return metrics.load_matrix(path), metrics.load_matrix(folder.labels_path(split)).astype(bool)
-
-
-def _tracks(folder: run_folder.RunFolder, split: str, num_rows: int) -> list[tuple[str, str, str]] | None:
-    path = folder.tracks_path(split)
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = [line.rstrip("\n").split("\t") for line in file][1:]
-    if len(lines) != num_rows or any(len(line) != 3 for line in lines):
-        raise errors.KerastagError(f"{path}: {len(lines)} tracks, but {num_rows} rows of predictions")
-    return [(line[0], line[1], line[2]) for line in lines]
-
-
 def _by_row(folder: run_folder.RunFolder, chosen: Sequence[examples.Example]) -> dict[int, np.ndarray]:
     """The validation scores of the examples: found by path, since rows that could not be read are left out."""
     if not chosen or not folder.predictions_path("validation").is_file():
         return {}
-    scores, _ = _predictions(folder, "validation")
-    tracks = _tracks(folder, "validation", len(scores))
-    rows = {path: row for row, (_, _, path) in enumerate(tracks or [])}
-    return {example.row: scores[rows[example.path]] for example in chosen if example.path in rows}
+    kept = folder.read_scores("validation")
+    rows = {path: row for row, (_, _, path) in enumerate(kept.tracks or [])}
+    return {example.row: kept.scores[rows[example.path]] for example in chosen if example.path in rows}
 
 
 def _history(folder: run_folder.RunFolder) -> list[dict[str, float]]:

@@ -89,12 +89,14 @@ def _best_epoch(run: run_folder.RunFolder) -> str:
     if not run.history_path.is_file():
         return ""
     with run.history_path.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row.get("val_pr_auc")]
+        rows = list(csv.DictReader(file, delimiter="\t"))
     figure = "val_roc_auc" if run.record().get("flags", {}).get("best_by") == "roc_auc" else "val_pr_auc"
-    if not rows:
+    measured = [row for row in rows if row.get(figure)]  # an empty cell: not validated, or not defined
+    if not measured:
         return ""
-    best = max(rows, key=lambda row: float(row[figure]))
-    return f", best in epoch {best['epoch']} of {rows[-1]['epoch']} (validation PR-AUC {float(best['val_pr_auc']):.4f})"
+    best = max(measured, key=lambda row: float(row[figure]))
+    area = f" (validation PR-AUC {float(best['val_pr_auc']):.4f})" if best.get("val_pr_auc") else ""
+    return f", best in epoch {best['epoch']} of {rows[-1]['epoch']}{area}"
 
 
 def _shown_flags(given: Mapping[str, Any]) -> list[str]:
@@ -152,10 +154,9 @@ def _measured(source: run_folder.RunFolder, parts: tagger.Parts) -> dict[str, di
     """What metrics.evaluate says of the predictions in the folder, by split."""
     found = {}
     for split in ("test", "validation"):
-        paths = source.predictions_path(split), source.labels_path(split)
-        if all(path.is_file() for path in paths):
-            scores, labels = (metrics.load_matrix(path) for path in paths)
-            found[split] = metrics.evaluate(labels, scores, parts.vocabulary.names)
+        if source.predictions_path(split).is_file():
+            kept = source.read_scores(split)
+            found[split] = metrics.evaluate(kept.labels, kept.scores, parts.vocabulary.names)
     return found
 
 

@@ -15,7 +15,10 @@ from kerastag.training import state as training_state
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model whenever a validation figure is strictly greater than ever before."""
+    """Saves the model whenever a validation figure is strictly greater than ever before.
+
+    As long as the figure is not defined, for want of tags that some tracks have and others lack, the last is the best.
+    """
 
     def __init__(
         self, path: pathlib.Path, figure: str, state: training_state.TrainingState, on_best: Callable[[], None]
@@ -27,7 +30,13 @@ class BestModel(keras.callbacks.Callback):
         self._on_best = on_best
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if logs is not None and self._figure in logs and self._state.offer(logs[self._figure], epoch + 1):
+        if logs is None or "val_loss" not in logs:  # an epoch without a validation
+            return
+        if self._figure in logs:
+            is_best = self._state.offer(logs[self._figure], epoch + 1)
+        else:
+            is_best = self._state.best_score is None
+        if is_best:
             with files.whole_file(self._path) as temporary:
                 self.model.save(temporary)
             self._on_best()
@@ -125,8 +134,9 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
         parts = [f"{self._head}  loss {logs['loss']:.4f}"]
-        if "val_pr_auc" in logs:
-            parts.append(f"val PR-AUC {logs['val_pr_auc']:.4f}  val ROC-AUC {logs['val_roc_auc']:.4f}")
+        if "val_loss" in logs:
+            areas = (("PR-AUC", logs.get("val_pr_auc")), ("ROC-AUC", logs.get("val_roc_auc")))
+            parts += [f"val {name} {'undefined' if area is None else f'{area:.4f}'}" for name, area in areas]
         parts.append(f"{logs['chunks_per_second']:.0f} chunks/s")
         self._bar.clear()
         print("  ".join(parts), file=sys.stderr, flush=True)

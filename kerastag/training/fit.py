@@ -118,6 +118,8 @@ class Fit:
         """
         self._trainer.model.stop_training = False
         with _stop_on_signals(self._trainer):
+            if not self._folder.holds_checkpoint():  # a run that is killed in its first epoch begins it again
+                self._save_checkpoint()
             self._callbacks.on_train_begin()
             try:
                 for epoch in range(self._state.epoch, self._settings.epochs):

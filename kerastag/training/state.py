@@ -2,12 +2,13 @@
 
 import dataclasses
 import pathlib
+import zipfile
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerastag import errors, files
+from kerastag import errors, files, run_folder
 
 
 @dataclasses.dataclass
@@ -58,35 +59,47 @@ def save(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.O
     """
     with files.whole_folder(folder, overwrite=True) as temporary:
         np.savez(temporary / "variables.npz", **_variables(model, optimizer, lambda variable: np.asarray(variable)))
-        files.write_json(temporary / "state.json", dataclasses.asdict(state))
+        files.write_json(temporary / run_folder.STATE, dataclasses.asdict(state))
 
 
 def read(folder: pathlib.Path) -> TrainingState:
     """The state of a checkpoint.
 
     Raises:
-      KerastagError: there is no checkpoint.
+      KerastagError: there is no checkpoint, or it is damaged.
     """
-    if not (folder / "state.json").is_file():
+    if not (folder / run_folder.STATE).is_file():
         raise errors.KerastagError(f"{folder}: no checkpoint")
-    return TrainingState(**files.read_json(folder / "state.json"))
+    try:
+        return TrainingState(**files.read_json(folder / run_folder.STATE))
+    except TypeError as error:
+        raise errors.KerastagError(f"{folder / run_folder.STATE}: not a checkpoint's state ({error})") from None
 
 
 def restore(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
     """Fills model and optimiser from a checkpoint.
 
     Raises:
-      KerastagError: it is of another network or optimiser; nothing is changed then.
+      KerastagError: it is damaged, or of another network or optimiser; nothing is changed then.
     """
     optimizer.build(model.trainable_variables)
     variables = _variables(model, optimizer, lambda variable: variable)
-    with np.load(folder / "variables.npz", allow_pickle=False) as saved:
-        arrays = dict(saved)
+    arrays = _arrays(folder / "variables.npz")
     shapes = {name: array.shape for name, array in arrays.items()}
     if shapes != {name: tuple(variable.shape) for name, variable in variables.items()}:
         raise errors.KerastagError(f"{folder}: a checkpoint of another network or optimiser")
     for name, variable in variables.items():
         variable.assign(arrays[name])
+
+
+def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return dict(saved)
+    except OSError as error:
+        raise errors.KerastagError(f"{path}: cannot be read ({files.reason(error)})") from None
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise errors.KerastagError(f"{path}: is damaged ({error})") from None
 
 
 def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer, value: Any) -> dict[str, Any]:
