@@ -71,7 +71,7 @@ def test_encode_marks_the_columns(vocabulary):
 
 
 def test_a_file_gives_back_an_equal_vocabulary(tmp_path):
-    vocabulary = tags.Vocabulary(["mood---fröhlich", "気分---楽しい", "a b", "odd\u2028one"])
+    vocabulary = tags.Vocabulary(["mood---fröhlich", "気分---楽しい", "a b", "odd\u00a0one"])
     vocabulary.write(tmp_path / "tags.txt")
     assert (tmp_path / "tags.txt").read_bytes().startswith("mood---fröhlich\n気分---楽しい\n".encode())
     assert tags.Vocabulary.read(tmp_path / "tags.txt") == vocabulary
