@@ -66,7 +66,7 @@ class Command:
             with contextlib.nullcontext() if _verbose(self.flag_values) else _quiet_libraries():
                 _log_to_standard_error(_verbose(self.flag_values))
                 status = self.main(self.flag_values, arguments) or 0
-                sys.stdout.flush()
+                _flush_standard_output()
                 return status
         except (flags.Error, errors.UsageError) as error:
             print(f"{self.name}: {_one_line(error)} (see --help)", file=sys.stderr)
@@ -258,12 +258,22 @@ def _file_of(error: OSError) -> str:
     """What an error of the system is about, in words where it does not name it."""
     if error.filename is not None:
         return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
-    try:
-        sys.stdout.flush()
-    except OSError:
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and "print(" in (frames[-1].line or ""):
         _close_standard_output()
         return "standard output"
     return "a file (--verbosity=1 shows which)"
+
+
+def _flush_standard_output() -> None:
+    """Raises KerastagError: what was printed cannot be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _close_standard_output()
+        raise errors.KerastagError(f"standard output: {(error.strerror or str(error)).lower()}") from None
 
 
 def _close_standard_output() -> None:

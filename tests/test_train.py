@@ -238,3 +238,62 @@ def test_runs_without_a_name_do_not_collide(tmp_path):
     (tmp_path / "bce").mkdir()
     (tmp_path / "bce-2").mkdir()
     assert run_folder.free(tmp_path / "bce").path == tmp_path / "bce-3"
+
+
+def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, tmp_path, capsys):
+    """One line for a job script, which works whenever it is run."""
+    from kerastag import run_lock
+
+    line = [f"--data_dir={music}", f"--run_dir={tmp_path / 'run'}", "--loss=cb_focal", "--epochs=3", "--resume"]
+    tiny = [
+        "--num_channels=1",
+        "--batch_size=8",
+        "--validation_chunks=2",
+        "--precision=float32",
+        "--learning_rate=1e-3",
+    ]
+    assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
+    assert "nothing to resume yet, training starts afresh" in capsys.readouterr().err
+    assert_same_state(run, tmp_path / "run")
+    assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
+    assert "afresh" not in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "run" / "checkpoint")  # as of a run that was killed before its first
+    (tmp_path / "run" / "tags.txt").unlink()
+    (tmp_path / "run" / run_lock.NAME).write_text("")
+    assert train.COMMAND.run([*line, "--monitor=scalars"]) == 0  # the other flags are in its record
+    assert_same_state(run, tmp_path / "run")
+
+
+def test_a_run_killed_in_its_first_epoch_begins_it_again(run, music, run_train, tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "_advance", killed)
+        assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 1
+    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == 0
+    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--monitor=scalars"]) == 0
+    assert_same_state(run, tmp_path / "run")
+
+
+def test_two_trainings_in_one_folder(music, run_train, tmp_path, capsys):
+    from kerastag import run_lock
+
+    with run_lock.held(tmp_path / "run"):
+        before = sorted(tmp_path.rglob("*"))
+        for flag in ("--overwrite", "--resume"):
+            assert run_train(music, tmp_path / "run", "--epochs=1", flag) == 1
+            err = capsys.readouterr().err
+            assert err.startswith(f"{tmp_path / 'run'}: process {os.getpid()} on ") and err.endswith(" trains here\n")
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_overwriting_leaves_nothing_of_the_run_before(run, music, run_train, tmp_path):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("examples"))
+    (tmp_path / "run" / "thresholds.tsv").write_text("old")
+    assert run_train(music, tmp_path / "run", "--loss=bce", "--epochs=1", "--overwrite") == 0
+    assert not (tmp_path / "run" / "thresholds.tsv").exists()
+    assert [line.split("\t")[0] for line in (tmp_path / "run" / "history.tsv").read_text().splitlines()] == [
+        "epoch",
+        "1",
+    ]
