@@ -230,7 +230,7 @@ def _quiet_libraries() -> Iterator[None]:
 def warn(lines: Iterable[str]) -> None:
     """Writes lines to standard error, each on a line of its own whatever names are in it."""
     for line in lines:
-        print(names.printable(" ".join(line.split())), file=sys.stderr)
+        print(names.printable(" ".join(line.splitlines())), file=sys.stderr)
 
 
 def _one_line(error: BaseException) -> str:

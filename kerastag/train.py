@@ -358,11 +358,13 @@ def _write_popular(values: flags.FlagValues, folder: run_folder.RunFolder, data:
 
 
 def _report_unreadable(all_tracks: list["pipeline.Tracks"]) -> int:
-    """Lists the tracks that could not be read, once. Returns 1 if there are any, else 0."""
+    """Lists the tracks that could not be read, once, and those of which some is missing. Returns 1 for the former."""
     reasons = [reason for tracks in all_tracks for reason in tracks.unreadable.values()]
     if reasons:
         print(f"{len(reasons)} unreadable tracks were skipped:", file=sys.stderr)
-        print("\n".join(f"  {reason}" for reason in reasons), file=sys.stderr)
+        cli.warn(f"  {reason}" for reason in reasons)
+    heard = {tracks.path(row): account for tracks in all_tracks for row, account in tracks.heard_in_part().items()}
+    cli.warn(f"heard in part: {path}: {account.text()}" for path, account in heard.items())
     return 1 if reasons else 0
 
 

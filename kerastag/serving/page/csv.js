@@ -1,8 +1,12 @@
 // The table of all scores, as `kerastag tag --output=tags.csv` writes it.
 
+const FORMULA = /^[=+\-@]/; // what a spreadsheet would calculate
+
 /** `rows`: [{path, scores}]; the columns are path and one per tag. */
 export function csv(tags, rows) {
-  const lines = [["path", ...tags], ...rows.map((row) => [row.path, ...row.scores.map((score) => score.toFixed(6))])];
+  const header = ["path", ...tags.map((tag) => (FORMULA.test(tag) ? `'${tag}` : tag))];
+  const named = (path) => (FORMULA.test(path) ? `./${path}` : path);
+  const lines = [header, ...rows.map((row) => [named(row.path), ...row.scores.map((score) => score.toFixed(6))])];
   return lines.map((cells) => cells.map(quoted).join(",") + "\n").join("");
 }
 
