@@ -8,7 +8,9 @@ dice, and bits borrowed from packets before make a chunk after a seek another on
 """
 
 import json
+import mmap
 import os
+import re
 import struct
 import sys
 from collections.abc import Iterator
@@ -24,6 +26,14 @@ FORMATS = (
 )  # no playlists, devices, images, subtitles: nothing that leads elsewhere
 BARE = ("aac", "ac3", "eac3")  # frames without a container: their times only count what was found
 ESTIMATE = (*BARE, "amr", "wav")  # formats whose duration is not a count
+_INITIAL = re.escape(bytes(byte for byte in range(256) if byte & 8))  # the flag of the first block of a moment
+BEGINNINGS = (  # of MP4, ASF, Matroska, WavPack's first block, TTA
+    re.compile(rb"....ftyp(M4A |M4B |isom|mp42|dash|qt  )", re.DOTALL),
+    re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"),
+    re.compile(rb"\x1a\x45\xdf\xa3.{0,48}?\x42\x82.(matroska|webm)", re.DOTALL),
+    re.compile(rb"wvpk.{4}[\x02-\x10]\x04.{6}\0{4}.{5}[" + _INITIAL + rb"]", re.DOTALL),
+    re.compile(rb"TTA[12]\x01\x00"),
+)
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # after it, what FFmpeg takes from the file's size
 SILENT = "none of its samples can be decoded"
 GAP_SECONDS = 0.1  # timestamps may be off by less
@@ -60,6 +70,9 @@ class Recording:
         missing = 0 if stated is None else stated - total / self.rate - sum(lost for _, lost in self._gaps)
         if missing > GAP_SECONDS:
             self._gaps.append((total / self.rate, missing))
+        behind = _share_behind(path)
+        if behind and (stated is None or total / self.rate < (1 + behind / 2) * stated):  # else it was read
+            self._gaps.append((total / self.rate, behind * total / self.rate))
         self.facts = {
             "rate": self.rate,
             "num_channels": self._num_channels,
@@ -158,6 +171,16 @@ def _asf_seconds(file: BinaryIO) -> float | None:
         return None
     play, _, preroll = struct.unpack("<QQQ", head[start + 64 : start + 88])  # in 100 ns, 100 ns and ms
     return max(0.0, play / 1e7 - preroll / 1e3) or None
+
+
+def _share_behind(path: bytes) -> float:
+    """How long a second file behind the first one is, over the first one's length; 0: there is none."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for beginning in BEGINNINGS:
+            if beginning.match(content):
+                second = beginning.search(content, 16)
+                return (len(content) - second.start()) / second.start() if second else 0.0
+    return 0.0
 
 
 def _size_behind_tag(file: BinaryIO) -> int:
