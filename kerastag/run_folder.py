@@ -154,11 +154,12 @@ class RunFolder:
           KerastagError: it is missing or damaged, or no run's record.
         """
         record = files.read_json(self.record_path)
-        if not isinstance(record, dict):
-            raise errors.KerastagError(f"{self.record_path}: not the record of a run")
+        if not isinstance(record, dict) or "flags" not in record:
+            raise errors.KerastagError(f"{self.record_path}: not the record of a run (no 'flags')")
+        record = {"class_counts": None, "data_dir": None, **record}
         for name, kinds in _RECORDED.items():
-            if not isinstance(record.get(name, ""), kinds):
-                what = f"no {name!r}" if name not in record else f"{name!r} is {record[name]!r}"
+            if not isinstance(record[name], kinds):
+                what = f"{name!r} is {record[name]!r}"
                 raise errors.KerastagError(f"{self.record_path}: not the record of a run ({what})")
         return record
 
@@ -169,11 +170,13 @@ class RunFolder:
           KerastagError: tags.txt is missing or damaged, or run.json counts tracks of other tags.
         """
         vocabulary = tags.Vocabulary.read(self.tags_path)
-        if (self.path / RECORD).is_file():
-            counts = RunFolder.record(self)["class_counts"]
-            if counts is not None and tuple(counts) != vocabulary.names:
-                difference = tags.difference(vocabulary.names, tuple(counts))
-                raise errors.KerastagError(f"{self.tags_path}: {difference} in {self.path / RECORD}")
+        path = self.path / RECORD
+        record = files.read_json(path) if path.is_file() else {}
+        counts = record.get("class_counts") if isinstance(record, dict) else None
+        if isinstance(counts, dict) and tuple(counts) != vocabulary.names:
+            raise errors.KerastagError(
+                f"{self.tags_path}: {tags.difference(vocabulary.names, tuple(counts))} in {path}"
+            )
         return vocabulary
 
     def read_scores(self, split: str) -> Scores:

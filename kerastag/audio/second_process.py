@@ -66,20 +66,14 @@ class Recording:
         if not total:
             raise ValueError(SILENT)
         self._whole = None if kept is None else np.concatenate([np.zeros(0, np.float32), *kept])
-        stated = self._stated
-        missing = 0 if stated is None else stated - total / self.rate - sum(lost for _, lost in self._gaps)
-        if missing > GAP_SECONDS:
-            self._gaps.append((total / self.rate, missing))
-        behind = _share_behind(path)
-        if behind and (stated is None or total / self.rate < (1 + behind / 2) * stated):  # else it was read
-            self._gaps.append((total / self.rate, behind * total / self.rate))
+        self._add_missing_end(total / self.rate)
         self.facts = {
             "rate": self.rate,
             "num_channels": self._num_channels,
             "form": self._form,
             "num_frames": total,
             "gaps": self._gaps,
-            "seconds_stated": stated,
+            "seconds_stated": self._stated,
         }
 
     def stretch(self, start: int, stop: int) -> np.ndarray:
@@ -93,6 +87,16 @@ class Recording:
             if position >= stop:
                 break
         return np.concatenate(parts)
+
+    def _add_missing_end(self, seconds: float) -> None:
+        """Adds what the file states and does not hold, and a second file behind it, which no such decoder reads."""
+        if self._stated is not None:
+            missing = self._stated - seconds - sum(lost for _, lost in self._gaps)
+            if missing > GAP_SECONDS:
+                self._gaps.append((seconds, missing))
+        behind = _share_behind(self._path)
+        if behind and (self._stated is None or seconds < (1 + behind / 2) * self._stated):  # else it was read
+            self._gaps.append((seconds, behind * seconds))
 
     def _blocks(self) -> Iterator[np.ndarray]:
         """Decoded frames, mono float32; what does not decode is passed over and noted."""
@@ -108,46 +112,76 @@ class Recording:
             self._stated = _seconds_stated(container, stream, file)
             if not self.rate > 0:
                 raise ValueError("its sample rate is not known")
-            self._gaps, position, origin = [], 0, None
-            self._decoded_bytes, first_failure, bare = 0, 0, container.format.name in BARE
-            for frame in self._frames(container, stream):
-                if frame is None:
-                    first_failure = first_failure or position
-                    continue
-                if frame.sample_rate != self.rate:
-                    continue
-                if frame.pts is not None and frame.time_base is not None and not bare:
-                    at = round(float(frame.pts * frame.time_base) * self.rate)
-                    origin = at - position if origin is None else origin
-                    lost = at - origin - position
-                    if lost > GAP_SECONDS * self.rate:
-                        self._gaps.append((position / self.rate, lost / self.rate))
-                        origin += lost
-                block = _mono(frame)
-                if not np.isfinite(block).all():
-                    continue
-                position += len(block)
-                yield block
-            if bare and 0 < first_failure < position:  # in front and behind it is no loss
-                lost = _size_behind_tag(file) - self._decoded_bytes
-                seconds = position / self.rate * lost / self._decoded_bytes
-                self._gaps += [(first_failure / self.rate, seconds)] if seconds > GAP_SECONDS else []
+            gaps: _TimedGaps | _CountedGaps
+            gaps = _CountedGaps(self.rate, file) if container.format.name in BARE else _TimedGaps(self.rate)
+            for packet, frames in _packets(container, stream):
+                for block in gaps.passed(packet, [frame for frame in frames if frame.sample_rate == self.rate]):
+                    if np.isfinite(block).all():
+                        gaps.position += len(block)
+                        yield block
+            self._gaps = gaps.found()
 
-    def _frames(self, container: Any, stream: Any) -> Iterator[Any]:
-        """Decoded frames; None for a packet that does not decode."""
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.error.FFmpegError):
-                return
-            try:
-                frames = packet.decode()
-            except av.error.FFmpegError:
-                yield None
-                continue
-            self._decoded_bytes += packet.size
-            yield from frames
+
+class _TimedGaps:
+    """Gaps by the times that a container gives its frames."""
+
+    def __init__(self, rate: int):
+        self.position = 0  # samples so far
+        self._rate = rate
+        self._ahead: int | None = None  # samples that times are ahead of what was read
+        self._gaps: list[tuple[float, float]] = []
+
+    def passed(self, packet: Any, frames: list[Any]) -> Iterator[np.ndarray]:
+        for frame in frames:
+            if frame.pts is not None and frame.time_base is not None:
+                ahead = round(float(frame.pts * frame.time_base) * self._rate) - self.position
+                lost = 0 if self._ahead is None else ahead - self._ahead
+                if self._ahead is None or lost > GAP_SECONDS * self._rate:
+                    self._ahead = ahead
+                if lost > GAP_SECONDS * self._rate:
+                    self._gaps.append((self.position / self._rate, lost / self._rate))
+            yield _mono(frame)
+
+    def found(self) -> list[tuple[float, float]]:
+        return self._gaps
+
+
+class _CountedGaps:
+    """One gap of frames without times, by the bytes that are in none; what is in front and behind is no loss."""
+
+    def __init__(self, rate: int, file: BinaryIO):
+        self.position = 0
+        self._rate, self._file = rate, file
+        self._bytes = self._first_failure = 0
+
+    def passed(self, packet: Any, frames: list[Any]) -> Iterator[np.ndarray]:
+        if frames:
+            self._bytes += packet.size
+        elif packet.size:
+            self._first_failure = self._first_failure or self.position
+        yield from map(_mono, frames)
+
+    def found(self) -> list[tuple[float, float]]:
+        if not 0 < self._first_failure < self.position:
+            return []
+        lost = _size_behind_tag(self._file) - self._bytes
+        seconds = self.position / self._rate * lost / self._bytes
+        return [(self._first_failure / self._rate, seconds)] if seconds > GAP_SECONDS else []
+
+
+def _packets(container: Any, stream: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """Each packet and the frames decoded from it, none where it does not decode."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.FFmpegError):
+            return
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            frames = []
+        yield packet, frames
 
 
 def _seconds_stated(container: Any, stream: Any, file: BinaryIO) -> float | None:
