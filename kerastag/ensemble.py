@@ -8,7 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from kerastag import cli, ensemble_folder, errors, files, matrices, metrics, options, run_folder, run_scoring
+from kerastag import (
+    cli,
+    ensemble_folder,
+    errors,
+    files,
+    matrices,
+    metrics,
+    options,
+    run_folder,
+    run_scoring,
+    split_scores,
+    tags,
+)
 from kerastag.data import splits
 from kerastag.metrics import ensembles, resampling, selection, tables
 
@@ -73,13 +85,11 @@ class Members:
 
     Attributes:
       scores: by file or run, (num_tracks, num_tags) each.
-      labels: 0 or 1, (num_tracks, num_tags), or None.
-      tag_names: in column order; numbers where they are not known.
+      first: the first of them beside its labels; None where there are none.
     """
 
     scores: dict[str, np.ndarray]
-    labels: np.ndarray | None
-    tag_names: Sequence[str]
+    first: split_scores.SplitScores | None
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
@@ -108,8 +118,8 @@ def _combine(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], wei
     """Measures members and ensemble where there are labels, and writes the ensemble's scores."""
     members = _members(values, runs, values.split)
     scores = ensembles.combine(list(members.scores.values()), values.method, list(weights))
-    if members.labels is not None:
-        print(tables.text([_table(values, members, scores, weights)]))
+    if members.first is not None:
+        print(tables.text([_table(values, members.scores, members.first, scores, weights)]))
     if values.output:
         matrices.save_matrix(values.output, scores)
         num_tracks, num_tags = scores.shape
@@ -166,50 +176,45 @@ def _members(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], spl
       KerastagError: they are not of the same tracks and tags, or not finite.
     """
     if runs:
-        labels, scores = _of_runs(values, runs, split)
-        tag_names: Sequence[str] = runs[0].vocabulary().names
-    else:
-        labels = matrices.load_matrix(values.labels) if values.labels else None
-        scores = {path: matrices.load_matrix(path) for path in values.predictions}
-        tag_names = [str(column) for column in range(next(iter(scores.values())).shape[1])]
-    first, shape = next((name, member.shape) for name, member in scores.items())
-    for name, member in scores.items():
-        if member.shape != shape:
-            raise errors.KerastagError(f"{name}: scores are {member.shape}, those of {first} {shape}")
+        return _of_runs(values, runs, split)
+    scores = {path: matrices.load_matrix(path) for path in values.predictions}
+    name, first = next(iter(scores.items()))
+    for other, member in scores.items():
+        if member.shape != first.shape:
+            raise errors.KerastagError(f"{other}: scores are {member.shape}, those of {name} {first.shape}")
         try:
-            matrices.checked(np.zeros(shape, bool), member)
+            matrices.checked(np.zeros(first.shape, bool), member)
         except errors.KerastagError as error:
-            raise errors.KerastagError(f"{name}: {error}") from None
-    return Members(scores, labels, tag_names)
+            raise errors.KerastagError(f"{other}: {error}") from None
+    if not values.labels:
+        return Members(scores, None)
+    vocabulary = tags.Vocabulary([str(column) for column in range(first.shape[1])])
+    return Members(scores, split_scores.SplitScores(first, matrices.load_matrix(values.labels), vocabulary, name=name))
 
 
-def _of_runs(
-    values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], split: str
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Labels, and scores by run.
+def _of_runs(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], split: str) -> Members:
+    """Scores that runs keep, or are given now.
 
     Raises:
-      KerastagError: the runs have other labels of the split.
+      KerastagError: they are of other tracks, or have other labels of them.
     """
-    found = {}
-    for name, run in zip(values.run_dirs, runs, strict=True):
-        found[name] = _of_run(values, run, split)
-        first = next(iter(found))
-        if not np.array_equal(found[name][1], found[first][1]):
-            raise errors.KerastagError(
-                f"{run.labels_path(split)}: other labels than those of {first}; --rescore scores the same tracks"
-            )
-    return found[first][1], {name: scores for name, (scores, _) in found.items()}
+    kept = {name: _of_run(values, run, split) for name, run in zip(values.run_dirs, runs, strict=True)}
+    first = next(iter(kept.values()))
+    for member in kept.values():
+        try:
+            first.check_same_tracks(member)
+        except errors.KerastagError as error:
+            raise errors.KerastagError(f"{error}; --rescore scores the same tracks") from None
+    return Members({name: member.scores for name, member in kept.items()}, first)
 
 
-def _of_run(values: flags.FlagValues, run: run_folder.RunFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and labels of a run, as they are in its folder, or made now."""
+def _of_run(values: flags.FlagValues, run: run_folder.RunFolder, split: str) -> split_scores.SplitScores:
+    """Scores of a run, as they are in its folder, or made now."""
     paths = run.predictions_path(split), run.labels_path(split)
     if not values.rescore and all(path.is_file() for path in paths):
         if run.model_path.is_file() and run.model_path.stat().st_mtime > paths[0].stat().st_mtime:
             print(f"{paths[0]}: older than {run_folder.MODEL}; --rescore scores again", file=sys.stderr)
-        kept = run.read_scores(split)
-        return kept.scores, kept.labels
+        return run.read_scores(split)
     names = ("data_dir", "num_chunks", "batch_size", "precision", "decoder", "skip_unreadable", "verbosity")
     done = run_scoring.score_run(
         run,
@@ -218,17 +223,17 @@ def _of_run(values: flags.FlagValues, run: run_folder.RunFolder, split: str) -> 
         dtype=values.input_dtype,
         **{name: getattr(values, name) for name in names},
     )
-    return done.scores, done.labels
+    return done.kept
 
 
 def _select(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder]) -> selection.Selection:
     """Chooses on validation scores, whatever --split says."""
     members = _members(values, runs, "validation")
-    assert members.labels is not None
+    assert members.first is not None
     return selection.select(
-        members.labels,
+        members.first.labels,
         members.scores,
-        _clusters(values, runs, len(members.labels)),
+        _clusters(values, runs, members.first),
         values.select,
         values.method,
         values.num_folds,
@@ -237,27 +242,36 @@ def _select(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder]) -> s
     )
 
 
-def _clusters(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], num_tracks: int) -> resampling.Clusters:
+def _clusters(
+    values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], measured: split_scores.SplitScores
+) -> resampling.Clusters:
     if values.resample == "track":
-        return resampling.by_track(num_tracks)
-    path = values.validation_split
-    if runs:
-        _, path = run_scoring.locate(runs[0], "validation", values.data_dir, values.validation_split)
-    artists = [track.artist_id for track in splits.read(path).tracks]
-    if len(artists) != num_tracks:
-        raise errors.KerastagError(f"{path}: {len(artists)} tracks, but {num_tracks} rows of labels")
+        return resampling.by_track(len(measured))
+    path, artists = values.validation_split, measured.artists
+    if artists is None:
+        if runs:
+            _, path = run_scoring.locate(runs[0], "validation", values.data_dir, values.validation_split)
+        artists = [track.artist_id for track in splits.read(path).tracks]
+        if len(artists) != len(measured):
+            raise errors.KerastagError(f"{path}: {len(artists)} tracks, but {len(measured)} rows of labels")
     if not any(artists):
-        raise errors.KerastagError(f"{path}: names no artists; --resample=track takes tracks one by one")
+        place = measured.name if measured.tracks is not None else path
+        raise errors.KerastagError(f"{place}: names no artists; --resample=track takes tracks one by one")
     return resampling.by_artist(artists)
 
 
-def _table(values: flags.FlagValues, members: Members, scores: np.ndarray, weights: np.ndarray) -> tables.Table:
+def _table(
+    values: flags.FlagValues,
+    members: dict[str, np.ndarray],
+    first: split_scores.SplitScores,
+    scores: np.ndarray,
+    weights: np.ndarray,
+) -> tables.Table:
     """Members and ensemble, measured on the labels."""
-    assert members.labels is not None
     rows = []
     shares: list[float | None] = [*map(float, weights), None]
-    for (name, one), share in zip([*members.scores.items(), (values.method, scores)], shares, strict=True):
-        figures = metrics.evaluate(members.labels, one, members.tag_names)
+    for (name, member), share in zip([*members.items(), (values.method, scores)], shares, strict=True):
+        figures = metrics.evaluate(first.labels, member, first.vocabulary.names)
         rows.append((name, share, figures["pr_auc_macro"], figures["roc_auc_macro"]))
     split = f"{values.split} split, " if values.run_dirs else ""
     note = f"Macro figures on the {split}{len(scores)} tracks."

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from kerastag import errors, files, run_folder, tags
+from kerastag import errors, files, matrices, run_folder, split_scores, tags
 from kerastag.metrics import ensembles
 
 RECORD = "ensemble.json"
@@ -78,6 +78,29 @@ def existing(path: str | os.PathLike[str]) -> run_folder.RunFolder:
     """
     folder = EnsembleFolder(pathlib.Path(path))
     return folder if folder.holds_run() else run_folder.RunFolder.existing(folder.path)
+
+
+def read_scores(path: str, split: str, like: split_scores.SplitScores) -> split_scores.SplitScores:
+    """Scores of a split, to be paired with others.
+
+    Args:
+      path: a run or an ensemble that keeps them, the .npy in its folder, or any other .npy.
+      split: which of a run's.
+      like: whose labels an .npy that nothing is known about is taken to have.
+
+    Raises:
+      KerastagError: they are missing or damaged.
+    """
+    place = pathlib.Path(path)
+    if place.is_dir():
+        return existing(place).read_scores(split)
+    holder = EnsembleFolder(place.parent.parent)
+    if place.parent.name == "predictions" and (holder.holds_run() or run_folder.RunFolder(holder.path).holds_run()):
+        return existing(holder.path).read_scores(place.stem)
+    scores = matrices.load_matrix(path)
+    if scores.shape[1] != len(like.vocabulary):
+        raise errors.KerastagError(f"{path}: {scores.shape[1]} tags, but {len(like.vocabulary)} in {like.name}")
+    return split_scores.SplitScores(scores, like.labels, like.vocabulary, None, like.class_counts, path)
 
 
 def write(folder: pathlib.Path, ensemble: Ensemble, note: str = "", overwrite: bool = False) -> EnsembleFolder:

@@ -14,11 +14,13 @@ from kerastag import (
     ensemble_folder,
     errors,
     files,
+    matrices,
     metrics,
     names,
     options,
     run_folder,
     run_scoring,
+    split_scores,
     tags,
 )
 from kerastag.data import splits
@@ -105,22 +107,18 @@ options.define_verbosity(FLAGS)
 
 
 @dataclasses.dataclass(frozen=True)
-class Material:
+class Subject:
     """What is measured.
 
     Attributes:
-      scored: scores, labels, artists.
-      vocabulary: the tags.
-      class_counts: training tracks with each tag, or None.
-      fitted_on: validation scores to fit thresholds on, or None.
+      measured: scores and labels of the split.
+      fitted_on: those of validation, to fit thresholds on, or None.
       run: the run measured, or None.
       heard_in_part: by path, the tracks of whose music some is missing.
     """
 
-    scored: assessment.Scored
-    vocabulary: tags.Vocabulary
-    class_counts: np.ndarray | None
-    fitted_on: assessment.Scored | None
+    measured: split_scores.SplitScores
+    fitted_on: split_scores.SplitScores | None
     run: run_folder.RunFolder | None = None
     heard_in_part: dict[str, audio.Account] = dataclasses.field(default_factory=dict)
 
@@ -130,35 +128,34 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if (values.run_dir is None) == (values.predictions is None):
         raise errors.UsageError("give either --run_dir or --predictions")
     _check_outputs(values)
-    material = _from_files(values) if values.predictions else _from_run(values)
-    tag_names, thresholds = material.vocabulary.names, None
+    subject = _from_files(values) if values.predictions else _from_run(values)
+    measured, thresholds = subject.measured, None
+    paths = [*(values.compare or ()), *(values.same_setting or ())]
+    others = {path: _paired(path, values.split, measured) for path in paths}
     if values.thresholds:
-        thresholds = decisions.read_thresholds(values.thresholds, material.vocabulary)
-    named = groups.read(values.groups, material.vocabulary) if values.groups else {}
-    found = assessment.assess(
-        material.scored, tag_names, material.class_counts, named, _settings(values), material.fitted_on, thresholds
-    )
-    for warning in submission.order_warnings(material.scored.labels, material.scored.scores, "these scores"):
-        print(warning, file=sys.stderr)
-    figures, shown = found.figures, list(found.tables)
-    if material.heard_in_part:
-        figures["heard_in_part"] = {names.shown(path): heard.facts() for path, heard in material.heard_in_part.items()}
-    if material.class_counts is not None:
-        figures["popularity_baseline"] = _popularity(material)
-    compared = _comparison(values, material, found)
+        thresholds = decisions.read_thresholds(values.thresholds, measured.vocabulary)
+    named = groups.read(values.groups, measured.vocabulary) if values.groups else {}
+    assessed = assessment.assess(measured, named, _settings(values), subject.fitted_on, thresholds)
+    cli.warn(submission.order_warnings(measured.labels, measured.scores, "these scores"))
+    figures, shown = assessed.figures, list(assessed.tables)
+    if subject.heard_in_part:
+        figures["heard_in_part"] = {names.shown(path): heard.facts() for path, heard in subject.heard_in_part.items()}
+    if measured.class_counts is not None:
+        figures["popularity_baseline"] = _popularity(measured)
+    compared = _comparison(values, measured, others, assessed)
     if compared is not None:
         figures["comparison"] = compared
         shown += comparison_tables.of_comparison(compared)
-    over_seeds = _over_seeds(values, material, found)
+    over_seeds = _over_seeds(values, measured, others, assessed)
     if over_seeds is not None:
         figures["over_seeds"] = over_seeds
         shown.append(runs.table(over_seeds))
     print(tables.text(shown))
-    if material.class_counts is not None:
+    if measured.class_counts is not None:
         baseline = figures["popularity_baseline"]
         pr_auc, roc_auc = (tables.figure(baseline[name]) for name in ("pr_auc_macro", "roc_auc_macro"))
         print(f"popularity baseline: PR-AUC {pr_auc}, ROC-AUC {roc_auc}")
-    _write(values, material, found, compared, shown)
+    _write(values, subject, assessed, compared, shown)
     return 0
 
 
@@ -191,15 +188,14 @@ def _has_validation(values: flags.FlagValues) -> bool:
     return values.split == "test" and run.predictions_path("validation").is_file()
 
 
-def _popularity(material: Material) -> dict[str, Any]:
-    assert material.class_counts is not None
-    labels = material.scored.labels
-    scores = metrics.popularity_scores(material.class_counts, len(labels))
-    figures = metrics.evaluate(labels, scores, material.vocabulary.names)
+def _popularity(measured: split_scores.SplitScores) -> dict[str, Any]:
+    assert measured.class_counts is not None
+    scores = metrics.popularity_scores(measured.class_counts, len(measured))
+    figures = metrics.evaluate(measured.labels, scores, measured.vocabulary.names)
     return {name: figures[name] for name in ("pr_auc_macro", "roc_auc_macro", "pr_auc_micro", "roc_auc_micro")}
 
 
-def _from_files(values: flags.FlagValues) -> Material:
+def _from_files(values: flags.FlagValues) -> Subject:
     for name in ("labels", "tags"):
         if getattr(values, name) is None:
             raise errors.UsageError(f"--predictions needs --{name}")
@@ -208,58 +204,74 @@ def _from_files(values: flags.FlagValues) -> Material:
     if values.train_split:
         training = [splits.read(path, vocabulary, unknown="drop", untagged="drop") for path in values.train_split]
         counts = splits.class_counts(training, vocabulary)
-    scores, labels = metrics.load_matrix(values.predictions), metrics.load_matrix(values.labels)
     split_file = values.test_split if values.split == "test" else values.validation_split
-    scored = assessment.Scored(labels, scores, _artists(split_file, len(labels)))
-    return Material(scored, vocabulary, counts, _validation_files(values, scored))
+    measured = _of_files(values.predictions, values.labels, vocabulary, split_file, counts)
+    return Subject(measured, _validation_files(values, measured))
 
 
-def _validation_files(values: flags.FlagValues, scored: assessment.Scored) -> assessment.Scored | None:
+def _of_files(
+    predictions: str,
+    labels_file: str,
+    vocabulary: tags.Vocabulary,
+    split_file: str | None,
+    class_counts: np.ndarray | None,
+) -> split_scores.SplitScores:
+    scores, labels = metrics.load_matrix(predictions), metrics.load_matrix(labels_file)
+    tracks = None
+    if split_file is not None:
+        tracks = [track.identity for track in splits.read(split_file).tracks]
+        if len(tracks) != len(labels):
+            raise errors.KerastagError(f"{split_file}: {len(tracks)} tracks, but {len(labels)} rows of labels")
+    return split_scores.SplitScores(scores, labels, vocabulary, tracks, class_counts, predictions)
+
+
+def _validation_files(values: flags.FlagValues, measured: split_scores.SplitScores) -> split_scores.SplitScores | None:
     """The scores to fit on.
 
     Raises:
       KerastagError: they are those that are reported on, and nobody said so.
     """
     if values.fit_on_the_labels_reported_on:
-        return scored
+        return measured
     if values.validation_predictions is None:
         return None
     if values.validation_labels is None:
         raise errors.UsageError("--validation_predictions needs --validation_labels")
-    labels, scores = metrics.load_matrix(values.validation_labels), metrics.load_matrix(values.validation_predictions)
-    if labels.shape == scored.labels.shape and (labels == scored.labels).all():
+    given = (values.validation_predictions, values.validation_labels)
+    kept = _of_files(*given, measured.vocabulary, values.validation_split, measured.class_counts)
+    if np.array_equal(kept.labels, measured.labels):
         raise errors.KerastagError(
             f"{values.validation_labels}: the labels that are reported on; thresholds fitted on them flatter "
             "(--fit_on_the_labels_reported_on if that is meant)"
         )
-    return assessment.Scored(labels, scores, _artists(values.validation_split, len(labels)))
+    return kept
 
 
-def _artists(split_file: str | None, num_tracks: int) -> list[str] | None:
-    if split_file is None:
-        return None
-    ids = [track.artist_id for track in splits.read(split_file).tracks]
-    if len(ids) != num_tracks:
-        raise errors.KerastagError(f"{split_file}: {len(ids)} tracks, but {num_tracks} rows of labels")
-    return ids
-
-
-def _from_run(values: flags.FlagValues) -> Material:
+def _from_run(values: flags.FlagValues) -> Subject:
     """Scores a split with the run's best model; its predictions and labels stay in the run's folder."""
     run = ensemble_folder.existing(values.run_dir)
     done = _score_run(values, run)
-    counts = done.record["class_counts"]
-    counts = counts and np.array([counts[tag] for tag in done.vocabulary.names])
-    artists = [track.artist_id for track in done.split.tracks] if len(done.split) == len(done.labels) else None
-    scored = assessment.Scored(done.labels, done.scores, artists)
-    fitted_on = scored if values.fit_on_the_labels_reported_on else None
+    fitted_on = done.kept if values.fit_on_the_labels_reported_on else None
     if fitted_on is None and values.split == "test" and run.predictions_path("validation").is_file():
-        kept = run.read_scores("validation")
-        fitted_on = assessment.Scored(kept.labels, kept.scores, _validation_artists(values, run, len(kept.labels)))
-    return Material(scored, done.vocabulary, counts, fitted_on, run, done.heard_in_part)
+        fitted_on = _with_tracks(values, run, run.read_scores("validation"))
+    return Subject(done.kept, fitted_on, run, done.heard_in_part)
 
 
-def _score_run(values: flags.FlagValues, run: run_folder.RunFolder) -> run_scoring.ScoredSplit:
+def _with_tracks(
+    values: flags.FlagValues, run: run_folder.RunFolder, kept: split_scores.SplitScores
+) -> split_scores.SplitScores:
+    """Validation scores with their tracks, of an older run by the split file, if it is there and fits."""
+    if kept.tracks is not None:
+        return kept
+    try:
+        _, path = run_scoring.locate(run, "validation", values.data_dir, values.validation_split)
+        tracks = [track.identity for track in splits.read(path).tracks]
+    except errors.KerastagError:
+        return kept
+    return dataclasses.replace(kept, tracks=tracks) if len(tracks) == len(kept) else kept
+
+
+def _score_run(values: flags.FlagValues, run: run_folder.RunFolder) -> run_scoring.Scoring:
     given = getattr(values, f"{values.split}_split")
     if isinstance(given, list):
         if len(given) > 1:
@@ -280,77 +292,70 @@ def _score_run(values: flags.FlagValues, run: run_folder.RunFolder) -> run_scori
     )
 
 
-def _validation_artists(values: flags.FlagValues, run: run_folder.RunFolder, num_tracks: int) -> list[str] | None:
-    """None if the split file is gone, or tracks of it could not be read when the run validated."""
-    try:
-        _, path = run_scoring.locate(run, "validation", values.data_dir, values.validation_split)
-        return _artists(str(path), num_tracks)
-    except errors.KerastagError:
-        return None
+def _paired(path: str, split: str, measured: split_scores.SplitScores) -> split_scores.SplitScores:
+    """Scores of an .npy file, or those that a run keeps of a split, of the very tracks that are measured."""
+    other = ensemble_folder.read_scores(path, split, measured)
+    measured.check_same_tracks(other)
+    return other
 
 
-def _predictions(path: str, split: str) -> np.ndarray:
-    """Scores of an .npy file, or those that a run keeps of a split."""
-    if pathlib.Path(path).is_dir():
-        return ensemble_folder.existing(path).read_scores(split).scores
-    return metrics.load_matrix(path)
+def _clusters(values: flags.FlagValues, measured: split_scores.SplitScores) -> resampling.Clusters:
+    return resampling.of(measured, "auto" if values.resample == "none" else values.resample)
 
 
-def _clusters(values: flags.FlagValues, material: Material) -> resampling.Clusters:
-    return material.scored.clusters("auto" if values.resample == "none" else values.resample)
-
-
-def _over_seeds(values: flags.FlagValues, material: Material, found: assessment.Assessment) -> dict[str, Any] | None:
+def _over_seeds(
+    values: flags.FlagValues,
+    measured: split_scores.SplitScores,
+    others: dict[str, split_scores.SplitScores],
+    assessed: assessment.Assessment,
+) -> dict[str, Any] | None:
     if not values.same_setting:
         return None
-    scores = [material.scored.scores, *(_predictions(path, values.split) for path in values.same_setting)]
-    resampled = (values.num_resamples, values.seed)
-    tag_names = material.vocabulary.names
-    return runs.spread(material.scored.labels, scores, tag_names, _clusters(values, material), found.masks, *resampled)
+    scores = [measured.scores, *(others[path].scores for path in values.same_setting)]
+    settings = (_clusters(values, measured), assessed.masks, values.num_resamples, values.seed)
+    return runs.spread(measured.labels, scores, measured.vocabulary.names, *settings)
 
 
-def _comparison(values: flags.FlagValues, material: Material, found: assessment.Assessment) -> dict[str, Any] | None:
+def _comparison(
+    values: flags.FlagValues,
+    measured: split_scores.SplitScores,
+    others: dict[str, split_scores.SplitScores],
+    assessed: assessment.Assessment,
+) -> dict[str, Any] | None:
     if not values.compare:
         return None
     paths = [values.run_dir or values.predictions, *values.compare]
     stems = [pathlib.Path(path).stem for path in paths]
     shown = stems if len(set(stems)) == len(stems) else paths
-    others = [_predictions(path, values.split) for path in values.compare]
-    predictions = dict(zip(shown, [material.scored.scores, *others], strict=True))
-    clusters = _clusters(values, material)
-    tag_names = material.vocabulary.names
-    return comparison.compare(
-        material.scored.labels, predictions, tag_names, clusters, found.masks, shown[0], seed=values.seed
-    )
+    scores = [measured.scores, *(others[path].scores for path in values.compare)]
+    settings = (_clusters(values, measured), assessed.masks, shown[0])
+    predictions = dict(zip(shown, scores, strict=True))
+    return comparison.compare(measured.labels, predictions, measured.vocabulary.names, *settings, seed=values.seed)
 
 
 def _write(
     values: flags.FlagValues,
-    material: Material,
-    found: assessment.Assessment,
+    subject: Subject,
+    assessed: assessment.Assessment,
     compared: dict[str, Any] | None,
     shown: list[tables.Table],
 ) -> None:
-    if material.run is not None:
+    if subject.run is not None:
         try:
-            _keep_in_run(material.run, material.vocabulary, found)
+            _keep_in_run(subject.run, subject.measured.vocabulary, assessed)
         except errors.KerastagError as error:  # the figures are out: a run that may only be read is as good
             cli.warn([f"not kept: {error}"])
     if values.output:
-        files.write_json(values.output, found.figures)
+        files.write_json(values.output, assessed.figures)
     if values.decisions:
-        assert found.decided is not None  # checked before
-        with files.whole_file(values.decisions) as temporary:
-            np.save(temporary, found.decided)
+        assert assessed.decided is not None  # checked before
+        matrices.save_matrix(values.decisions, assessed.decided)
     if values.tables_dir:
         tables.write_all(values.tables_dir, shown)
     if values.plots_dir:
         from kerastag.metrics import pictures
 
-        bounds = (values.head_over, values.tail_at_most)
-        pictures.draw(
-            values.plots_dir, material.scored, material.vocabulary.names, material.class_counts, found, compared, bounds
-        )
+        pictures.draw(values.plots_dir, subject.measured, assessed, compared, (values.head_over, values.tail_at_most))
 
 
 def _keep_in_run(run: run_folder.RunFolder, vocabulary: tags.Vocabulary, found: assessment.Assessment) -> None:

@@ -6,13 +6,12 @@ import pathlib
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
-from kerastag import errors, files, matrices, tags, version
+from kerastag import errors, files, matrices, split_scores, tags, version
 
 MODEL = "model.keras"
 TAGS = "tags.txt"
@@ -29,21 +28,6 @@ _RECORDED: dict[str, type | tuple[type, ...]] = {  # what every command needs of
     "class_counts": (dict, type(None)),
     "data_dir": (str, type(None)),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Scores:
-    """Scores and labels of a split, as a run's folder keeps them.
-
-    Attributes:
-      scores: (num_tracks, num_tags), finite.
-      labels: bool, likewise.
-      tracks: id, artist and path of each row; None: an older run that does not say.
-    """
-
-    scores: np.ndarray
-    labels: np.ndarray
-    tracks: list[tuple[str, str, str]] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,19 +116,13 @@ class RunFolder:
         """Which tracks the rows of the two are: TRACK_ID ARTIST_ID PATH, tab-separated, with a header."""
         return self.path / "tracks" / f"{split}.tsv"
 
-    def save(
-        self, split: str, scores: np.ndarray, labels: np.ndarray, tracks: Iterable[tuple[str, str, str]] | None = None
-    ) -> None:
-        """Writes predictions (num_tracks, num_tags) float32 and labels, bool, of a split.
-
-        Args:
-          tracks: of each row the track's id, the artist's and the path, as the split file has them; None: not known.
-        """
-        for path, array in ((self.predictions_path(split), scores), (self.labels_path(split), labels.astype(bool))):
-            with files.whole_file(path) as temporary:
-                np.save(temporary, array)
-        if tracks is not None:
-            lines = ["\t".join(cells) + "\n" for cells in (TRACK_COLUMNS, *tracks)]
+    def write_scores(self, split: str, kept: split_scores.SplitScores) -> None:
+        """Writes scores (num_tracks, num_tags) float32, labels, bool, and the tracks, if they are known, of a split."""
+        arrays = ((self.predictions_path(split), kept.scores), (self.labels_path(split), kept.labels.astype(bool)))
+        for path, array in arrays:
+            matrices.save_matrix(path, array)
+        if kept.tracks is not None:
+            lines = ["\t".join(cells) + "\n" for cells in (TRACK_COLUMNS, *kept.tracks)]
             files.write_text(self.tracks_path(split), "".join(lines))
 
     def record(self) -> dict[str, Any]:
@@ -179,13 +157,18 @@ class RunFolder:
             )
         return vocabulary
 
-    def read_scores(self, split: str) -> Scores:
-        """What `save` wrote of a split.
+    def class_counts(self) -> np.ndarray | None:
+        """Training tracks with each tag, int64 (num_tags,); None: not known, or not the same for all of an ensemble."""
+        counts = self.record()["class_counts"] if self.holds_run() else None
+        return None if counts is None else np.array([counts[name] for name in self.vocabulary().names], np.int64)
+
+    def read_scores(self, split: str) -> split_scores.SplitScores:
+        """What `write_scores` wrote of a split.
 
         Raises:
           KerastagError: a file is missing or damaged, or they do not agree with each other or with the tags.
         """
-        path, labels_path = self.predictions_path(split), self.labels_path(split)
+        path, labels_path, vocabulary = self.predictions_path(split), self.labels_path(split), self.vocabulary()
         if not path.is_file():
             finished = "it has not finished its first validation"
             advice = finished if split == "validation" else "kerastag evaluate writes them"
@@ -193,14 +176,15 @@ class RunFolder:
         scores, labels = matrices.load_matrix(path), matrices.load_matrix(labels_path)
         if labels.shape != scores.shape:
             raise errors.KerastagError(f"{labels_path}: labels are {labels.shape}, but {path} is {scores.shape}")
-        num_tags = len(self.vocabulary())
-        if scores.shape[1] != num_tags:
-            raise errors.KerastagError(f"{path}: {scores.shape[1]} columns, but {self.tags_path} has {num_tags} tags")
+        if scores.shape[1] != len(vocabulary):
+            columns = f"{scores.shape[1]} columns, but {self.tags_path} has {len(vocabulary)} tags"
+            raise errors.KerastagError(f"{path}: {columns}")
         try:
             labels, scores = matrices.checked(labels, scores)
         except errors.KerastagError as error:
             raise errors.KerastagError(f"{path}: {error}") from None
-        return Scores(scores, labels, self._read_tracks(split, len(scores)))
+        tracks, counts = self._read_tracks(split, len(scores)), self.class_counts()
+        return split_scores.SplitScores(scores, labels, vocabulary, tracks, counts, str(self.path))
 
     def _read_tracks(self, split: str, num_rows: int) -> list[tuple[str, str, str]] | None:
         path = self.tracks_path(split)

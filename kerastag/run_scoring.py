@@ -2,33 +2,24 @@
 
 import dataclasses
 import pathlib
-from typing import Any
 
 import numpy as np
 
-from kerastag import audio, cli, errors, options, progress, run_folder, tagger, tags
+from kerastag import audio, cli, errors, options, progress, run_folder, split_scores, tagger
 from kerastag.audio import tfio_decoder
 from kerastag.data import splits
 
 
 @dataclasses.dataclass(frozen=True)
-class ScoredSplit:
+class Scoring:
     """What a run makes of a split.
 
     Attributes:
-      scores: float32 (num_tracks, num_tags).
-      labels: 0 or 1, (num_tracks, num_tags).
-      split: the same tracks in the same order; those that could not be read are left out of all three.
-      vocabulary: the tags in column order.
-      record: what run.json says.
+      kept: scores, float32, and labels of the tracks that could be read.
       heard_in_part: by path, the tracks of whose music some is missing.
     """
 
-    scores: np.ndarray
-    labels: np.ndarray
-    split: splits.Split
-    vocabulary: tags.Vocabulary
-    record: dict[str, Any]
+    kept: split_scores.SplitScores
     heard_in_part: dict[str, audio.Account]
 
 
@@ -44,7 +35,7 @@ def score_run(
     dtype: str = "int16",
     skip_unreadable: bool = False,
     verbosity: int = 0,
-) -> ScoredSplit:
+) -> Scoring:
     """Scores a split and writes predictions/SPLIT.npy and labels/SPLIT.npy in the run's folder.
 
     Args:
@@ -66,14 +57,16 @@ def score_run(
     if decoder == "tfio":
         tfio_decoder.require()
     scores, unreadable, heard = _scores(model, folder, found, num_chunks, batch_size, decoder, dtype, skip_unreadable)
-    kept = [row for row in range(len(found)) if row not in unreadable]
-    found = dataclasses.replace(found, tracks=tuple(found.tracks[row] for row in kept))
-    done = ScoredSplit(scores[kept], found.labels(model.vocabulary), found, model.vocabulary, run.record(), heard)
+    rows = [row for row in range(len(found)) if row not in unreadable]
+    found = dataclasses.replace(found, tracks=tuple(found.tracks[row] for row in rows))
+    tracks, labels = [track.identity for track in found.tracks], found.labels(model.vocabulary)
+    counts, name = run.class_counts(), str(run.path)
+    kept = split_scores.SplitScores(scores[rows], labels, model.vocabulary, tracks, counts, name)
     try:
-        run.save(split, done.scores, done.labels, [track.identity for track in found.tracks])
+        run.write_scores(split, kept)
     except errors.KerastagError as error:  # a run that may only be read can be measured all the same
         cli.warn([f"not kept: {error}"])
-    return done
+    return Scoring(kept, heard)
 
 
 def locate(

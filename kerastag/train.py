@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from kerastag import cli, errors, files, losses, models, options, precisions, run_folder, run_lock, runtime, tags
+from kerastag import (
+    cli,
+    errors,
+    files,
+    losses,
+    models,
+    options,
+    precisions,
+    run_folder,
+    run_lock,
+    runtime,
+    split_scores,
+    tags,
+)
 from kerastag.audio import tfio_decoder
 from kerastag.data import dataset, splits
 
@@ -351,8 +364,10 @@ def _write_popular(values: flags.FlagValues, folder: run_folder.RunFolder, data:
     frequencies = data.class_counts / data.num_training_tracks
     with files.whole_file(folder.model_path) as temporary:
         models.popular(frequencies).save(temporary)
-    labels = data.validation.split.labels(data.vocabulary).astype(bool)
-    folder.save("validation", np.tile(frequencies.astype(np.float32), (len(labels), 1)), labels)
+    labels = data.validation.split.labels(data.vocabulary)
+    scores = np.tile(frequencies.astype(np.float32), (len(labels), 1))
+    tracks = [track.identity for track in data.validation.split.tracks]
+    folder.write_scores("validation", split_scores.SplitScores(scores, labels, data.vocabulary, tracks))
     print(f"{folder.path}: the popularity baseline, {len(data.vocabulary)} tags of {data.num_training_tracks} tracks")
     return 0
 

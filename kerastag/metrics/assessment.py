@@ -1,41 +1,13 @@
 """Everything that an evaluation says about one set of scores: figures, intervals, decisions, calibration, card."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from kerastag import errors
+from kerastag import errors, split_scores
 from kerastag.metrics import calibration, card, decisions, evaluation, groups, intervals, resampling, tables
-
-
-@dataclasses.dataclass(frozen=True)
-class Scored:
-    """Scores of a split beside its labels.
-
-    Attributes:
-      labels: 0 or 1, (num_tracks, num_tags).
-      scores: finite, (num_tracks, num_tags).
-      artist_ids: of each track, (num_tracks,); None where they are not known.
-    """
-
-    labels: np.ndarray
-    scores: np.ndarray
-    artist_ids: Sequence[str] | None = None
-
-    def clusters(self, unit: str) -> resampling.Clusters:
-        """What a bootstrap draws: "artist", "track", or "auto": artists where they are known.
-
-        Raises:
-          KerastagError: artists are asked for and not known.
-        """
-        known = self.artist_ids is not None and any(self.artist_ids)
-        if unit == "artist" and not known:
-            raise errors.KerastagError("no artist ids are known; give the split file, or resample tracks")
-        if self.artist_ids is not None and known and unit != "track":
-            return resampling.by_artist(self.artist_ids)
-        return resampling.by_track(len(self.labels))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,20 +55,16 @@ class Assessment:
 
 
 def assess(
-    scored: Scored,
-    tag_names: Sequence[str],
-    class_counts: np.ndarray | None,
+    measured: split_scores.SplitScores,
     named_groups: Mapping[str, np.ndarray],
     settings: Settings,
-    fitted_on: Scored | None = None,
+    fitted_on: split_scores.SplitScores | None = None,
     thresholds: np.ndarray | None = None,
 ) -> Assessment:
     """Assesses scores.
 
     Args:
-      scored: what to report on.
-      tag_names: the tags in column order.
-      class_counts: training tracks with each tag; without them there are no head, middle and tail.
+      measured: what to report on; without class counts there are no head, middle and tail.
       named_groups: masks (num_tags,) by name.
       settings: see Settings.
       fitted_on: another split, to fit thresholds and calibration on; None: neither, unless given.
@@ -105,30 +73,33 @@ def assess(
     Raises:
       KerastagError: shapes differ, labels are not 0 or 1, a score is not finite.
     """
-    bounds = (settings.head_over, settings.tail_at_most)
-    figures = evaluation.evaluate(scored.labels, scored.scores, tag_names, class_counts, *bounds, named_groups)
-    masks = groups.all_members(len(tag_names), class_counts, *bounds, named_groups)
+    bounds, names, counts = (
+        (settings.head_over, settings.tail_at_most),
+        measured.vocabulary.names,
+        measured.class_counts,
+    )
+    figures = evaluation.evaluate(measured.labels, measured.scores, names, counts, *bounds, named_groups)
+    masks = groups.all_members(len(names), counts, *bounds, named_groups)
     if settings.unit != "none":
         resampled = (settings.num_resamples, settings.seed)
-        clusters = scored.clusters(settings.unit)
-        figures["intervals"] = intervals.bootstrap(
-            scored.labels.astype(bool), scored.scores, tag_names, clusters, masks, *resampled
-        )
-    found = Assessment(figures, tables.of_results(figures), masks)
+        clusters = resampling.of(measured, settings.unit)
+        labels = measured.labels.astype(bool)
+        figures["intervals"] = intervals.bootstrap(labels, measured.scores, names, clusters, masks, *resampled)
+    undecided = Assessment(figures, tables.of_results(figures), masks)
     fitted = None
     if fitted_on is not None:
         if thresholds is None:
             thresholds = decisions.fit_thresholds(fitted_on.labels, fitted_on.scores)
         if settings.calibrate_by != "none":
-            fitted = _calibration(fitted_on, tag_names, settings.calibrate_by)
-    return found if thresholds is None else _decided(found, scored, tag_names, thresholds, settings, fitted)
+            fitted = _calibration(fitted_on, settings.calibrate_by)
+    return undecided if thresholds is None else _decided(undecided, measured, thresholds, settings, fitted)
 
 
-def _calibration(fitted_on: Scored, tag_names: Sequence[str], method: str) -> calibration.Calibration | None:
+def _calibration(fitted_on: split_scores.SplitScores, method: str) -> calibration.Calibration | None:
     """None where there are too few artists to hold some out."""
-    clusters = fitted_on.clusters("auto")
+    clusters, names = resampling.of(fitted_on, "auto"), fitted_on.vocabulary.names
     try:
-        return calibration.fit_and_check(fitted_on.labels, fitted_on.scores, tag_names, clusters, method)
+        return calibration.fit_and_check(fitted_on.labels, fitted_on.scores, names, clusters, method)
     except errors.KerastagError:
         if clusters.ids.max(initial=0) + 1 < 5:
             return None
@@ -136,16 +107,18 @@ def _calibration(fitted_on: Scored, tag_names: Sequence[str], method: str) -> ca
 
 
 def _decided(
-    found: Assessment,
-    scored: Scored,
-    tag_names: Sequence[str],
+    undecided: Assessment,
+    measured: split_scores.SplitScores,
     thresholds: np.ndarray,
     settings: Settings,
     fitted: calibration.Calibration | None,
 ) -> Assessment:
-    decided = decisions.decide(scored.scores, thresholds, settings.strictly_above)
-    figures = {**found.figures, "decisions": decisions.evaluate(scored.labels, decided, tag_names)}
-    shown = [*found.tables, decision_table(figures["decisions"])]
+    decided = decisions.decide(measured.scores, thresholds, settings.strictly_above)
+    figures = {
+        **undecided.figures,
+        "decisions": decisions.evaluate(measured.labels, decided, measured.vocabulary.names),
+    }
+    shown = [*undecided.tables, decision_table(figures["decisions"])]
     if fitted is not None:
         figures["calibration"] = {"method": fitted.method, "expected_calibration_error": fitted.errors}
         shown.append(calibration_table(fitted))
@@ -153,7 +126,7 @@ def _decided(
     if "intervals" in figures:
         calibrated = None if fitted is None else fitted.calibrated
         rows = card.build(figures, figures["decisions"], thresholds, calibrated)
-    return Assessment(figures, shown, found.masks, thresholds, decided, fitted, rows)
+    return Assessment(figures, shown, undecided.masks, thresholds, decided, fitted, rows)
 
 
 def decision_table(figures: Mapping[str, Any]) -> tables.Table:

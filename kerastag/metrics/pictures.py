@@ -2,19 +2,16 @@
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from kerastag import split_scores
 from kerastag.metrics import assessment, plots
 
 
 def draw(
     folder: str | os.PathLike[str],
-    scored: assessment.Scored,
-    tag_names: Sequence[str],
-    class_counts: np.ndarray | None,
+    measured: split_scores.SplitScores,
     found: assessment.Assessment,
     compared: Mapping[str, Any] | None,
     bounds: tuple[int, int],
@@ -23,13 +20,13 @@ def draw(
 
     Args:
       folder: for the PNGs.
-      scored, tag_names: what was assessed.
-      class_counts: training tracks with each tag, or None.
+      measured: what was assessed.
       found: the assessment.
       compared: what comparison.compare returned, or None.
       bounds: head_over and tail_at_most.
     """
-    place, labels, scores = pathlib.Path(folder), scored.labels.astype(bool), scored.scores
+    place, labels, scores = pathlib.Path(folder), measured.labels.astype(bool), measured.scores
+    tag_names, class_counts = measured.vocabulary.names, measured.class_counts
     plots.pr_curves(place / "pr_curves.png", labels, scores, tag_names)
     if class_counts is not None and "intervals" in found.figures:
         plots.pr_auc_by_frequency(place / "pr_auc_by_frequency.png", found.figures, class_counts, *bounds)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerastag import errors
+from kerastag import errors, split_scores
 
 UNITS = ("artists", "tracks")
 NUM_RESAMPLES = 1000
@@ -44,6 +44,19 @@ def by_artist(artist_ids: Sequence[str]) -> Clusters:
     keys = [(artist, -1) if artist else ("", row) for row, artist in enumerate(artist_ids)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return Clusters(np.array([numbers[key] for key in keys]), "artists")
+
+
+def of(measured: split_scores.SplitScores, unit: str) -> Clusters:
+    """What a bootstrap over a split's tracks draws: "artist", "track", or "auto": artists where they are known.
+
+    Raises:
+      KerastagError: artists are asked for and not known.
+    """
+    artists = measured.artists
+    known = artists is not None and any(artists)
+    if unit == "artist" and not known:
+        raise errors.KerastagError("no artist ids are known; give the split file, or resample tracks")
+    return by_artist(artists) if artists is not None and known and unit != "track" else by_track(len(measured))
 
 
 def by_track(num_tracks: int) -> Clusters:

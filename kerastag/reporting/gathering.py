@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import ensemble_folder, errors, examples, run_folder, tags
+from kerastag import ensemble_folder, errors, examples, run_folder, split_scores, tags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,38 +16,27 @@ class Run:
     Attributes:
       name: for people, unlike that of any other.
       record: what run.json says.
-      vocabulary: its tags.
       history: of each epoch, by column; cells that are empty are left out.
-      split: that scores and labels are of.
-      scores: float32 (num_tracks, num_tags).
-      labels: bool, likewise.
-      tracks: id, artist and path of each row; None: an older run that does not say.
+      split: that is measured.
+      measured: its scores and labels.
       examples: validation tracks to listen to.
       validation_scores: by the row of the split, of the examples' rows that could be scored.
-      fitted_on: scores and labels of validation, where the split is another one.
+      fitted_on: those of validation, where the split is another one.
     """
 
     name: str
     record: dict[str, Any]
-    vocabulary: tags.Vocabulary
     history: list[dict[str, float]]
     split: str
-    scores: np.ndarray
-    labels: np.ndarray
-    tracks: list[tuple[str, str, str]] | None
+    measured: split_scores.SplitScores
     examples: list[examples.Example]
     validation_scores: dict[int, np.ndarray]
-    fitted_on: tuple[np.ndarray, np.ndarray] | None
+    fitted_on: split_scores.SplitScores | None
 
     @property
-    def class_counts(self) -> np.ndarray | None:
-        """Training tracks with each tag, (num_tags,); None where members of an ensemble differ."""
-        counts = self.record["class_counts"]
-        return counts and np.array([counts[tag] for tag in self.vocabulary.names])
-
-    @property
-    def artists(self) -> list[str] | None:
-        return None if self.tracks is None else [artist for _, artist, _ in self.tracks]
+    def vocabulary(self) -> tags.Vocabulary:
+        """The tags of the scores' columns."""
+        return self.measured.vocabulary
 
 
 def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) -> list[Run]:
@@ -65,22 +54,18 @@ def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) ->
 
 
 def _run(name: str, folder: run_folder.RunFolder, split: str) -> Run:
-    kept, fitted_on = folder.read_scores(split), None
+    measured, fitted_on = folder.read_scores(split), None
     if split != "validation" and folder.predictions_path("validation").is_file():
-        validation = folder.read_scores("validation")
-        fitted_on = (validation.scores, validation.labels)
+        fitted_on = folder.read_scores("validation")
     chosen, record = examples.read(folder), folder.record()
     if isinstance(folder, ensemble_folder.EnsembleFolder):
         record = _of_ensemble(folder, record)
     return Run(
         name=name,
         record=record,
-        vocabulary=folder.vocabulary(),
         history=_history(folder),
         split=split,
-        scores=kept.scores,
-        labels=kept.labels,
-        tracks=kept.tracks,
+        measured=measured,
         examples=chosen,
         validation_scores=_by_row(folder, chosen),
         fitted_on=fitted_on,

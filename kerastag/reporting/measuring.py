@@ -3,9 +3,7 @@
 import dataclasses
 from typing import Any
 
-import numpy as np
-
-from kerastag import metrics
+from kerastag import errors, metrics
 from kerastag.metrics import assessment, comparison, resampling
 from kerastag.reporting import gathering
 
@@ -38,15 +36,15 @@ def measure(runs: list[gathering.Run], num_resamples: int, seed: int) -> Measure
       seed: of the resamples.
     """
     settings = assessment.Settings(num_resamples=num_resamples, seed=seed, calibrate_by="none")
-    found = [_assessed(run, settings) for run in runs]
+    found = [assessment.assess(run.measured, {}, settings, run.fitted_on) for run in runs]
     reason = _why_unpaired(runs)
     compared = None
     if len(runs) > 1 and not reason:
         compared = comparison.compare(
-            runs[0].labels,
-            {run.name: run.scores for run in runs},
+            runs[0].measured.labels,
+            {run.name: run.measured.scores for run in runs},
             runs[0].vocabulary.names,
-            _scored(runs[0]).clusters("auto"),
+            resampling.of(runs[0].measured, "auto"),
             found[0].masks,
             num_resamples=num_resamples * (comparison.NUM_RESAMPLES // resampling.NUM_RESAMPLES),
             seed=seed,
@@ -54,30 +52,17 @@ def measure(runs: list[gathering.Run], num_resamples: int, seed: int) -> Measure
     return Measured(runs, found, [_popularity(run) for run in runs], compared, reason)
 
 
-def _scored(run: gathering.Run) -> assessment.Scored:
-    return assessment.Scored(run.labels, run.scores, run.artists)
-
-
-def _assessed(run: gathering.Run, settings: assessment.Settings) -> assessment.Assessment:
-    fitted_on = None if run.fitted_on is None else assessment.Scored(run.fitted_on[1], run.fitted_on[0])
-    return assessment.assess(_scored(run), run.vocabulary.names, run.class_counts, {}, settings, fitted_on)
-
-
 def _popularity(run: gathering.Run) -> float | None:
-    if run.class_counts is None:
+    if run.measured.class_counts is None:
         return None
-    scores = metrics.popularity_scores(run.class_counts, len(run.labels))
-    return metrics.evaluate(run.labels, scores, run.vocabulary.names)["pr_auc_macro"]
+    scores = metrics.popularity_scores(run.measured.class_counts, len(run.measured))
+    return metrics.evaluate(run.measured.labels, scores, run.vocabulary.names)["pr_auc_macro"]
 
 
 def _why_unpaired(runs: list[gathering.Run]) -> str:
-    first = runs[0]
     for other in runs[1:]:
-        both = f"{first.name} and {other.name}"
-        if first.vocabulary.names != other.vocabulary.names:
-            return f"{both} have different tags, so their figures cannot be compared."
-        if not np.array_equal(first.labels, other.labels):
-            return f"{both} were measured on different labels, so their figures cannot be compared."
-        if first.tracks is not None and other.tracks is not None and first.tracks != other.tracks:
-            return f"{both} were measured on different tracks, so their figures cannot be compared."
+        try:
+            runs[0].measured.check_same_tracks(other.measured)
+        except errors.KerastagError as error:
+            return f"{runs[0].name} and {other.name} cannot be compared: {error}."
     return ""

@@ -69,11 +69,11 @@ def _side_by_side(measured: measuring.Measured) -> Safe:
     columns = [[tag["pr_auc"] for tag in found.figures["per_tag"].values()] for found in measured.found]
     positives = [tag["positives"] for tag in measured.found[0].figures["per_tag"].values()]
     rows = []
-    for row in _by_frequency(first.class_counts, positives):
+    for row in _by_frequency(first.measured.class_counts, positives):
         values = [column[row] for column in columns]
         best = max((value for value in values if value is not None), default=None)
         cells = [_marked(value, value is not None and value == best) for value in values]
-        rows.append((names[row], _count(first.class_counts, row), positives[row], *cells))
+        rows.append((names[row], _count(first.measured.class_counts, row), positives[row], *cells))
     header = ("tag", "training tracks", first.split, *(run.name for run in measured.runs))
     return markup.table("PR-AUC of every tag, the most frequent first", header, rows)
 
@@ -85,7 +85,7 @@ def _card(measured: measuring.Measured, number: int) -> Safe:
     decided = {row.tag: row for row in found.tag_card or []}
     top = max([*((tag["pr_auc"] or 0) for tag in per_tag.values()), 1e-9])
     rows = []
-    for row in _by_frequency(run.class_counts, [tag["positives"] for tag in per_tag.values()]):
+    for row in _by_frequency(run.measured.class_counts, [tag["positives"] for tag in per_tag.values()]):
         name = run.vocabulary.names[row]
         own, interval = per_tag[name], bounds[name]
         cells = [
@@ -95,7 +95,7 @@ def _card(measured: measuring.Measured, number: int) -> Safe:
             markup.interval(own["pr_auc"], interval["pr_auc"], 3),
             markup.number(own["roc_auc"], 3),
             markup.number(tables.lift(own, found.figures["num_tracks"]), 1),
-            _count(run.class_counts, row),
+            _count(run.measured.class_counts, row),
             own["positives"],
         ]
         if decided:

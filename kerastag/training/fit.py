@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastag import errors, run_folder, scoring
+from kerastag import errors, run_folder, scoring, split_scores, tags
 from kerastag.data import pipeline, sampling, splits
 from kerastag.models import folding, loading
 from kerastag.training import build, loop, schedules
@@ -222,14 +222,15 @@ class Fit:
         if not read.any():
             reason = next(iter(self._validation.unreadable.values()))
             raise errors.KerastagError(f"no track of the validation split can be read: {reason}")
-        self._validated = validation_results.Validation(
+        rows = np.flatnonzero(read)
+        measured = split_scores.SplitScores(
             scores[read],
             self._validation.labels[read],
-            np.flatnonzero(read),
-            self._tag_names,
+            tags.Vocabulary(self._tag_names),
+            [self._listed[row].identity for row in rows],
             self._training.labels.sum(axis=0).astype(np.int64),
-            self._trainer.loss,
         )
+        self._validated = validation_results.Validation(measured, rows, self._trainer.loss)
         logs = self._validated.logs()
         if self._monitoring is not None:
             self._monitoring.validated = self._validated
@@ -242,8 +243,7 @@ class Fit:
     def _save_predictions(self) -> None:
         """Scores and labels of the validation split as the best model gives them."""
         assert self._validated is not None
-        tracks = [self._listed[row].identity for row in self._validated.rows]
-        self._folder.save("validation", self._validated.scores, self._validated.labels, tracks)
+        self._folder.write_scores("validation", self._validated.measured)
 
     def _save_checkpoint(self) -> None:
         training_state.save(self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state)

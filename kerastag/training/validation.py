@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerastag import losses, metrics
+from kerastag import losses, metrics, split_scores
 
 _SMALLEST = 1e-7  # below it a float32 score has no logit to speak of
 
@@ -18,20 +18,35 @@ class Validation:
     """One validation of a split.
 
     Attributes:
-      scores: of tracks, float32 (num_tracks, num_tags).
-      labels: 0 or 1, likewise.
+      measured: scores and labels of the tracks that could be read, with class counts.
       rows: of those tracks in the split, (num_tracks,).
-      tag_names: full names in column order.
-      class_counts: training tracks with each tag, (num_tags,).
       loss: that the run trains with.
     """
 
-    scores: np.ndarray
-    labels: np.ndarray
+    measured: split_scores.SplitScores
     rows: np.ndarray
-    tag_names: Sequence[str]
-    class_counts: np.ndarray
     loss: "losses.classes.MultiLabelLoss"
+
+    @property
+    def scores(self) -> np.ndarray:
+        """float32 (num_tracks, num_tags)."""
+        return self.measured.scores
+
+    @property
+    def labels(self) -> np.ndarray:
+        """0 or 1, (num_tracks, num_tags)."""
+        return self.measured.labels
+
+    @property
+    def tag_names(self) -> Sequence[str]:
+        """Full names in column order."""
+        return self.measured.vocabulary.names
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """Training tracks with each tag, (num_tags,)."""
+        assert self.measured.class_counts is not None
+        return self.measured.class_counts
 
     @functools.cached_property
     def figures(self) -> dict[str, Any]:

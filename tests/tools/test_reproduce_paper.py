@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from kerastag import cli, evaluate, run_folder, tags, train
+from kerastag import cli, evaluate, run_folder, split_scores, tags, train
 from kerastag.training import schedules
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "reproduce_paper"
@@ -66,7 +66,8 @@ class Commands:
         checkpoint(run, values.epochs)
 
     def _evaluate(self, values, run, key):
-        run.save("test", self.scores.get(key, GOOD), LABELS)
+        scores = self.scores.get(key, GOOD)
+        run.write_scores("test", split_scores.SplitScores(scores, LABELS, tags.Vocabulary(TAGS)))
         pathlib.Path(values.output).write_text("{}")
 
     def done(self):

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from kerastag import examples, losses, run_folder
+from kerastag import examples, losses, run_folder, split_scores, tags
 from kerastag.training import validation
 from kerastag.training.monitoring import callback, listening, scalars, tag_pictures
 
@@ -54,7 +54,8 @@ def made(seed=0, num_tracks=30, num_tags=4):
     scores = generator.random((num_tracks, num_tags)).astype(np.float32)
     counts = np.array([600, 300, 100, 5])[:num_tags]
     names = [f"mood/theme---{name}" for name in "abcd"[:num_tags]]
-    return validation.Validation(scores, labels, np.arange(num_tracks), names, counts, losses.get("focal"))
+    measured = split_scores.SplitScores(scores, labels, tags.Vocabulary(names), None, counts)
+    return validation.Validation(measured, np.arange(num_tracks), losses.get("focal"))
 
 
 def test_curves_say_what_history_says(run, events):
@@ -250,7 +251,8 @@ def test_event_files_of_200_epochs_on_56_tags_stay_small(tmp_path, monkeypatch):
     labels[0] = 1
     counts = generator.integers(60, 900, 56)
     scores = generator.random((400, 56)).astype(np.float32)
-    found = validation.Validation(scores, labels, np.arange(400), names, counts, losses.get("bce"))
+    measured = split_scores.SplitScores(scores, labels, tags.Vocabulary(names), None, counts)
+    found = validation.Validation(measured, np.arange(400), losses.get("bce"))
     panels = [scalars.Scalars(counts), scalars.TagScalars(counts), tag_pictures.TagPictures()]
     sizes = []
     for num_epochs in (1, 3):
