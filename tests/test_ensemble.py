@@ -237,8 +237,8 @@ def test_an_ensemble_is_measured_like_a_run(runs, tmp_path):
     done = run_scoring.score_run(folder, "test", num_chunks=2, precision="float32").kept
     np.testing.assert_allclose(done.scores, np.load(tmp_path / "out.npy"), atol=1e-6)
     np.testing.assert_array_equal(np.load(folder.predictions_path("test")), done.scores)
-    assert done.record["class_counts"] == dict.fromkeys(TAGS, 8)
-    assert len(done.split) == len(done.labels) == 8
+    assert done.class_counts.tolist() == [8] * len(TAGS)
+    assert len(done.tracks) == len(done.labels) == 8
 
 
 def test_an_ensemble_moves_with_its_members(runs, music, tmp_path):
