@@ -61,9 +61,11 @@ class Source:
     @property
     def plain(self) -> bool:
         """Whether whoever decodes the file by its name, from its first byte to its last, gets just what this gives."""
-        links = self._layout.links
-        intact = len(links) == 1 and not links[0].pieces and not self._layout.foreign
-        return intact and self.num_frames == self._streams[0].decoder.stated_frames
+        links, link = self._layout.links, self._layout.links[0]
+        everything = ((0, os.path.getsize(layout.system_path(self.path))),)
+        if len(links) > 1 or self._layout.foreign or link.pieces not in ((), everything) or self.account().gaps:
+            return False
+        return link.states_length or self.num_frames == self._streams[0].decoder.stated_frames
 
     def account(self) -> account.Account:
         """How much of the file was heard, by all readings of it in this process; raises as `num_frames`."""
