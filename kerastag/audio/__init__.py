@@ -40,6 +40,7 @@ EXTENSIONS = (
 FOREIGN_EXTENSIONS = (  # of what the second reader reads; videos that hold music are read where they are named
     *(".m4a", ".m4b", ".aac", ".wma", ".wv", ".mpc", ".ape", ".mka", ".webm", ".weba", ".tta"),
 )
+ALL_EXTENSIONS = (*EXTENSIONS, *FOREIGN_EXTENSIONS)
 DECODERS = ("soundfile", "tfio")
 
 _HOMES = {

@@ -112,9 +112,12 @@ class Source:
         """Streams and what is silent between them (None): their beginnings and ends, at the rate of the first."""
         spans: list[tuple[int | None, int, int]] = []
         end = 0
-        for number in range(len(self._layout.links)):
-            part = self._stream(number)
-            num_frames = resampling.output_length(part.num_frames, part.rate, self.rate)
+        for number, link in enumerate(self._layout.links):
+            if link.num_frames is None or not link.rate:
+                known, rate = self._stream(number).num_frames, self._stream(number).rate
+            else:
+                known, rate = link.num_frames, link.rate
+            num_frames = resampling.output_length(known, rate, self.rate)
             silent = round(self._layout.silence_before(number) * self.rate)
             if silent:
                 spans.append((None, end, end + silent))
@@ -123,7 +126,10 @@ class Source:
         return spans
 
     def _stream(self, number: int) -> stream.Stream:
+        """A stream, open; of those behind the first one at a time, since a chain may have thousands."""
         if number not in self._streams:
+            for other in [other for other in self._streams if other]:
+                self._streams.pop(other).decoder.close()
             self._streams[number] = self._open(number)
         return self._streams[number]
 

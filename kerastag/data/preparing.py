@@ -50,7 +50,7 @@ def plan(
 def prepared_path(path: str, file_format: str) -> str:
     """A PATH with the suffix of the format, in place of an audio suffix or after the name."""
     stem, suffix = os.path.splitext(path)
-    return f"{stem if suffix.lower() in audio.EXTENSIONS else path}.{file_format}"
+    return f"{stem if suffix.lower() in audio.ALL_EXTENSIONS else path}.{file_format}"
 
 
 def expected_bytes(tracks: Sequence[splits.Track], file_format: str, sample_rate: int) -> int | None:

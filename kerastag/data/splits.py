@@ -127,7 +127,7 @@ def split_path(data_dir: str | os.PathLike[str], override: str | os.PathLike[str
 def resolve(root: str | os.PathLike[str], track: Track) -> pathlib.Path:
     """The audio file of `track` in the folder `root`.
 
-    That is its PATH, or its PATH and one of audio.EXTENSIONS if it has none. Symbolic links are followed.
+    That is its PATH, or its PATH and one of audio.ALL_EXTENSIONS if it has none. Symbolic links are followed.
 
     Raises:
       KerastagError: there is no such file.
@@ -135,12 +135,12 @@ def resolve(root: str | os.PathLike[str], track: Track) -> pathlib.Path:
     path = os.path.join(root, track.path)
     if os.path.isfile(path):
         return pathlib.Path(path)
-    if os.path.splitext(path)[1].lower() in audio.EXTENSIONS:
+    if os.path.splitext(path)[1].lower() in audio.ALL_EXTENSIONS:
         raise errors.KerastagError(f"{path}: no such file (track {track.track_id!r})")
-    for extension in audio.EXTENSIONS:
+    for extension in audio.ALL_EXTENSIONS:
         if os.path.isfile(path + extension):
             return pathlib.Path(path + extension)
-    tried = " ".join(audio.EXTENSIONS)
+    tried = " ".join(audio.ALL_EXTENSIONS)
     raise errors.KerastagError(f"{path}: no such file, nor with {tried} (track {track.track_id!r})")
 
 

@@ -112,6 +112,27 @@ def test_joined_files_may_have_other_rates_and_channels(maker, form):
     np.testing.assert_allclose(chunk, both[70_001:78_001], atol=1e-5)
 
 
+def test_a_chain_of_many_links_is_read_with_few_open_files(maker, monkeypatch):
+    import soundfile
+
+    link = maker.encode("vorbis", maker.music(RATE, 0.5), RATE)
+    path = maker.write("a.ogg", 300 * link)
+    now, most = set(), []
+    opened, closed = soundfile.SoundFile.__init__, soundfile.SoundFile.close
+
+    def count(self, *arguments, **options):
+        opened(self, *arguments, **options)
+        now.add(id(self))
+        most.append(len(now))
+
+    monkeypatch.setattr(soundfile.SoundFile, "__init__", count)
+    monkeypatch.setattr(soundfile.SoundFile, "close", lambda self: now.discard(id(self)) or closed(self))
+    assert audio.num_samples(path) == 300 * 8_000
+    whole = audio.read(path)
+    np.testing.assert_allclose(audio.read_chunk(path, 1_234_567, 8_000), whole[1_234_567:1_242_567], atol=1e-5)
+    assert max(most) <= 3
+
+
 def test_a_chain_of_five_links(maker):
     links = [maker.encode("vorbis", maker.music(RATE, 1.5, seed=seed), RATE) for seed in range(5)]
     assert audio.num_samples(maker.write("a.ogg", b"".join(links))) == 5 * 24_000

@@ -41,6 +41,21 @@ def server(request, tiny_server):
     return f"grpc://{tiny_server.grpc}"
 
 
+def test_what_nobody_foresaw_costs_its_file_alone(songs, server, monkeypatch, capsys):
+    read = audio.read
+
+    def wrong(path, *arguments):
+        if str(path).endswith("2.flac"):
+            raise RuntimeError("boom")
+        return read(path, *arguments)
+
+    monkeypatch.setattr(audio, "read", wrong)
+    assert query_serving.COMMAND.run([str(songs / "0"), f"--server={server}", "--model=tiny"]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert captured.err == f"skipped: {songs / '0' / '2.flac'}: RuntimeError: boom\n"
+
+
 def test_a_library_becomes_a_table(songs, server, tmp_path, capsys, tiny_scores):
     common = [str(songs), f"--server={server}", "--model=tiny", "--concurrency=3"]
     assert query_serving.COMMAND.run([*common, f"--output={tmp_path / 'tags.tsv'}"]) == 1
