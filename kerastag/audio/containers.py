@@ -22,6 +22,7 @@ _OTHERS = re.compile(  # which nobody need search for MPEG frames: MP4, ASF, Wav
 )
 _MPEG_CODES = (0x50, 0x55)  # of MPEG frames in a WAV's clothes
 _UNSTATED = 0x7FFFFFFF  # and more: sizes of files that were written to a pipe
+_MOST_CHUNKS = 10_000  # that are looked at: a file of nothing but empty ones is not to take for ever
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # of a sample, by encoding
 
 
@@ -87,7 +88,10 @@ def _samples(blocks: spliced.Blocks, start: int, data: _Data, order: bytes) -> L
 def _chunks(blocks: spliced.Blocks, start: int, order: str) -> Iterator[tuple[bytes, int, int]]:
     """The id, the content's place and the size of each chunk."""
     position = start + 12
-    while len(head := blocks.at(position, 8)) == 8:
+    for _ in range(_MOST_CHUNKS):
+        head = blocks.at(position, 8)
+        if len(head) < 8:
+            break
         size = struct.unpack(order + "I", head[4:])[0]
         yield head[:4], position + 8, size
         position += 8 + size + size % 2

@@ -27,6 +27,8 @@ _HEADER = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][" + re.escape(_THIRD) 
 _CONFIRMED = 4  # headers in a row that make a stream; 2 where the stream is known already
 _LOOK_AHEAD = 1 << 14  # bytes, more than 4 frames
 _LEAST_SHARE = 0.5  # of a file's bytes that frames make up: what has fewer is something else
+_MOST_REFUSED = 20_000  # headers that nothing follows: random bytes have one in 131,000
+_MOST_TAGS = 100  # one after the other
 _INFO_BYTES = 200  # a Xing header with all its fields, and a LAME one
 
 
@@ -117,7 +119,10 @@ def runs(blocks: spliced.Blocks) -> list[Run]:
 
 def behind_tags(blocks: spliced.Blocks, position: int) -> int:
     """The place behind the tags at `position`: ID3v1, ID3v2, APE, Lyrics3."""
-    while size := _tag_bytes(blocks, position):
+    for _ in range(_MOST_TAGS):
+        size = _tag_bytes(blocks, position)
+        if not size:
+            break
         position += size
     return position
 
@@ -217,12 +222,16 @@ def _key(header: bytes) -> Key:
 
 def _acquire(blocks: spliced.Blocks, position: int, known: Key | None) -> int | None:
     """Where the next stream's first frame is, from `position` on."""
+    refused = 0
     while position < blocks.size:
         block = blocks.at(position)
         last = len(block) if position + len(block) >= blocks.size else len(block) - _LOOK_AHEAD
         for match in _HEADER.finditer(block, 0, min(len(block), last + 3)):
             if _confirmed(block, match.start(), known):
                 return position + match.start()
+            refused += 1
+            if refused > _MOST_REFUSED:
+                return None
         position += max(1, last)
     return None
 

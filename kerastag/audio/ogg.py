@@ -14,6 +14,7 @@ from kerastag.audio import spliced
 from kerastag.audio.link import Layout, Link
 
 _MOST_PAGE = 27 + 255 + 255 * 255  # bytes
+_MOST_REFUSED = 20_000  # pages that are not whole, before the rest is given up
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 _CONTINUED, _FIRST = 1, 2  # flags of a page
@@ -102,7 +103,8 @@ def _links(chained: _Chained) -> list[Link]:
 def _pages(blocks: spliced.Blocks, start: int) -> Iterator[Page]:
     """Whole pages from byte `start` on; what is between is passed over."""
     base, block, mirrored, place = start, b"", b"", 0
-    while True:
+    refused = 0
+    while refused < _MOST_REFUSED:
         if len(block) - place < _MOST_PAGE and base + len(block) < blocks.size:
             base, place = base + place, 0
             block = blocks.at(base)
@@ -116,7 +118,7 @@ def _pages(blocks: spliced.Blocks, start: int) -> Iterator[Page]:
             continue
         page = _page(block, mirrored, place, base)
         if page is None:
-            place += 1
+            place, refused = place + 1, refused + 1
             continue
         yield page
         place = page.stop - base

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from kerastag import audio, errors
+from kerastag import audio, errors, parallel
 
 
 def complaint(path) -> str:
@@ -136,3 +136,22 @@ def test_devices_and_sockets_are_refused(tmp_path):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s.wav"))
         assert complaint(tmp_path / "s.wav") == "is a socket, not an audio file"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"RIFF\0\0\0\x10WAVE" + bytes(6_000_000),
+        b"FORM\0\0\0\x10AIFF" + bytes(6_000_000),
+        b"ID3\x04\0\0\0\0\0\0" * 600_000,
+        b"\xff" * 6_000_000,
+        b"\xff\xfb\x90\x00" * 1_500_000,
+        b"OggS\0\2" * 1_000_000,
+        b"TAG" * 2_000_000,
+    ],
+    ids=["riff", "form", "id3", "ff", "headers", "oggs", "tag"],
+)
+def test_a_file_of_nothing_but_beginnings_is_refused_within_moments(maker, content):
+    path = maker.write("a.mp3", content)
+    with pytest.raises(audio.AudioError, match="is not audio|holds no samples"):
+        parallel.within(60.0, audio.read, path)
