@@ -18,9 +18,6 @@ _plain = (
 )  # nothing here needs it, and it takes a third of a second at the start
 AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are threads, see `_finished`
 PREFETCHED = 2  # batches that wait for the device
-READ_SECONDS = (
-    120.0  # that a block of chunks, or of a block that took longer each chunk, may take before it is given up
-)
 BLOCK = 16  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
 
 
@@ -68,6 +65,7 @@ class Tracks:
         self._paths = paths
         self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
+        self.given_up: set[int] = set()  # rows whose reading did not end, which nobody is to wait for again
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -295,6 +293,7 @@ class _Reader:
                 parts = [self._read_block(positions[place : place + 1]) for place in range(len(positions))]
                 return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
             row = self.row_of(positions[0])
+            self.tracks.given_up.add(row)
             self.tracks.mark_unreadable(row, parallel.mishap(self.tracks.name(row), TimeoutError()))
             return np.zeros(0, np.int64), np.zeros((0, self.chunk.samples), self.chunk.dtype)
 
@@ -323,6 +322,8 @@ class _Reader:
     def _read(self, position: np.ndarray, unreadable: dict[int, str], *out: np.ndarray) -> np.ndarray | None:
         """What the file of a position holds; None if it cannot be read, whatever the reason: others may be fine."""
         row = self.row_of(position)
+        if row in self.tracks.given_up:
+            return None
         try:
             return self.from_file(self.tracks.path(row), position, *out)
         except errors.KerastagError as error:

@@ -181,9 +181,12 @@ def test_whatever_goes_wrong_with_a_file_costs_that_file_alone(tracks, monkeypat
 def test_a_reader_that_never_returns_is_given_up(tracks, monkeypatch, training):
     name = tracks.path(5)
 
+    waited = []
+
     def stuck(read):
         def wrapper(path, *arguments):
             if path == name:
+                waited.append(path)
                 threading.Event().wait()
             return read(path, *arguments)
 
@@ -194,6 +197,9 @@ def test_a_reader_that_never_returns_is_given_up(tracks, monkeypatch, training):
     monkeypatch.setattr(parallel, "READ_SECONDS", 0.5)
     assert read_rows(tracks, training) == set(range(len(tracks))) - {5}
     assert tracks.unreadable == {5: f"{name}: given up, reading it took more than 0.5 s"}
+    num_waits = len(waited)
+    assert read_rows(tracks, training) == set(range(len(tracks))) - {5}
+    assert len(waited) == num_waits  # nobody waits for it again
 
 
 def test_a_path_that_is_none_is_told_and_skipped(tracks):
