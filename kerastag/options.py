@@ -4,7 +4,7 @@ import pathlib
 
 from absl import flags
 
-from kerastag import audio, errors, losses, precisions
+from kerastag import audio, errors, losses, models, precisions
 from kerastag.data import demo
 
 DEMO = "demo"
@@ -64,6 +64,45 @@ def loss_details(values: flags.FlagValues) -> dict[str, float]:
     return given
 
 
+def define_network(values: flags.FlagValues) -> None:
+    """Which network is trained, what it starts from, and what each epoch shows it."""
+    flags.DEFINE_enum(
+        "model",
+        models.NAMES[0],
+        models.NAMES,
+        "The network: the paper's, MTG's baseline, or the popularity baseline, which is not trained.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "variant",
+        "4s6",
+        models.VARIANTS,
+        "Chunks of 4.6 s, as the paper's, or 3.69 s, as Won et al. 2020.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "pretrained",
+        None,
+        "Weights to start from: a run, a .keras, .weights.h5 or PyTorch .pth file; layers that match are loaded.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "sampling",
+        "shuffled",
+        ("shuffled", "class_aware"),
+        "Every track once an epoch, or tags in turn, each with three of its tracks.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "mixup_alpha",
+        0.0,
+        "Above 0: pairs of tracks are mixed, by a share from Beta(alpha, alpha).",
+        0.0,
+        100.0,
+        flag_values=values,
+    )
+
+
 def define_schedule(values: flags.FlagValues) -> None:
     """Optimisers and learning rates over the epochs."""
     flags.DEFINE_enum(
@@ -97,6 +136,31 @@ def sgd_learning_rates(values: flags.FlagValues) -> tuple[float, ...]:
     if not rates or not all(0 < rate <= 1 for rate in rates):
         raise errors.UsageError(f"--sgd_learning_rates={','.join(values.sgd_learning_rates)}: not numbers from 0 to 1")
     return rates
+
+
+def define_validation(values: flags.FlagValues) -> None:
+    """Where training looks in a track, and how its best model is chosen."""
+    flags.DEFINE_enum(
+        "chunk_position",
+        "random",
+        ("random", "centre"),
+        "Where in a track training takes its chunk.",
+        flag_values=values,
+    )
+    positive(values, "validate_every", 1, "Epochs between validations; the last epoch is always validated.")
+    positive(
+        values, "validation_chunks", 16, "Evenly spaced chunks of each validation track whose scores are averaged."
+    )
+    flags.DEFINE_enum(
+        "best_by",
+        "pr_auc",
+        ("pr_auc", "roc_auc"),
+        "The validation figure that chooses the best model.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "patience", 0, "Stop when validation has not improved for so many epochs; 0: never.", 0, flag_values=values
+    )
 
 
 def define_scoring(values: flags.FlagValues) -> None:
@@ -136,6 +200,40 @@ def define_devices(values: flags.FlagValues) -> None:
         precisions.NAMES,
         "Of the network; auto is float16 on GPUs, bfloat16 on CPUs that are fast in it, else float32. "
         "The mel front end is always float32.",
+        flag_values=values,
+    )
+
+
+def define_training_devices(values: flags.FlagValues) -> None:
+    """Which devices train, and what is watched of it."""
+    flags.DEFINE_enum(
+        "strategy",
+        "auto",
+        ("auto", "one", "mirrored"),
+        "One device or all; auto: all visible GPUs.",
+        flag_values=values,
+    )
+    positive(values, "num_devices", None, "Devices to mirror over; without GPUs: virtual CPU devices, for tests.")
+    flags.DEFINE_enum(
+        "monitor",
+        "full",
+        ("full", "scalars", "none"),
+        "What TensorBoard gets to show: curves, pictures, sounds and texts; curves alone; nothing, nor a report.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "xla",
+        "auto",
+        ("auto", "on", "off"),
+        "Compile the training step with XLA; auto: on one GPU.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "profile",
+        0,
+        "Trace so many training steps for TensorBoard's profiler; 0: none.",
+        0,
+        1000,
         flag_values=values,
     )
 

@@ -39,65 +39,22 @@ flags.DEFINE_string("run_dir", None, "Folder for all that the run writes; defaul
 options.positive(FLAGS, "epochs", 200, "Times that training goes over all tracks.")
 options.positive(FLAGS, "num_channels", None, "Width of the network; the published ones by default, 16 trains quickly.")
 flags.DEFINE_bool(
-    "resume", False, "Go on with the run in --run_dir where it stopped, with the flags it had.", flag_values=FLAGS
+    "resume",
+    False,
+    "Go on with the run in --run_dir where it stopped, with the flags it had; where nothing was saved yet, start it.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_bool("overwrite", False, "Replace the run in --run_dir.", flag_values=FLAGS)
 flags.DEFINE_integer("seed", 0, "Of all randomness: the same seed gives the same numbers.", 0, flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 
-flags.DEFINE_enum(
-    "model",
-    models.NAMES[0],
-    models.NAMES,
-    "The network: the paper's, MTG's baseline, or the popularity baseline, which is not trained.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_enum(
-    "variant",
-    "4s6",
-    models.VARIANTS,
-    "Chunks of 4.6 s, as the paper's, or 3.69 s, as Won et al. 2020.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_string(
-    "pretrained",
-    None,
-    "Weights to start from: a run, a .keras, .weights.h5 or PyTorch .pth file; layers that match are loaded.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_enum(
-    "sampling",
-    "shuffled",
-    ("shuffled", "class_aware"),
-    "Every track once an epoch, or tags in turn, each with three of its tracks.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_float(
-    "mixup_alpha",
-    0.0,
-    "Above 0: pairs of tracks are mixed, by a share from Beta(alpha, alpha).",
-    0.0,
-    100.0,
-    flag_values=FLAGS,
-)
+options.define_network(FLAGS)
 options.define_schedule(FLAGS)
 flags.DEFINE_float(
     "dropout", 0.5, "Share of the last hidden layer that is left out while training.", 0.0, 0.99, flag_values=FLAGS
 )
 options.define_loss_details(FLAGS)
-flags.DEFINE_enum(
-    "chunk_position", "random", ("random", "centre"), "Where in a track training takes its chunk.", flag_values=FLAGS
-)
-options.positive(FLAGS, "validate_every", 1, "Epochs between validations; the last epoch is always validated.")
-options.positive(
-    FLAGS, "validation_chunks", 16, "Evenly spaced chunks of each validation track whose scores are averaged."
-)
-flags.DEFINE_enum(
-    "best_by", "pr_auc", ("pr_auc", "roc_auc"), "The validation figure that chooses the best model.", flag_values=FLAGS
-)
-flags.DEFINE_integer(
-    "patience", 0, "Stop when validation has not improved for so many epochs; 0: never.", 0, flag_values=FLAGS
-)
+options.define_validation(FLAGS)
 options.define_splits(FLAGS)
 flags.DEFINE_list(
     "train_dirs", None, "Folders of the audio of each file in --train_split; default: --data_dir.", flag_values=FLAGS
@@ -113,28 +70,7 @@ flags.DEFINE_bool(
 )
 options.define_reading(FLAGS)
 options.define_devices(FLAGS)
-flags.DEFINE_enum(
-    "strategy", "auto", ("auto", "one", "mirrored"), "One device or all; auto: all visible GPUs.", flag_values=FLAGS
-)
-options.positive(FLAGS, "num_devices", None, "Devices to mirror over; without GPUs: virtual CPU devices, for tests.")
-flags.DEFINE_enum(
-    "monitor",
-    "full",
-    ("full", "scalars", "none"),
-    "What TensorBoard gets to show: curves, pictures, sounds and texts; curves alone; nothing, nor a report.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_enum(
-    "xla", "auto", ("auto", "on", "off"), "Compile the training step with XLA; auto: on one GPU.", flag_values=FLAGS
-)
-flags.DEFINE_integer(
-    "profile",
-    0,
-    "Trace so many training steps for TensorBoard's profiler; 0: none.",
-    0,
-    1000,
-    flag_values=FLAGS,
-)
+options.define_training_devices(FLAGS)
 options.define_verbosity(FLAGS)
 
 # what a resumed run may change and still be the same experiment
