@@ -48,7 +48,7 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
     path = pathlib.Path(path)
     if path.exists() and not overwrite:
         raise errors.KerastagError(f"{path}: exists already")
-    with _told_of(path):
+    with _told_of(path, path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
     with _told_of(path, temporary):
@@ -164,10 +164,15 @@ def _told_of(target: pathlib.Path, temporary: pathlib.Path | None = None) -> Ite
 
 def _belongs(name: str, target: pathlib.Path, temporary: pathlib.Path | None) -> bool:
     """Whether a file that an error is about is what is written, or a folder on the way there."""
-    place = pathlib.Path(name)
-    return (
-        place == target or place in target.parents or (temporary is not None and temporary in (place, *place.parents))
-    )
+    place, target = _absolute(name), _absolute(target)
+    if place == target or place in target.parents:
+        return True
+    return temporary is not None and _absolute(temporary) in (place, *place.parents)
+
+
+def _absolute(path: Path) -> pathlib.Path:
+    """A path from the root, links in it left as they are: what the system names need not be as it was given."""
+    return pathlib.Path(os.path.abspath(path))
 
 
 def _umask() -> int:

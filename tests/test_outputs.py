@@ -112,6 +112,18 @@ def test_a_missing_parent_is_made(run, music, tmp_path):
     assert output.is_file()
 
 
+def test_a_relative_name_is_told_as_it_was_given(read_only, monkeypatch):
+    monkeypatch.chdir(read_only)
+    for check in (
+        lambda: files.check_output("out.json", False),
+        lambda: files.check_folder_writable("out.json"),
+        lambda: files.write_text("out.json", "x"),
+        lambda: files.whole_folder("out.json").__enter__(),
+    ):
+        with pytest.raises(errors.KerastagError, match=r"^out\.json: cannot be written \("):
+            check()
+
+
 def test_checking_leaves_nothing_behind(tmp_path):
     files.check_writable(tmp_path / "a" / "b.tsv")
     files.check_folder_writable(tmp_path / "c")

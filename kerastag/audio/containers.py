@@ -59,17 +59,17 @@ def _at(blocks: spliced.Blocks, start: int, beginning: bytes) -> Layout | None:
     if beginning[:4] == b"OggS":
         return ogg.layout(blocks, start)
     if beginning[:4] == b".snd":
-        return _samples(blocks, start, _au(blocks, start), b">")
+        return _samples(blocks, start, _au(blocks, start), ">")
     order = "<" if beginning[:4] == b"RIFF" else ">"
     chunks = _aiff if beginning[:4] == b"FORM" else _wav
     data = chunks(blocks, start, order)
-    return _samples(blocks, start, data, order.encode()) if data else None
+    return _samples(blocks, start, data, order) if data else None
 
 
-def _samples(blocks: spliced.Blocks, start: int, data: _Data, order: bytes) -> Layout:
+def _samples(blocks: spliced.Blocks, start: int, data: _Data, order: str) -> Layout:
     """The layout of a file with `data`, and of what is joined to it."""
     there = blocks.size - data.start
-    if data.size <= 0 and there > 8 and not _chunk_follows(blocks, data.start, order.decode()):
+    if data.size <= 0 and there > 8 and not _chunk_follows(blocks, data.start, order):
         return Layout([Link.of_bytes(blocks.size, start, patches=data.patches)])
     if not 0 < data.size < _UNSTATED or not data.rate:
         return Layout([Link.of_bytes(blocks.size, start)])

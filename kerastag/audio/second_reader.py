@@ -23,7 +23,7 @@ from kerastag import audio
 from kerastag.audio import layout
 
 REMEDY = "pip install 'kerastag[formats]'"
-TIME_LIMIT = 120.0  # seconds that a process may take to answer
+TIME_LIMIT = 90.0  # seconds that a process may take to answer; less than parallel.READ_SECONDS, which waits for it
 _SILENT = "none of its samples can be decoded"
 _SCRIPT = pathlib.Path(__file__).with_name("second_process.py")
 
@@ -104,7 +104,7 @@ class _Process:
         """The answer, with "samples" if there are some.
 
         Raises:
-          OSError: it died, or took too long.
+          OSError, EOFError, ValueError: it took too long, died, or answered nonsense.
         """
         assert self._process.stdin
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -119,6 +119,10 @@ class _Process:
                 content += self._some(until)
             facts["samples"] = np.frombuffer(content, "<f4")
         return facts
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
 
     def end(self) -> str:
         """Ends the process; how it ended."""
@@ -142,17 +146,23 @@ _IDLE: list[_Process] = []
 _LOCK = threading.Lock()
 
 
+def _idle(path: str) -> _Process | None:
+    """A process that waits, best the one that keeps the file; those that ended meanwhile are forgotten."""
+    with _LOCK:
+        _IDLE[:] = [process for process in _IDLE if process.lives]
+        process = next((process for process in _IDLE if process.path == path), _IDLE[0] if _IDLE else None)
+        if process:
+            _IDLE.remove(process)
+        return process
+
+
 def _ask(path: str, start: int | None = None, stop: int | None = None) -> dict[str, Any]:
     """What a process says of a file, or a stretch of it.
 
     Raises:
       AudioError: it cannot be read.
     """
-    with _LOCK:
-        process = next((idle for idle in _IDLE if idle.path == path), None) or (_IDLE[0] if _IDLE else None)
-        if process:
-            _IDLE.remove(process)
-    process = process or _Process()
+    process = _idle(path) or _Process()
     request: dict[str, Any] = {"path": layout.system_path(path).hex()}
     if start is not None:
         request |= {"start": start, "stop": stop}

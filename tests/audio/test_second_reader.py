@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerastag import audio
+from kerastag import audio, parallel
 from kerastag.audio import second_reader
 
 RATE = 44_100
@@ -90,6 +90,21 @@ def test_a_process_that_dies_or_hangs_costs_its_file_alone(maker, monkeypatch, f
     monkeypatch.setattr(second_reader, "_SCRIPT", whole)
     monkeypatch.setattr(second_reader, "TIME_LIMIT", 60.0)
     assert len(audio.read(path)) == 16_000
+
+
+def test_a_process_that_ended_while_it_waited_is_not_the_next_files_fault(maker, fresh_processes):
+    first, second = (
+        maker.write(name, maker.encode_foreign("wv", maker.music(RATE, 1.0), RATE)) for name in ("a.wv", "b.wv")
+    )
+    assert len(audio.read(first)) == 16_000
+    (idle,) = second_reader._IDLE
+    idle._process.kill()
+    idle._process.wait()
+    assert len(audio.read(second)) == 16_000
+
+
+def test_a_process_is_given_up_before_whoever_waits_for_it():
+    assert second_reader.TIME_LIMIT < parallel.READ_SECONDS
 
 
 def test_without_the_extra_a_line_says_what_to_install(maker, monkeypatch):
