@@ -1,6 +1,5 @@
 """`python -m kerastag.ensemble`: several models' scores into one, or several runs into one model."""
 
-import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -8,21 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from kerastag import (
-    cli,
-    ensemble_folder,
-    errors,
-    files,
-    matrices,
-    metrics,
-    options,
-    run_folder,
-    run_scoring,
-    split_scores,
-    tags,
-)
-from kerastag.data import splits
-from kerastag.metrics import ensembles, resampling, selection, tables
+from kerastag import cli, errors, files
+from kerastag.cli import options
+from kerastag.inference import members, split_scoring
+from kerastag.metrics import ensembles, matrices, resampling, selection, tables
+from kerastag.metrics.split_scores import SplitScores
+from kerastag.runs import ensemble_folder, run_folder, score_files
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list("predictions", None, "Members: scores, .npy of (tracks, tags) each.", flag_values=FLAGS)
@@ -79,19 +69,6 @@ options.define_devices(FLAGS)
 options.define_verbosity(FLAGS)
 
 
-@dataclasses.dataclass(frozen=True)
-class Members:
-    """Scores of the same tracks by several models.
-
-    Attributes:
-      scores: by file or run, (num_tracks, num_tags) each.
-      first: the first of them beside its labels; None where there are none.
-    """
-
-    scores: dict[str, np.ndarray]
-    first: split_scores.SplitScores | None
-
-
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Combines, says how good it is, writes."""
     _check_flags(values)
@@ -102,27 +79,31 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     _check_outputs(values, runs)
     weights, note = ensembles.normalised(_weights(values), len(names)), ""
     if values.select:
-        chosen = _select(values, runs)
-        weights, note = np.array([chosen.weights[name] for name in names]), f"{values.select}: {chosen.summary}"
+        selected = _select(values, runs)
+        weights, note = np.array([selected.weights[name] for name in names]), f"{values.select}: {selected.summary}"
         print(f"{note}\n--weights={','.join(f'{weight:.6g}' for weight in weights)}\n")
     if values.output or values.select or not runs:
         _combine(values, runs, weights)
     if values.output_dir:
-        made = ensemble_folder.Ensemble(tuple(runs), values.method, tuple(map(float, weights)))
-        folder = ensemble_folder.write(pathlib.Path(values.output_dir), made, note, values.overwrite)
+        ensemble = ensemble_folder.Ensemble(tuple(runs), values.method, tuple(map(float, weights)))
+        folder = ensemble_folder.write(pathlib.Path(values.output_dir), ensemble, note, values.overwrite)
         print(f"{folder.path}: {values.method} of {np.count_nonzero(weights)} runs")
     return 0
 
 
 def _combine(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], weights: np.ndarray) -> None:
     """Measures members and ensemble where there are labels, and writes the ensemble's scores."""
-    members = _members(values, runs, values.split)
-    scores = ensembles.combine(list(members.scores.values()), values.method, list(weights))
-    if members.first is not None:
-        print(tables.text([_table(values, members.scores, members.first, scores, weights)]))
+    scores = _members(values, runs, values.split)
+    combined = members.combine(list(scores.values()), values.method, weights)
+    if values.run_dirs or values.labels:
+        split = f"{values.split} split, " if values.run_dirs else ""
+        note = f"Macro figures on the {split}{len(combined)} tracks."
+        if values.select and (values.predictions or values.split == "validation"):
+            note += " The weights were chosen on them, which flatters."
+        print(tables.text([members.table(scores, combined, values.method, list(weights), note)]))
     if values.output:
-        matrices.save_matrix(values.output, scores)
-        num_tracks, num_tags = scores.shape
+        matrices.save_matrix(values.output, combined)
+        num_tracks, num_tags = combined.shape
         used = np.count_nonzero(weights)
         print(f"{values.output}: {values.method} of {used} members, {num_tracks} tracks, {num_tags} tags")
 
@@ -169,115 +150,54 @@ def _weights(values: flags.FlagValues) -> list[float] | None:
         raise errors.UsageError(f"--weights={','.join(values.weights)}: not numbers") from None
 
 
-def _members(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], split: str) -> Members:
-    """The members' scores of a split.
-
-    Raises:
-      KerastagError: they are not of the same tracks and tags, or not finite.
-    """
-    if runs:
-        return _of_runs(values, runs, split)
-    scores = {path: matrices.load_matrix(path) for path in values.predictions}
-    name, first = next(iter(scores.items()))
-    for other, member in scores.items():
-        if member.shape != first.shape:
-            raise errors.KerastagError(f"{other}: scores are {member.shape}, those of {name} {first.shape}")
-        try:
-            matrices.checked(np.zeros(first.shape, bool), member)
-        except errors.KerastagError as error:
-            raise errors.KerastagError(f"{other}: {error}") from None
-    if not values.labels:
-        return Members(scores, None)
-    vocabulary = tags.Vocabulary([str(column) for column in range(first.shape[1])])
-    return Members(scores, split_scores.SplitScores(first, matrices.load_matrix(values.labels), vocabulary, name=name))
+def _members(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], split: str) -> dict[str, SplitScores]:
+    """The members' scores of a split, by file or run."""
+    if not runs:
+        return {member.name: member for member in score_files.read_members(values.predictions, values.labels)}
+    by_name = dict(zip(values.run_dirs, runs, strict=True))
+    return members.of_runs(by_name, split, lambda run: _scored(values, run, split))
 
 
-def _of_runs(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], split: str) -> Members:
-    """Scores that runs keep, or are given now.
-
-    Raises:
-      KerastagError: they are of other tracks, or have other labels of them.
-    """
-    kept = {name: _of_run(values, run, split) for name, run in zip(values.run_dirs, runs, strict=True)}
-    first = next(iter(kept.values()))
-    for member in kept.values():
-        try:
-            first.check_same_tracks(member)
-        except errors.KerastagError as error:
-            raise errors.KerastagError(f"{error}; --rescore scores the same tracks") from None
-    return Members({name: member.scores for name, member in kept.items()}, first)
-
-
-def _of_run(values: flags.FlagValues, run: run_folder.RunFolder, split: str) -> split_scores.SplitScores:
-    """Scores of a run, as they are in its folder, or made now."""
-    paths = run.predictions_path(split), run.labels_path(split)
-    if not values.rescore and all(path.is_file() for path in paths):
-        if run.model_path.is_file() and run.model_path.stat().st_mtime > paths[0].stat().st_mtime:
-            print(f"{paths[0]}: older than {run_folder.MODEL}; --rescore scores again", file=sys.stderr)
-        return run.read_scores(split)
-    names = ("data_dir", "num_chunks", "batch_size", "precision", "decoder", "skip_unreadable", "verbosity")
-    done = run_scoring.score_run(
+def _scored(values: flags.FlagValues, run: run_folder.RunFolder, split: str) -> SplitScores | None:
+    """New scores of a run that keeps none, or should be scored again; None: it keeps some."""
+    if not values.rescore and members.keeps_scores(run, split):
+        if members.is_older_than_model(run, split):
+            cli.warn([f"{run.predictions_path(split)}: older than {run_folder.MODEL}; --rescore scores again"])
+        return None
+    scoring = split_scoring.score_run(
         run,
         split,
-        split_file=getattr(values, f"{split}_split"),
-        dtype=values.input_dtype,
-        **{name: getattr(values, name) for name in names},
+        _source(values, split),
+        options.reading_of(values),
+        values.precision,
+        values.skip_unreadable,
+        values.verbosity,
     )
-    return done.kept
+    cli.warn(scoring.warnings())
+    return scoring.scores
+
+
+def _source(values: flags.FlagValues, split: str) -> split_scoring.SplitSource:
+    return split_scoring.SplitSource(values.data_dir, getattr(values, f"{split}_split"))
 
 
 def _select(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder]) -> selection.Selection:
     """Chooses on validation scores, whatever --split says."""
-    members = _members(values, runs, "validation")
-    assert members.first is not None
+    scores = _members(values, runs, "validation")
+    first = next(iter(scores.values()))
+    split_file = pathlib.Path(values.validation_split) if values.validation_split else None
+    if runs and first.artists is None and values.resample == "artist":
+        split_file = split_scoring.locate(runs[0], "validation", _source(values, "validation"))[1]
     return selection.select(
-        members.first.labels,
-        members.scores,
-        _clusters(values, runs, members.first),
+        first.labels,
+        {name: member.scores for name, member in scores.items()},
+        score_files.clusters_of(first, values.resample, split_file),
         values.select,
         values.method,
         values.num_folds,
         values.num_resamples,
         values.seed,
     )
-
-
-def _clusters(
-    values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], measured: split_scores.SplitScores
-) -> resampling.Clusters:
-    if values.resample == "track":
-        return resampling.by_track(len(measured))
-    path, artists = values.validation_split, measured.artists
-    if artists is None:
-        if runs:
-            _, path = run_scoring.locate(runs[0], "validation", values.data_dir, values.validation_split)
-        artists = [track.artist_id for track in splits.read(path).tracks]
-        if len(artists) != len(measured):
-            raise errors.KerastagError(f"{path}: {len(artists)} tracks, but {len(measured)} rows of labels")
-    if not any(artists):
-        place = measured.name if measured.tracks is not None else path
-        raise errors.KerastagError(f"{place}: names no artists; --resample=track takes tracks one by one")
-    return resampling.by_artist(artists)
-
-
-def _table(
-    values: flags.FlagValues,
-    members: dict[str, np.ndarray],
-    first: split_scores.SplitScores,
-    scores: np.ndarray,
-    weights: np.ndarray,
-) -> tables.Table:
-    """Members and ensemble, measured on the labels."""
-    rows = []
-    shares: list[float | None] = [*map(float, weights), None]
-    for (name, member), share in zip([*members.items(), (values.method, scores)], shares, strict=True):
-        figures = metrics.evaluate(first.labels, member, first.vocabulary.names)
-        rows.append((name, share, figures["pr_auc_macro"], figures["roc_auc_macro"]))
-    split = f"{values.split} split, " if values.run_dirs else ""
-    note = f"Macro figures on the {split}{len(scores)} tracks."
-    if values.select and (values.predictions or values.split == "validation"):
-        note += " The weights were chosen on them, which flatters."
-    return tables.Table(("member", "weight", "PR-AUC", "ROC-AUC"), tuple(rows), note)
 
 
 COMMAND = cli.Command("kerastag ensemble", cli.COMMANDS["ensemble"], FLAGS, main, MAIN_FLAGS)

@@ -2,7 +2,16 @@
 
 
 class KerastagError(Exception):
-    """Something the user can mend; the message is one line with the place and the value."""
+    """Something the user can mend; the message is one line with the place and the value.
+
+    Args:
+      message: what is wrong, without the name of any flag.
+      option: the parameter that would help, such as "overwrite"; a command that has a flag of that name says so.
+    """
+
+    def __init__(self, message: str, option: str = ""):
+        super().__init__(message)
+        self.option = option
 
 
 class UsageError(KerastagError):

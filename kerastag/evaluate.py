@@ -1,42 +1,19 @@
 """`python -m kerastag.evaluate`: measures a run, or files of predictions, on a split."""
 
-import dataclasses
 import pathlib
 import sys
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 from absl import flags
 
-from kerastag import (
-    audio,
-    cli,
-    ensemble_folder,
-    errors,
-    files,
-    matrices,
-    metrics,
-    names,
-    options,
-    run_folder,
-    run_scoring,
-    split_scores,
-    tags,
-)
-from kerastag.data import splits
-from kerastag.metrics import (
-    assessment,
-    calibration,
-    card,
-    comparison,
-    comparison_tables,
-    decisions,
-    groups,
-    resampling,
-    runs,
-    submission,
-    tables,
-)
+from kerastag import cli, errors, files, names, tags
+from kerastag.cli import options
+from kerastag.inference import evaluation_subject
+from kerastag.inference.evaluation_subject import EvaluationSubject, ScoreFiles
+from kerastag.inference.split_scoring import SplitSource
+from kerastag.metrics import assessment, calibration, decisions, groups, matrices, plausibility, resampling, tables
+from kerastag.metrics.split_scores import SplitScores
+from kerastag.runs import ensemble_folder, run_folder, score_files
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run_dir", None, "The run to measure, a folder that train wrote.", flag_values=FLAGS)
@@ -106,57 +83,115 @@ options.define_devices(FLAGS)
 options.define_verbosity(FLAGS)
 
 
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """What is measured.
-
-    Attributes:
-      measured: scores and labels of the split.
-      fitted_on: those of validation, to fit thresholds on, or None.
-      run: the run measured, or None.
-      heard_in_part: by path, the tracks of whose music some is missing.
-    """
-
-    measured: split_scores.SplitScores
-    fitted_on: split_scores.SplitScores | None
-    run: run_folder.RunFolder | None = None
-    heard_in_part: dict[str, audio.Account] = dataclasses.field(default_factory=dict)
-
-
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Measures, prints tables, writes files."""
+    run = _checked(values)
+    vocabulary = run.vocabulary() if run else tags.Vocabulary.read(values.tags)
+    named_groups = groups.read(values.groups, vocabulary) if values.groups else {}
+    thresholds = decisions.read_thresholds(values.thresholds, vocabulary) if values.thresholds else None
+    subject = _of_run(values, run) if run else _of_files(values, vocabulary)
+    cli.warn(subject.warnings)
+    partners = _partners(values, subject.measured)
+    evaluation = assessment.evaluate(
+        subject.measured, _settings(values), named_groups, subject.fitted_on, thresholds, partners
+    )
+    cli.warn(plausibility.order_warnings(subject.measured.labels, subject.measured.scores, "these scores"))
+    if subject.heard_in_part:
+        heard = {names.shown(path): account.facts() for path, account in subject.heard_in_part.items()}
+        evaluation.figures["heard_in_part"] = heard
+    print(tables.text(evaluation.tables))
+    if "popularity_baseline" in evaluation.figures:
+        baseline = evaluation.figures["popularity_baseline"]
+        areas = [tables.figure(area) for area in (baseline["pr_auc_macro"], baseline["roc_auc_macro"])]
+        print(f"popularity baseline: PR-AUC {areas[0]}, ROC-AUC {areas[1]}")
+    _write(values, run, subject, evaluation)
+    return 0
+
+
+def _checked(values: flags.FlagValues) -> run_folder.RunFolder | None:
+    """The run of --run_dir, if there is one; all that can be wrong with the flags is found here, before any work."""
     if (values.run_dir is None) == (values.predictions is None):
         raise errors.UsageError("give either --run_dir or --predictions")
-    _check_outputs(values)
-    subject = _from_files(values) if values.predictions else _from_run(values)
-    measured, thresholds = subject.measured, None
-    paths = [*(values.compare or ()), *(values.same_setting or ())]
-    others = {path: _paired(path, values.split, measured) for path in paths}
-    if values.thresholds:
-        thresholds = decisions.read_thresholds(values.thresholds, measured.vocabulary)
-    named = groups.read(values.groups, measured.vocabulary) if values.groups else {}
-    assessed = assessment.assess(measured, named, _settings(values), subject.fitted_on, thresholds)
-    cli.warn(submission.order_warnings(measured.labels, measured.scores, "these scores"))
-    figures, shown = assessed.figures, list(assessed.tables)
-    if subject.heard_in_part:
-        figures["heard_in_part"] = {names.shown(path): heard.facts() for path, heard in subject.heard_in_part.items()}
-    if measured.class_counts is not None:
-        figures["popularity_baseline"] = _popularity(measured)
-    compared = _comparison(values, measured, others, assessed)
-    if compared is not None:
-        figures["comparison"] = compared
-        shown += comparison_tables.of_comparison(compared)
-    over_seeds = _over_seeds(values, measured, others, assessed)
-    if over_seeds is not None:
-        figures["over_seeds"] = over_seeds
-        shown.append(runs.table(over_seeds))
-    print(tables.text(shown))
-    if measured.class_counts is not None:
-        baseline = figures["popularity_baseline"]
-        pr_auc, roc_auc = (tables.figure(baseline[name]) for name in ("pr_auc_macro", "roc_auc_macro"))
-        print(f"popularity baseline: PR-AUC {pr_auc}, ROC-AUC {roc_auc}")
-    _write(values, subject, assessed, compared, shown)
-    return 0
+    for path in (values.output, values.decisions):
+        files.check_output(path, values.overwrite)
+    for folder in (values.tables_dir, values.plots_dir):
+        if folder:
+            files.check_folder_writable(folder)
+    run = ensemble_folder.existing(values.run_dir) if values.run_dir else None
+    if run is None:
+        _require_files(values)
+    if values.decisions and not (values.thresholds or _has_what_to_fit_on(values, run)):
+        raise errors.UsageError("--decisions needs thresholds: validation predictions, or --thresholds")
+    return run
+
+
+def _require_files(values: flags.FlagValues) -> None:
+    for name in ("labels", "tags"):
+        if getattr(values, name) is None:
+            raise errors.UsageError(f"--predictions needs --{name}")
+    if values.validation_predictions is not None and values.validation_labels is None:
+        raise errors.UsageError("--validation_predictions needs --validation_labels")
+
+
+def _has_what_to_fit_on(values: flags.FlagValues, run: run_folder.RunFolder | None) -> bool:
+    if values.fit_on_the_labels_reported_on:
+        return True
+    if run is None:
+        return values.validation_predictions is not None
+    return values.split == "test" and run.predictions_path("validation").is_file()
+
+
+def _of_files(values: flags.FlagValues, vocabulary: tags.Vocabulary) -> EvaluationSubject:
+    split_file = values.test_split if values.split == "test" else values.validation_split
+    validation = None
+    if values.validation_predictions is not None:
+        validation = ScoreFiles(values.validation_predictions, values.validation_labels, values.validation_split)
+    return evaluation_subject.of_files(
+        ScoreFiles(values.predictions, values.labels, split_file),
+        vocabulary,
+        values.train_split or (),
+        validation,
+        values.fit_on_the_labels_reported_on,
+    )
+
+
+def _of_run(values: flags.FlagValues, run: run_folder.RunFolder) -> EvaluationSubject:
+    """Scores a split with the run's best model; its predictions and labels stay in the run's folder."""
+    split_file = getattr(values, f"{values.split}_split")
+    if isinstance(split_file, list):
+        if len(split_file) > 1:
+            raise errors.UsageError(f"--train_split: one file can be measured at a time, not {len(split_file)}")
+        split_file = split_file[0]
+    source = SplitSource(values.data_dir, split_file)
+    if not values.skip_unreadable:  # hours of scoring should not end at a partner that is of other tracks
+        _partners(values, evaluation_subject.listed(run, values.split, source))
+    return evaluation_subject.of_run(
+        run,
+        values.split,
+        source,
+        options.reading_of(values),
+        values.precision,
+        values.skip_unreadable,
+        values.verbosity,
+        values.fit_on_the_labels_reported_on,
+        values.validation_split,
+    )
+
+
+def _partners(values: flags.FlagValues, measured: SplitScores) -> assessment.Partners:
+    """Scores to compare with, of the very tracks that are measured."""
+
+    def read(paths: Sequence[str]) -> list[SplitScores]:
+        return [score_files.read_paired(path, values.split, measured) for path in paths]
+
+    paths = [values.run_dir or values.predictions, *(values.compare or ())]
+    stems = [pathlib.Path(path).stem for path in paths]
+    shown = stems if len(set(stems)) == len(stems) else paths
+    return assessment.Partners(
+        name=shown[0],
+        compared=dict(zip(shown[1:], read(paths[1:]), strict=True)),
+        same_setting=read(values.same_setting or ()),
+    )
 
 
 def _settings(values: flags.FlagValues) -> assessment.Settings:
@@ -169,202 +204,29 @@ def _settings(values: flags.FlagValues) -> assessment.Settings:
     )
 
 
-def _check_outputs(values: flags.FlagValues) -> None:
-    """Checks, before any work, that all outputs can be made and written."""
-    for path in (values.output, values.decisions):
-        files.check_output(path, values.overwrite)
-    for folder in (values.tables_dir, values.plots_dir):
-        if folder:
-            files.check_folder_writable(folder)
-    if values.decisions and not (values.thresholds or values.fit_on_the_labels_reported_on or _has_validation(values)):
-        raise errors.UsageError("--decisions needs thresholds: validation predictions, or --thresholds")
-
-
-def _has_validation(values: flags.FlagValues) -> bool:
-    """Whether there will be validation scores to fit thresholds on."""
-    if values.predictions:
-        return values.validation_predictions is not None
-    run = ensemble_folder.existing(values.run_dir)
-    return values.split == "test" and run.predictions_path("validation").is_file()
-
-
-def _popularity(measured: split_scores.SplitScores) -> dict[str, Any]:
-    assert measured.class_counts is not None
-    scores = metrics.popularity_scores(measured.class_counts, len(measured))
-    figures = metrics.evaluate(measured.labels, scores, measured.vocabulary.names)
-    return {name: figures[name] for name in ("pr_auc_macro", "roc_auc_macro", "pr_auc_micro", "roc_auc_micro")}
-
-
-def _from_files(values: flags.FlagValues) -> Subject:
-    for name in ("labels", "tags"):
-        if getattr(values, name) is None:
-            raise errors.UsageError(f"--predictions needs --{name}")
-    vocabulary = tags.Vocabulary.read(values.tags)
-    counts = None
-    if values.train_split:
-        training = [splits.read(path, vocabulary, unknown="drop", untagged="drop") for path in values.train_split]
-        counts = splits.class_counts(training, vocabulary)
-    split_file = values.test_split if values.split == "test" else values.validation_split
-    measured = _of_files(values.predictions, values.labels, vocabulary, split_file, counts)
-    return Subject(measured, _validation_files(values, measured))
-
-
-def _of_files(
-    predictions: str,
-    labels_file: str,
-    vocabulary: tags.Vocabulary,
-    split_file: str | None,
-    class_counts: np.ndarray | None,
-) -> split_scores.SplitScores:
-    scores, labels = metrics.load_matrix(predictions), metrics.load_matrix(labels_file)
-    tracks = None
-    if split_file is not None:
-        tracks = [track.identity for track in splits.read(split_file).tracks]
-        if len(tracks) != len(labels):
-            raise errors.KerastagError(f"{split_file}: {len(tracks)} tracks, but {len(labels)} rows of labels")
-    return split_scores.SplitScores(scores, labels, vocabulary, tracks, class_counts, predictions)
-
-
-def _validation_files(values: flags.FlagValues, measured: split_scores.SplitScores) -> split_scores.SplitScores | None:
-    """The scores to fit on.
-
-    Raises:
-      KerastagError: they are those that are reported on, and nobody said so.
-    """
-    if values.fit_on_the_labels_reported_on:
-        return measured
-    if values.validation_predictions is None:
-        return None
-    if values.validation_labels is None:
-        raise errors.UsageError("--validation_predictions needs --validation_labels")
-    given = (values.validation_predictions, values.validation_labels)
-    kept = _of_files(*given, measured.vocabulary, values.validation_split, measured.class_counts)
-    if np.array_equal(kept.labels, measured.labels):
-        raise errors.KerastagError(
-            f"{values.validation_labels}: the labels that are reported on; thresholds fitted on them flatter "
-            "(--fit_on_the_labels_reported_on if that is meant)"
-        )
-    return kept
-
-
-def _from_run(values: flags.FlagValues) -> Subject:
-    """Scores a split with the run's best model; its predictions and labels stay in the run's folder."""
-    run = ensemble_folder.existing(values.run_dir)
-    done = _score_run(values, run)
-    fitted_on = done.kept if values.fit_on_the_labels_reported_on else None
-    if fitted_on is None and values.split == "test" and run.predictions_path("validation").is_file():
-        fitted_on = _with_tracks(values, run, run.read_scores("validation"))
-    return Subject(done.kept, fitted_on, run, done.heard_in_part)
-
-
-def _with_tracks(
-    values: flags.FlagValues, run: run_folder.RunFolder, kept: split_scores.SplitScores
-) -> split_scores.SplitScores:
-    """Validation scores with their tracks, of an older run by the split file, if it is there and fits."""
-    if kept.tracks is not None:
-        return kept
-    try:
-        _, path = run_scoring.locate(run, "validation", values.data_dir, values.validation_split)
-        tracks = [track.identity for track in splits.read(path).tracks]
-    except errors.KerastagError:
-        return kept
-    return dataclasses.replace(kept, tracks=tracks) if len(tracks) == len(kept) else kept
-
-
-def _score_run(values: flags.FlagValues, run: run_folder.RunFolder) -> run_scoring.Scoring:
-    given = getattr(values, f"{values.split}_split")
-    if isinstance(given, list):
-        if len(given) > 1:
-            raise errors.UsageError(f"--train_split: one file can be measured at a time, not {len(given)}")
-        given = given[0]
-    return run_scoring.score_run(
-        run,
-        values.split,
-        data_dir=values.data_dir,
-        split_file=given,
-        num_chunks=values.num_chunks,
-        batch_size=values.batch_size,
-        precision=values.precision,
-        decoder=values.decoder,
-        dtype=values.input_dtype,
-        skip_unreadable=values.skip_unreadable,
-        verbosity=values.verbosity,
-    )
-
-
-def _paired(path: str, split: str, measured: split_scores.SplitScores) -> split_scores.SplitScores:
-    """Scores of an .npy file, or those that a run keeps of a split, of the very tracks that are measured."""
-    other = ensemble_folder.read_scores(path, split, measured)
-    measured.check_same_tracks(other)
-    return other
-
-
-def _clusters(values: flags.FlagValues, measured: split_scores.SplitScores) -> resampling.Clusters:
-    return resampling.of(measured, "auto" if values.resample == "none" else values.resample)
-
-
-def _over_seeds(
-    values: flags.FlagValues,
-    measured: split_scores.SplitScores,
-    others: dict[str, split_scores.SplitScores],
-    assessed: assessment.Assessment,
-) -> dict[str, Any] | None:
-    if not values.same_setting:
-        return None
-    scores = [measured.scores, *(others[path].scores for path in values.same_setting)]
-    settings = (_clusters(values, measured), assessed.masks, values.num_resamples, values.seed)
-    return runs.spread(measured.labels, scores, measured.vocabulary.names, *settings)
-
-
-def _comparison(
-    values: flags.FlagValues,
-    measured: split_scores.SplitScores,
-    others: dict[str, split_scores.SplitScores],
-    assessed: assessment.Assessment,
-) -> dict[str, Any] | None:
-    if not values.compare:
-        return None
-    paths = [values.run_dir or values.predictions, *values.compare]
-    stems = [pathlib.Path(path).stem for path in paths]
-    shown = stems if len(set(stems)) == len(stems) else paths
-    scores = [measured.scores, *(others[path].scores for path in values.compare)]
-    settings = (_clusters(values, measured), assessed.masks, shown[0])
-    predictions = dict(zip(shown, scores, strict=True))
-    return comparison.compare(measured.labels, predictions, measured.vocabulary.names, *settings, seed=values.seed)
-
-
 def _write(
     values: flags.FlagValues,
-    subject: Subject,
-    assessed: assessment.Assessment,
-    compared: dict[str, Any] | None,
-    shown: list[tables.Table],
+    run: run_folder.RunFolder | None,
+    subject: EvaluationSubject,
+    evaluation: assessment.Evaluation,
 ) -> None:
-    if subject.run is not None:
+    if run is not None:
         try:
-            _keep_in_run(subject.run, subject.measured.vocabulary, assessed)
+            evaluation_subject.keep(run, subject.measured.vocabulary, evaluation.assessment)
         except errors.KerastagError as error:  # the figures are out: a run that may only be read is as good
             cli.warn([f"not kept: {error}"])
     if values.output:
-        files.write_json(values.output, assessed.figures)
+        files.write_json(values.output, evaluation.figures)
     if values.decisions:
-        assert assessed.decided is not None  # checked before
-        matrices.save_matrix(values.decisions, assessed.decided)
+        assert evaluation.assessment.decided is not None  # checked before
+        matrices.save_matrix(values.decisions, evaluation.assessment.decided)
     if values.tables_dir:
-        tables.write_all(values.tables_dir, shown)
+        tables.write_all(values.tables_dir, evaluation.tables)
     if values.plots_dir:
-        from kerastag.metrics import pictures
+        from kerastag.metrics.drawing import evaluation_plots
 
-        pictures.draw(values.plots_dir, subject.measured, assessed, compared, (values.head_over, values.tail_at_most))
-
-
-def _keep_in_run(run: run_folder.RunFolder, vocabulary: tags.Vocabulary, found: assessment.Assessment) -> None:
-    if found.thresholds is not None:
-        decisions.write_thresholds(run.thresholds_path, vocabulary.names, found.thresholds)
-    if found.calibrator is not None:
-        found.calibrator.write(run.calibration_path)
-    if found.tag_card is not None:
-        card.write(run.card_path, found.tag_card)
+        bounds = (values.head_over, values.tail_at_most)
+        evaluation_plots.draw(values.plots_dir, subject.measured, evaluation, bounds)
 
 
 COMMAND = cli.Command("kerastag evaluate", cli.COMMANDS["evaluate"], FLAGS, main, MAIN_FLAGS)

@@ -111,7 +111,7 @@ def check_output(path: Path | None, overwrite: bool) -> None:
     if path is None:
         return
     if pathlib.Path(path).is_file() and not overwrite:
-        raise errors.KerastagError(f"{path}: exists already; use --overwrite")
+        raise errors.KerastagError(f"{path}: exists already", "overwrite")
     check_writable(path)
 
 

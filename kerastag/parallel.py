@@ -32,10 +32,10 @@ def run(
     try:
         for result in pool.map(function, items):
             results.append(result)
-            bar.advance(1)
+            bar.advance()
     finally:
         pool.shutdown(cancel_futures=True)
-        bar.clear()
+        bar.close()
     return results
 
 

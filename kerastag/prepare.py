@@ -5,8 +5,9 @@ import sys
 
 from absl import flags
 
-from kerastag import audio, cli, errors, files, options
-from kerastag.data import preparing, splits
+from kerastag import audio, cli, errors, files
+from kerastag.cli import options
+from kerastag.data import dataset, preparing, splits
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("data_dir", None, "The dataset to prepare.", flag_values=FLAGS)
@@ -38,7 +39,7 @@ options.define_verbosity(FLAGS)
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Prepares. Returns 1 if files could not be read."""
     options.require(values, "data_dir", "output_dir")
-    folder, output = options.data_folder(values.data_dir), pathlib.Path(values.output_dir)
+    folder, output = dataset.folder(values.data_dir), pathlib.Path(values.output_dir)
     if output.resolve() == folder.resolve():
         raise errors.UsageError("--output_dir is --data_dir")
     files.check_folder_writable(output)

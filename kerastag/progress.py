@@ -1,40 +1,54 @@
-"""A bar on a terminal for work that takes a while; nothing elsewhere."""
+"""Progress of work that takes a while: a bar on a terminal, with rate and time left; nothing elsewhere."""
 
 import sys
-import time
-from typing import Any
+from types import TracebackType
+from typing import TextIO
+
+_FORMAT = "{desc}  {percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
 
 
 class Bar:
-    """Redraws one line of standard error, at most ten times a second.
+    """One line of standard error, redrawn at most ten times a second and removed at the end.
 
     Args:
-      total: of the units that `advance` counts.
+      total: units that `advance` counts.
       text: what is being done.
+      unit: what is counted.
+      stream: where the line goes; None: standard error.
     """
 
-    def __init__(self, total: int, text: str, stream: Any = None):
-        self._total = max(1, total)
-        self._text = text
-        self._stream = stream or sys.stderr
-        self._done = 0
-        self._drawn = 0.0
+    def __init__(self, total: int, text: str, unit: str = "files", stream: TextIO | None = None):
+        from tqdm import tqdm
 
-    def advance(self, count: int) -> None:
-        """Counts finished units and redraws."""
-        self._done += count
-        self.draw(self._done, self._text)
+        self._bar = tqdm(
+            total=total,
+            desc=text,
+            unit=f" {unit}",
+            file=stream or sys.stderr,
+            disable=None,  # off a terminal
+            leave=False,
+            dynamic_ncols=True,
+            bar_format=_FORMAT,
+        )
 
-    def draw(self, done: int, text: str) -> None:
-        """Draws the line as it is with `done` units finished."""
-        now = time.monotonic()
-        if not self._stream.isatty() or now - self._drawn < 0.1:
-            return
-        self._drawn = now
-        filled = int(24 * min(1.0, done / self._total))
-        print(f"\r\033[K[{'=' * filled}{' ' * (24 - filled)}] {text}", end="", file=self._stream, flush=True)
+    def advance(self, count: int = 1, postfix: str = "") -> None:
+        """Counts finished units, and shows a note behind the rate."""
+        if postfix:
+            self._bar.set_postfix_str(postfix, refresh=False)
+        self._bar.update(count)
 
-    def clear(self) -> None:
+    def advance_to(self, done: int, postfix: str = "") -> None:
+        """The same with the number of units that are finished by now."""
+        self.advance(done - self._bar.n, postfix)
+
+    def close(self) -> None:
         """Removes the line."""
-        if self._stream.isatty():
-            print("\r\033[K", end="", file=self._stream, flush=True)
+        self._bar.close()
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -5,7 +5,8 @@ import sys
 
 from absl import flags
 
-from kerastag import cli, errors, files, options
+from kerastag import cli, errors, files
+from kerastag.cli import options
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(

@@ -3,13 +3,14 @@
 import pathlib
 import sys
 
-import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors, files, options, progress, run_folder, tagger
+from kerastag import audio, cli, errors, files, progress
 from kerastag.audio import tfio_decoder
-from kerastag.library import score_table
+from kerastag.cli import options
+from kerastag.inference import score_table, tagger
 from kerastag.metrics import card, tables
+from kerastag.runs import run_folder
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("model", None, "A run, an ensemble of runs, or a folder that export wrote.", flag_values=FLAGS)
@@ -37,41 +38,42 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     options.require(values, "model")
     if not arguments:
         raise errors.UsageError("no files or folders to tag")
-    found = audio.find_audio(arguments)
-    paths = found.files
-    if not paths:
-        raise errors.KerastagError("; ".join(found.warnings()) or f"{' '.join(arguments)}: no audio files")
+    if values.explain:
+        _card_path(values.model)
+    search = audio.find_audio(arguments)
+    if not search.files:
+        raise errors.KerastagError("; ".join(search.warnings()) or f"{' '.join(arguments)}: no audio files")
     model = tagger.load(values.model, values.precision, values.verbosity, values.calibrated)
     if values.decoder == "tfio":
         tfio_decoder.require()
-    bar = progress.Bar(len(paths) * model.num_chunks(values.num_chunks), f"tagging {len(paths)} files")
-    reading = {"decoder": values.decoder, "dtype": values.input_dtype}
-    scores, unreadable = model.score_files(
-        paths, values.num_chunks, values.batch_size, **reading, on_chunks=bar.advance
+    reading = options.reading_of(values)
+    num_chunks = len(search.files) * model.num_chunks(reading.num_chunks)
+    with progress.Bar(num_chunks, f"tagging {len(search.files)} files", "chunks") as bar:
+        scores, unreadable = model.score_files(search.files, reading, bar.advance)
+    kept = [row for row in range(len(search.files)) if row not in unreadable]
+    table = score_table.ScoreTable(
+        tuple(search.files[row] for row in kept), scores[kept], model.vocabulary.short_names, audio.heard_in_part()
     )
-    bar.clear()
-    kept = [row for row in range(len(paths)) if row not in unreadable]
-    read, heard = [paths[row] for row in kept], audio.heard_in_part()
-    _show(values, output, read, scores[kept], model.vocabulary.short_names, heard)
+    if output is None:
+        print(table.text(values.top))
+    elif table.paths:
+        table.write(output)
+        print(f"{output}: {len(table.paths)} files, {len(table.tags)} tags")
     if values.explain:
-        rows = [_card(values.model, model)[name] for name in model.vocabulary.names]
-        print("\n" + tables.text([card.table(rows, "evaluated")]))
-    cli.warn(f"heard in part: {path}: {heard[str(path)].text()}" for path in read if str(path) in heard)
-    skipped = [*found.warnings(), *unreadable.values()]
+        rows = card.read(_card_path(values.model), model.vocabulary)
+        print("\n" + tables.text([card.table([rows[name] for name in model.vocabulary.names], "evaluated")]))
+    cli.warn(table.warnings())
+    skipped = [*search.warnings(), *unreadable.values()]
     cli.warn(f"skipped: {reason}" for reason in skipped)
     return 1 if skipped else 0
 
 
-def _card(path: str, model: tagger.Tagger) -> dict[str, card.Row]:
-    """The reliability card of a run.
-
-    Raises:
-      KerastagError: there is none.
-    """
-    run = run_folder.RunFolder(pathlib.Path(path))
-    if not run.card_path.is_file():
-        raise errors.KerastagError(f"{path}: no {run.card_path.name} to explain by; kerastag evaluate writes it")
-    return card.read(run.card_path, model.vocabulary)
+def _card_path(model: str) -> pathlib.Path:
+    """Raises KerastagError: a run has no card."""
+    path = run_folder.RunFolder(pathlib.Path(model)).card_path
+    if not path.is_file():
+        raise errors.KerastagError(f"{model}: no {path.name} to explain by; kerastag evaluate writes it")
+    return path
 
 
 def _checked_output(values: flags.FlagValues) -> pathlib.Path | None:
@@ -81,21 +83,6 @@ def _checked_output(values: flags.FlagValues) -> pathlib.Path | None:
     score_table.check_format(output)
     files.check_output(output, values.overwrite)
     return output
-
-
-def _show(
-    values: flags.FlagValues,
-    output: pathlib.Path | None,
-    paths: list[pathlib.Path],
-    scores: np.ndarray,
-    tags: tuple[str, ...],
-    heard: dict[str, audio.Account],
-) -> None:
-    if output is None:
-        print(score_table.text(paths, scores, tags, values.top))
-    elif paths:
-        score_table.write(output, paths, scores, tags, heard)
-        print(f"{output}: {len(paths)} files, {len(tags)} tags")
 
 
 COMMAND = cli.Command("kerastag tag", cli.COMMANDS["tag"], FLAGS, main, MAIN_FLAGS, arguments="PATH...")

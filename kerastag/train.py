@@ -1,33 +1,19 @@
 """`python -m kerastag.train`: trains a tagger on a folder of tagged music."""
 
 import pathlib
-import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from absl import flags
 
-from kerastag import (
-    cli,
-    errors,
-    files,
-    losses,
-    models,
-    options,
-    precisions,
-    run_folder,
-    run_lock,
-    runtime,
-    split_scores,
-    tags,
-)
-from kerastag.audio import tfio_decoder
+from kerastag import cli, errors, losses, models, runtime, tags
+from kerastag.cli import options, presets
 from kerastag.data import dataset, splits
+from kerastag.runs import lock, run_folder
+from kerastag.runs import record as run_record
 
 if TYPE_CHECKING:
-    from kerastag.data import pipeline
-    from kerastag.training import build, fit
+    from kerastag.training import experiment
     from kerastag.training import state as training_state
 
 FLAGS = flags.FlagValues()
@@ -83,7 +69,9 @@ _FREE_TO_CHANGE = (
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains. Returns the exit status: 1 if tracks could not be read, 130 if interrupted."""
     folder = _run_folder(values)
-    with run_lock.held(folder.path):
+    options.sgd_learning_rates(values)
+    with lock.held(folder.path) as taken_over:
+        cli.warn(taken_over)
         return _train(values, folder)
 
 
@@ -93,25 +81,26 @@ def _train(values: flags.FlagValues, folder: run_folder.RunFolder) -> int:
         print("no --data_dir: training on the built-in demo set, with flags/demo.flags for flags not given")
     details = options.loss_details(values)
     data = _dataset(values, folder, resumed)
-    for line in data.dropped():
-        print(line, file=sys.stderr)
+    cli.warn(data.dropped())
     _check_counts(values.loss, data)
     runtime.start(values.verbosity)
+    record = _record(values, data)
     if values.model == "popular":
-        return _write_popular(values, folder, data)
-    from kerastag import reporting
-    from kerastag.training import loop
+        return _write_popular(folder, data, record)
+    from kerastag.training import experiment
 
-    fit, tracks = _prepare(values, folder, data, details, resumed)
+    training = experiment.Training(
+        _experiment(values, data, details, resumed), folder, data, None if resumed else record
+    )
     try:
-        state = fit.run()
-    except loop.Interrupted:
+        state = training.run()
+    except experiment.Interrupted:
         print(f"interrupted; continue with --run_dir={folder.path} --resume", file=sys.stderr)
         return 130
     print(f"{folder.path}: {_outcome(values.best_by, state)}")
     if values.monitor != "none":
-        print(f"{reporting.write([folder.path], folder.report_path)}: the run as a page")
-    return _report_unreadable(tracks)
+        print(f"{folder.report_path}: the run as a page")
+    return _report_unreadable(training)
 
 
 def _outcome(best_by: str, state: "training_state.TrainingState") -> str:
@@ -137,7 +126,7 @@ def _run_folder(values: flags.FlagValues) -> run_folder.RunFolder:
             pathlib.Path("runs") / (values.loss if values.model == models.NAMES[0] else values.model)
         )
     folder = run_folder.RunFolder(pathlib.Path(values.run_dir))
-    if folder.path.is_dir() and any(path.name != run_lock.NAME for path in folder.path.iterdir()):
+    if folder.path.is_dir() and any(path.name != lock.NAME for path in folder.path.iterdir()):
         if not folder.holds_run():
             raise errors.KerastagError(f"{folder.path}: exists and is not a run")
         if not (values.resume or values.overwrite):
@@ -158,7 +147,7 @@ def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
 
 
 def _check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder) -> None:
-    for name, before in folder.record()["flags"].items():
+    for name, before in folder.record().flags.items():
         if name in values and name not in _FREE_TO_CHANGE and getattr(values, name) != before:
             raise errors.KerastagError(
                 f"{folder.path}: the run was started with --{name}={before}, not {getattr(values, name)}; "
@@ -172,13 +161,13 @@ def _dataset(values: flags.FlagValues, folder: run_folder.RunFolder, resumed: bo
         vocabulary = folder.vocabulary()
     elif values.tags_file:
         vocabulary = tags.Vocabulary.read(values.tags_file)
-    data_dir = options.data_folder(values.data_dir)
+    data_dir = dataset.folder(values.data_dir)
     train_files = values.train_split or [splits.split_path(data_dir, None, "train")]
     train_dirs = values.train_dirs or [data_dir] * len(train_files)
     if len(train_dirs) != len(train_files):
         raise errors.UsageError(f"--train_dirs: {len(train_dirs)} folders for {len(train_files)} training splits")
     for train_dir in train_dirs:
-        options.data_folder(train_dir)
+        dataset.folder(train_dir)
     return dataset.read(
         list(zip(train_dirs, train_files, strict=True)),
         (data_dir, splits.split_path(data_dir, values.validation_split, "validation")),
@@ -197,124 +186,71 @@ def _check_counts(loss: str, data: dataset.Dataset) -> None:
         )
 
 
-def _prepare(
-    values: flags.FlagValues,
-    folder: run_folder.RunFolder,
-    data: dataset.Dataset,
-    details: dict[str, float],
-    resumed: bool,
-) -> tuple["fit.Fit", list["pipeline.Tracks"]]:
-    """Builds everything, and writes the run's record or reads its checkpoint."""
-    from kerastag.data import pipeline
-    from kerastag.training import build, callbacks, devices, fit, state
-    from kerastag.training.monitoring import levels
+def _experiment(
+    values: flags.FlagValues, data: dataset.Dataset, details: dict[str, float], resumed: bool
+) -> "experiment.Experiment":
+    """What the flags say of network, optimisers, devices and the rest."""
+    from kerastag.training import build, experiment, schedules, settings
 
-    if values.decoder == "tfio":
-        tfio_decoder.require()
-    strategy = devices.strategy(values.strategy, values.num_devices)
-    policy = precisions.choose(values.precision)
-    print(devices.describe(strategy, policy), file=sys.stderr)
-    if values.kappa:
-        details = {**details, "num_tracks": data.num_training_tracks}
-    loss = losses.get(values.loss, class_counts=data.class_counts, **details)
-    at = state.read(folder.checkpoint_path) if resumed else state.TrainingState()
-    optimization = _optimization(values)
-    xla, watch = devices.use_xla(values.xla, strategy), values.monitor != "none"
-    network = _network(values, data, resumed)
-    trainer = build.trainer(strategy, network, loss, optimization, policy, values.seed, at.stage, xla, watch)
-    if resumed:
-        state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
-    else:
-        _begin(values, folder, data, policy)
-    names = ("epochs", "batch_size", "seed", "sampling", "chunk_position", "validate_every", "validation_chunks")
-    settings = fit.Settings(**{name: getattr(values, name) for name in (*names, "best_by", "patience")})
-    chunk = pipeline.ChunkFormat.of_model(trainer.model, values.input_dtype, values.decoder)
-    tracks = fit.Splits(data.training_tracks(), data.validation_tracks(), data.validation.split.tracks)
-    record = folder.record()
-    watched = levels.Watched(
-        folder=folder,
-        record=record,
-        settings={**record["flags"], "precision": policy},
-        state=at,
-        model=trainer.model,
-        tag_names=data.vocabulary.names,
-        class_counts=data.class_counts,
-        tracks=tracks,
-        chunk=chunk,
-        schedule=settings,
-    )
-    more = [callbacks.Profile(folder.events_path, values.profile)] if values.profile else []
-    names_of_tags, monitoring = data.vocabulary.names, levels.monitoring(values.monitor, watched)
-    whole = fit.Fit(trainer, optimization, tracks, chunk, settings, folder, at, names_of_tags, monitoring, more)
-    return whole, [tracks.training, tracks.validation]
+    def given(*names: str) -> dict[str, Any]:
+        return {name: getattr(values, name) for name in names}
 
-
-def _network(values: flags.FlagValues, data: dataset.Dataset, resumed: bool) -> "build.Network":
-    from kerastag.training import build
-
-    names = ("model", "num_channels", "variant", "dropout")
-    return build.Network(
+    network = build.Network(
         tuple(data.vocabulary.names),
-        **{name: getattr(values, name) for name in names},
         pretrained=None if resumed else values.pretrained,
+        **given("model", "num_channels", "variant", "dropout"),
     )
-
-
-def _optimization(values: flags.FlagValues) -> "build.Optimization":
-    from kerastag.training import build, schedules
-
-    names = ("learning_rate", "epochs", "adam_epochs", "sgd_epochs")
     schedule = schedules.Schedule(
         values.schedule,
-        **{name: getattr(values, name) for name in names},
         sgd_learning_rates=options.sgd_learning_rates(values),
+        **given("learning_rate", "epochs", "adam_epochs", "sgd_epochs"),
     )
-    return build.Optimization(schedule, values.weight_decay, values.sgd_weight_decay, values.mixup_alpha)
+    how = ("epochs", "batch_size", "seed", "sampling", "chunk_position", "validate_every", "validation_chunks")
+    return experiment.Experiment(
+        loss=values.loss,
+        loss_details=details,
+        network=network,
+        optimization=build.Optimization(schedule, values.weight_decay, values.sgd_weight_decay, values.mixup_alpha),
+        settings=settings.Settings(**given(*how, "best_by", "patience")),
+        devices=experiment.Devices(**given("strategy", "num_devices", "precision", "xla")),
+        decoder=values.decoder,
+        dtype=values.input_dtype,
+        monitor=values.monitor,
+        profiled_steps=values.profile,
+    )
 
 
-def _begin(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset, policy: str) -> None:
-    """Empties the folder if it is to be overwritten, and writes tags.txt and run.json."""
-    # in this order: whenever it is cut short, --resume finds no checkpoint of another experiment
-    shutil.rmtree(folder.checkpoint_path, ignore_errors=True)
-    record = {
-        "command": run_folder.command_line(),
-        "flags": {name: getattr(values, name) for name in values},
-        "data_dir": None if values.data_dir is None else str(data.validation.folder.resolve()),
-        "precision": policy,
-        "seed": values.seed,
-        "num_tracks": {"train": data.num_training_tracks, "validation": len(data.validation.split)},
-        "class_counts": dict(zip(data.vocabulary.names, data.class_counts.tolist(), strict=True)),
-        "versions": run_folder.versions(),
-        "git_commit": run_folder.git_commit(),
-    }
-    files.write_json(folder.record_path, record)  # what is begun and not more can be overwritten
-    for path in folder.path.iterdir():
-        if path.name not in (folder.record_path.name, run_lock.NAME):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    data.vocabulary.write(folder.tags_path)
+def _record(values: flags.FlagValues, data: dataset.Dataset) -> run_record.RunRecord:
+    """What run.json will say, but for the precision, which the hardware decides."""
+    return run_record.RunRecord(
+        command=run_record.command_line(),
+        flags={name: getattr(values, name) for name in values},
+        data_dir=None if values.data_dir is None else str(data.validation.folder.resolve()),
+        precision="float32",
+        seed=values.seed,
+        num_tracks={"train": data.num_training_tracks, "validation": len(data.validation.split)},
+        class_counts=dict(zip(data.vocabulary.names, data.class_counts.tolist(), strict=True)),
+        versions=run_record.versions(),
+        git_commit=run_record.git_commit(),
+    )
 
 
-def _write_popular(values: flags.FlagValues, folder: run_folder.RunFolder, data: dataset.Dataset) -> int:
-    """The popularity baseline as a run, which evaluate, tag and export use like any other."""
-    _begin(values, folder, data, "float32")
-    frequencies = data.class_counts / data.num_training_tracks
-    with files.whole_file(folder.model_path) as temporary:
-        models.popular(frequencies).save(temporary)
-    labels = data.validation.split.labels(data.vocabulary)
-    scores = np.tile(frequencies.astype(np.float32), (len(labels), 1))
-    tracks = [track.identity for track in data.validation.split.tracks]
-    folder.write_scores("validation", split_scores.SplitScores(scores, labels, data.vocabulary, tracks))
+def _write_popular(folder: run_folder.RunFolder, data: dataset.Dataset, record: run_record.RunRecord) -> int:
+    from kerastag.training import baseline
+
+    baseline.write(folder, data, record)
     print(f"{folder.path}: the popularity baseline, {len(data.vocabulary)} tags of {data.num_training_tracks} tracks")
     return 0
 
 
-def _report_unreadable(all_tracks: list["pipeline.Tracks"]) -> int:
+def _report_unreadable(training: "experiment.Training") -> int:
     """Lists the tracks that could not be read, once, and those of which some is missing. Returns 1 for the former."""
-    reasons = [reason for tracks in all_tracks for reason in tracks.unreadable.values()]
+    both = (training.tracks.training, training.tracks.validation)
+    reasons = [reason for tracks in both for reason in tracks.unreadable.values()]
     if reasons:
         print(f"{len(reasons)} unreadable tracks were skipped:", file=sys.stderr)
         cli.warn(f"  {reason}" for reason in reasons)
-    heard = {tracks.path(row): account for tracks in all_tracks for row, account in tracks.heard_in_part().items()}
+    heard = {tracks.path(row): account for tracks in both for row, account in tracks.heard_in_part().items()}
     cli.warn(f"heard in part: {path}: {account.text()}" for path, account in heard.items())
     return 1 if reasons else 0
 
@@ -327,14 +263,13 @@ def _defaults(values: flags.FlagValues) -> list[str]:
         folder = run_folder.RunFolder(pathlib.Path(values.run_dir))
         if not folder.holds_run():  # nothing was begun yet
             return _defaults_of_a_new_run(values)
-        record = folder.record()
-        own = {name: value for name, value in record["flags"].items() if name not in ("resume", "overwrite")}
+        own = {name: value for name, value in folder.record().flags.items() if name not in ("resume", "overwrite")}
         return [_as_flag(name, value) for name, value in own.items() if value is not None and name in values]
     return _defaults_of_a_new_run(values)
 
 
 def _defaults_of_a_new_run(values: flags.FlagValues) -> list[str]:
-    return [f"--flagfile={cli.find_preset(options.DEMO)}"] if values.data_dir is None else []
+    return [f"--flagfile={presets.find(options.DEMO)}"] if values.data_dir is None else []
 
 
 def _as_flag(name: str, value: object) -> str:

@@ -1,6 +1,6 @@
 """One TensorFlow for all tests of a process, on two virtual CPU devices so that strategies can be tested."""
 
-import importlib.util
+import importlib
 import pathlib
 
 import numpy as np
@@ -20,10 +20,7 @@ def pytest_sessionstart(session):
     runtime.start()
     devices.strategy("mirrored", num_devices=2)
     for name in FIXTURES:
-        spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).parent / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        session.config.pluginmanager.register(module, name)
+        session.config.pluginmanager.register(importlib.import_module(f"tests.{name}"), name)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kerastag.audio.finding import find_audio as find_audio
     from kerastag.audio.pcm import from_int16 as from_int16
     from kerastag.audio.pcm import to_int16 as to_int16
+    from kerastag.audio.pcm import wav_bytes as wav_bytes
     from kerastag.audio.reading import AudioInfo as AudioInfo
     from kerastag.audio.reading import account_of as account_of
     from kerastag.audio.reading import heard_in_part as heard_in_part
@@ -46,7 +47,7 @@ DECODERS = ("soundfile", "tfio")
 _HOMES = {
     "account": "Account",
     "reading": "AudioInfo account_of heard_in_part info num_parts num_samples random_chunk read read_chunk read_chunks",
-    "pcm": "from_int16 to_int16",
+    "pcm": "from_int16 to_int16 wav_bytes",
     "cutting": "chunk_starts cut_chunk cut_chunks",
     "finding": "Found find_audio",
     "tfio_decoder": "tfio_decoder",

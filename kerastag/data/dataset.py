@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerastag import errors, tags
-from kerastag.data import splits
+from kerastag.data import demo, splits
 
 if TYPE_CHECKING:
     from kerastag.data import pipeline
@@ -77,6 +77,20 @@ class Dataset:
         return pipeline.Tracks(lookups, np.concatenate([source.split.labels(self.vocabulary) for source in sources]))
 
 
+def folder(data_dir: Path | None) -> pathlib.Path:
+    """The folder of a dataset; without one that of the demo set, which is made on first use.
+
+    Raises:
+      KerastagError: there is no such folder.
+    """
+    if data_dir is None:
+        return demo.ensure()
+    place = pathlib.Path(data_dir)
+    if not place.is_dir():
+        raise errors.KerastagError(f"{data_dir}: no such folder")
+    return place
+
+
 def read(
     training: Sequence[tuple[Path, Path]],
     validation: tuple[Path, Path],
@@ -101,8 +115,8 @@ def read(
         vocabulary = splits.collect_vocabulary([splits.read(training[0][1])])
     policies: list[splits.Policy] = [unknown] + ["drop"] * (len(training) - 1)
     sources = tuple(
-        Source(pathlib.Path(folder), splits.read(path, vocabulary, policy, policy))
-        for (folder, path), policy in zip(training, policies, strict=True)
+        Source(pathlib.Path(source_folder), splits.read(path, vocabulary, policy, policy))
+        for (source_folder, path), policy in zip(training, policies, strict=True)
     )
     if drop_empty_tags:
         counts = splits.class_counts([source.split for source in sources], vocabulary)
@@ -111,5 +125,6 @@ def read(
             if not kept:
                 raise errors.KerastagError(f"{training[0][1]}: no tag of the vocabulary has a track")
             return read(training, validation, tags.Vocabulary(kept), unknown="drop")
-    folder, path = validation
-    return Dataset(vocabulary, sources, Source(pathlib.Path(folder), splits.read(path, vocabulary, unknown, unknown)))
+    validation_folder, path = validation
+    split = splits.read(path, vocabulary, unknown, unknown)
+    return Dataset(vocabulary, sources, Source(pathlib.Path(validation_folder), split))

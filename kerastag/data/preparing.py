@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import soundfile
 
-from kerastag import audio, errors, files, parallel
+from kerastag import audio, errors, files, parallel, tsv
 from kerastag.data import splits
 
 FORMATS = {"wav": ("WAV", 1.0), "flac": ("FLAC", 0.63)}  # libsndfile's name; bytes per byte of PCM, about
@@ -106,11 +106,10 @@ def convert_file(source: pathlib.Path, target: pathlib.Path, file_format: str, s
 
 def rewrite_split(source: pathlib.Path, target: pathlib.Path, file_format: str, left_out: set[str]) -> None:
     """Writes a split file with the new PATHs; lines of files that could not be read are left out."""
-    lines = source.read_text(encoding="utf-8-sig").splitlines()
-    column = lines[0].split("\t").index("PATH")
-    kept = [lines[0]]
-    for line in lines[1:]:
-        cells = line.split("\t")
-        if line.strip() and cells[column] not in left_out:
-            kept.append("\t".join([*cells[:column], prepared_path(cells[column], file_format), *cells[column + 1 :]]))
-    files.write_text(target, "\n".join(kept) + "\n")
+    (_, header), *lines = tsv.read_raw(source)
+    column = [name.strip() for name in header].index("PATH")
+    rows = []
+    for _, cells in lines:
+        if any(map(str.strip, cells)) and cells[column] not in left_out:
+            rows.append([*cells[:column], prepared_path(cells[column], file_format), *cells[column + 1 :]])
+    tsv.write(target, header, rows)

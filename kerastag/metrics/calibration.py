@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import errors, files, matrices
-from kerastag.metrics import reliability, resampling
+from kerastag import errors, files
+from kerastag.metrics import matrices, reliability, resampling
 
 METHODS = ("platt", "isotonic")
 EPSILON = 1e-7  # scores are clipped to EPSILON .. 1 - EPSILON before the logit

@@ -15,12 +15,12 @@ random scores for the artists and tags of MTG-Jamendo's validation split, 1 tag 
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from kerastag import errors, tags
-from kerastag.metrics import rows, tables
+from kerastag import errors, tags, tsv
+from kerastag.metrics import tables
+from kerastag.metrics.documents import DecisionFigures, Figures, TagAreas, TagBounds, TagDecisions
 
 HEADER = (
     "tag",
@@ -70,15 +70,15 @@ class Row:
 
 
 def build(
-    results: Mapping[str, Any],
-    decided: Mapping[str, Any],
+    figures: Figures,
+    decided: DecisionFigures,
     thresholds: np.ndarray,
     calibrated: np.ndarray | None = None,
 ) -> list[Row]:
     """The card of a split.
 
     Args:
-      results: what metrics.evaluate returned, with what intervals.bootstrap returned under "intervals".
+      figures: what metrics.evaluate returned, with what intervals.bootstrap returned under "intervals".
       decided: what decisions.evaluate returned. On the split that the thresholds were fitted on it flatters.
       thresholds: of each tag, (num_tags,).
       calibrated: which tags have a calibration, bool (num_tags,); None: none has.
@@ -86,14 +86,14 @@ def build(
     return [
         _row(
             tag,
-            results["per_tag"][tag],
-            results["intervals"]["per_tag"][tag],
-            results["num_tracks"],
+            figures["per_tag"][tag],
+            figures["intervals"]["per_tag"][tag],
+            figures["num_tracks"],
             decided["per_tag"][tag],
             float(thresholds[column]),
             calibrated is not None and bool(calibrated[column]),
         )
-        for column, tag in enumerate(results["per_tag"])
+        for column, tag in enumerate(figures["per_tag"])
     ]
 
 
@@ -113,15 +113,15 @@ def word(low: float | None, lift_low: float | None, num_clusters: int) -> str:
     return "reliable" if is_reliable else "weak"
 
 
-def word_of(found: Mapping[str, Any]) -> str:
-    """The word of a tag by what intervals.bootstrap says of it under "per_tag"."""
-    pr_auc, lift = found["pr_auc"] or {}, found["lift"] or {}
-    return word(pr_auc.get("low"), lift.get("low"), found["num_clusters"])
+def word_of(bounds: TagBounds) -> str:
+    """The word of a tag by its intervals."""
+    pr_auc, lift = bounds["pr_auc"], bounds["lift"]
+    return word(pr_auc and pr_auc["low"], lift and lift["low"], bounds["num_clusters"])
 
 
 def write(path: str | os.PathLike[str], card: Sequence[Row]) -> None:
     """Writes tag_card.tsv: full names, figures in full, nothing where there is none, `yes` or `no`."""
-    rows.write(path, HEADER, [[_cell(getattr(row, name)) for name in HEADER] for row in card])
+    tsv.write(path, HEADER, [[_cell(getattr(row, name)) for name in HEADER] for row in card])
 
 
 def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str, Row]:
@@ -131,7 +131,7 @@ def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str,
       KerastagError: the file is missing or no card, or a line has an unknown tag or something that is no figure.
     """
     card = {}
-    for number, cells in rows.read(path, HEADER):
+    for number, cells in tsv.read(path, HEADER):
         try:
             row = _parsed(dict(zip(HEADER, cells, strict=False)))
             card[vocabulary.names[vocabulary.index(row.tag)]] = row
@@ -145,34 +145,33 @@ def table(card: Sequence[Row], split: str) -> tables.Table:
     names = dict(zip((row.tag for row in card), tags.Vocabulary([row.tag for row in card]).short_names, strict=True))
     ordered = sorted(card, key=lambda row: (WORDS.index(row.word), -(row.pr_auc or 0), row.tag))
     cells = tuple((names[row.tag], *(_shown(getattr(row, name)) for name in HEADER[1:])) for row in ordered)
-    counts = ", ".join(f"{sum(row.word == one for row in card)} {one}" for one in WORDS[:3])
+    counts = ", ".join(f"{sum(row.word == kind for row in card)} {kind}" for kind in WORDS[:3])
     note = f"{counts}. Precision and recall at the threshold, on the {split} split."
     return tables.Table(("tag", "PR-AUC", "low", "high", "lift", "lift low", *HEADER[6:]), cells, note)
 
 
 def _row(
     tag: str,
-    own: Mapping[str, Any],
-    found: Mapping[str, Any],
+    areas: TagAreas,
+    bounds: TagBounds,
     num_tracks: int,
-    decided: Mapping[str, float],
+    decided: TagDecisions,
     threshold: float,
     calibrated: bool,
 ) -> Row:
-    pr_auc, lift = found["pr_auc"] or {}, found["lift"] or {}
-    low, lift_low = pr_auc.get("low"), lift.get("low")
+    pr_auc, lift = bounds["pr_auc"], bounds["lift"]
     return Row(
         tag,
-        own["pr_auc"],
-        low,
-        pr_auc.get("high"),
-        None if own["pr_auc"] is None else own["pr_auc"] * num_tracks / own["positives"],
-        lift_low,
+        areas["pr_auc"],
+        pr_auc and pr_auc["low"],
+        pr_auc and pr_auc["high"],
+        tables.lift(areas, num_tracks),
+        lift and lift["low"],
         threshold,
         decided["precision"],
         decided["recall"],
         calibrated,
-        word_of(found),
+        word_of(bounds),
     )
 
 
@@ -190,11 +189,22 @@ def _shown(value: str | float | bool | None) -> tables.Cell:
 
 def _parsed(cells: Mapping[str, str]) -> Row:
     """A row from its cells; raises ValueError."""
-    values: dict[str, Any] = dict(cells)
-    for name in HEADER[1:9]:
-        may_be_empty = name in HEADER[1:6]
-        values[name] = None if may_be_empty and not cells[name] else float(cells[name])
-    if values["word"] not in WORDS or cells["calibrated"] not in ("yes", "no"):
-        raise ValueError(f"{cells['calibrated']!r}, {values['word']!r}: not yes or no and a word of the card")
-    values["calibrated"] = cells["calibrated"] == "yes"
-    return Row(**values)
+    if cells["word"] not in WORDS or cells["calibrated"] not in ("yes", "no"):
+        raise ValueError(f"{cells['calibrated']!r}, {cells['word']!r}: not yes or no and a word of the card")
+
+    def figure(name: str) -> float | None:
+        return float(cells[name]) if cells[name] else None
+
+    return Row(
+        tag=cells["tag"],
+        pr_auc=figure("pr_auc"),
+        low=figure("low"),
+        high=figure("high"),
+        lift=figure("lift"),
+        lift_low=figure("lift_low"),
+        threshold=float(cells["threshold"]),
+        precision=float(cells["precision"]),
+        recall=float(cells["recall"]),
+        calibrated=cells["calibrated"] == "yes",
+        word=cells["word"],
+    )

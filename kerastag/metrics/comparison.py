@@ -6,12 +6,12 @@ All are measured on the same resamples, so what makes a resample hard for all of
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from kerastag import errors, matrices
-from kerastag.metrics import intervals, resampling
+from kerastag import errors
+from kerastag.metrics import intervals, matrices, resampling
+from kerastag.metrics.documents import Comparison, Difference, Pair
 
 NUM_RESAMPLES = 5000  # a p-value is at least 2 / (num_resamples + 1), and Holm multiplies it by the number of tags
 SIGNIFICANCE = 0.05
@@ -43,7 +43,7 @@ def compare(
     against: str | None = None,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Comparison:
     """Differences between sets of scores of the same tracks.
 
     Each difference has the figure itself for both, its interval, the probability over resamples that it is
@@ -86,7 +86,6 @@ def compare(
             judge([row for row in pair["per_tag"] if row["figure"] == figure])
     return {
         **resampling.description(clusters, num_resamples, seed),
-        "level": intervals.LEVEL,
         "names": list(predictions),
         "pairs": pairs,
     }
@@ -105,7 +104,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 class _Samples:
     """Figures of one set of scores."""
 
-    def __init__(self, own: intervals.Figures, resampled: intervals.Figures) -> None:
+    def __init__(self, own: intervals.ResampledFigures, resampled: intervals.ResampledFigures) -> None:
         self._own, self._resampled = own, resampled
 
     @classmethod
@@ -136,7 +135,7 @@ def _pairs(names: list[str], against: str | None) -> list[tuple[str, str]]:
     return [(name, against) for name in names if name != against]
 
 
-def _pair(first: str, second: str, samples: Mapping[str, _Samples], tag_names: Sequence[str]) -> dict[str, Any]:
+def _pair(first: str, second: str, samples: Mapping[str, _Samples], tag_names: Sequence[str]) -> Pair:
     a, b = samples[first], samples[second]
     return {
         "first": first,
@@ -146,19 +145,28 @@ def _pair(first: str, second: str, samples: Mapping[str, _Samples], tag_names: S
     }
 
 
-def difference(first: Measured, second: Measured) -> dict[str, Any]:
+def difference(first: Measured, second: Measured) -> Difference:
     """One figure of two sets of scores: a row as `compare` gives them, without p_holm and verdict."""
     values = first.values - second.values
     bounds = intervals.interval(values)
-    row: dict[str, Any] = {"figure": first.figure, "over": first.over}
     if bounds is None or np.isnan(first.own):
-        undefined = ("first", "second", "difference", "low", "high", "probability_above_zero", "p")
-        return {**row, **dict.fromkeys(undefined)}
+        return {
+            "figure": first.figure,
+            "over": first.over,
+            "first": None,
+            "second": None,
+            "difference": None,
+            "low": None,
+            "high": None,
+            "probability_above_zero": None,
+            "p": None,
+        }
     values = values[~np.isnan(values)]
     above, below = float(np.mean(values > 0)), float(np.mean(values < 0))
     at_most, at_least = ((1 - share) * len(values) for share in (above, below))
     return {
-        **row,
+        "figure": first.figure,
+        "over": first.over,
         "first": float(first.own),
         "second": float(second.own),
         "difference": float(first.own - second.own),
@@ -169,13 +177,14 @@ def difference(first: Measured, second: Measured) -> dict[str, Any]:
     }
 
 
-def judge(rows: Sequence[dict[str, Any]]) -> None:
+def judge(rows: Sequence[Difference]) -> None:
     """Adds p_holm and verdict to the differences of one family of tests; None where one is not defined."""
-    tested = [row for row in rows if row["p"] is not None]
-    for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
-        row["p_holm"] = corrected
-        better = "first" if row["difference"] > 0 else "second"
-        row["verdict"] = better if corrected < SIGNIFICANCE else "noise"
+    p_values = [row["p"] for row in rows if row["p"] is not None]
+    corrected = iter(holm(p_values))
     for row in rows:
-        if row["p"] is None:
-            row.update(p_holm=None, verdict=None)
+        if row["p"] is None or row["difference"] is None:
+            row["p_holm"] = row["verdict"] = None
+            continue
+        p_holm = next(corrected)
+        better = "first" if row["difference"] > 0 else "second"
+        row["p_holm"], row["verdict"] = p_holm, better if p_holm < SIGNIFICANCE else "noise"

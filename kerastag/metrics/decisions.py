@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from kerastag import errors, matrices, tags
-from kerastag.metrics import ranking, rows
+from kerastag import errors, tags, tsv
+from kerastag.metrics import matrices, ranking
+from kerastag.metrics.documents import DecisionFigures
 
 HEADER = ("tag", "threshold")
 
@@ -49,7 +49,7 @@ def decide(scores: np.ndarray, thresholds: np.ndarray, strictly_above: bool = Fa
     return np.asarray(scores > thresholds if strictly_above else scores >= thresholds)
 
 
-def evaluate(labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]) -> dict[str, Any]:
+def evaluate(labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]) -> DecisionFigures:
     """Precision, recall and F1, as scikit-learn's precision_recall_fscore_support(zero_division=0).
 
     A tag that is never decided has precision 0, one without positives recall 0, both F1 0, and the macro mean
@@ -73,14 +73,20 @@ def evaluate(labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]
     per_tag = _rates(*counts)
     micro = _rates(*(count.sum() for count in counts))
     return {
-        **{f"{name}_macro": float(values.mean()) for name, values in per_tag.items()},
-        **{f"{name}_micro": float(value) for name, value in micro.items()},
+        "precision_macro": float(per_tag["precision"].mean()),
+        "recall_macro": float(per_tag["recall"].mean()),
+        "f1_macro": float(per_tag["f1"].mean()),
+        "precision_micro": float(micro["precision"]),
+        "recall_micro": float(micro["recall"]),
+        "f1_micro": float(micro["f1"]),
         "per_tag": {
             tag: {
-                **{name: float(values[n]) for name, values in per_tag.items()},
-                "decided": int(counts[1][n]),
+                "precision": float(per_tag["precision"][column]),
+                "recall": float(per_tag["recall"][column]),
+                "f1": float(per_tag["f1"][column]),
+                "decided": int(counts[1][column]),
             }
-            for n, tag in enumerate(tag_names)
+            for column, tag in enumerate(tag_names)
         },
     }
 
@@ -88,7 +94,7 @@ def evaluate(labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]
 def write_thresholds(path: str | os.PathLike[str], tag_names: Sequence[str], thresholds: np.ndarray) -> None:
     """Writes thresholds.tsv: each tag's full name and threshold, in full precision; `inf` for never."""
     lines = [(tag, repr(float(threshold))) for tag, threshold in zip(tag_names, thresholds, strict=True)]
-    rows.write(path, HEADER, lines)
+    tsv.write(path, HEADER, lines)
 
 
 def read_thresholds(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> np.ndarray:
@@ -98,7 +104,7 @@ def read_thresholds(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -
       KerastagError: the file is missing, a line is not a tag and a number, or a tag is unknown, doubled or missing.
     """
     thresholds = np.full(len(vocabulary), np.nan)
-    for number, (name, text, *_) in rows.read(path, HEADER):
+    for number, (name, text, *_) in tsv.read(path, HEADER):
         try:
             column = vocabulary.index(name)
         except errors.KerastagError as error:

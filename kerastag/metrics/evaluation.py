@@ -1,12 +1,11 @@
 """Labels and scores of a split to the figures that metrics.json keeps."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from kerastag import matrices
-from kerastag.metrics import groups, label_ranking, ranking
+from kerastag.metrics import groups, label_ranking, matrices, ranking
+from kerastag.metrics.documents import Areas, Figures, GroupAreas
 
 
 def evaluate(
@@ -17,7 +16,7 @@ def evaluate(
     head_over: int = groups.HEAD_OVER,
     tail_at_most: int = groups.TAIL_AT_MOST,
     named_groups: Mapping[str, np.ndarray] | None = None,
-) -> dict[str, Any]:
+) -> Figures:
     """PR-AUC and ROC-AUC of every tag, their means over all tags (macro) and over groups, and micro figures.
 
     Micro figures rank all (track, tag) pairs in one list. A tag without positive tracks has neither area, one
@@ -46,14 +45,12 @@ def evaluate(
     per_tag = [_areas(labels[:, column], scores[:, column]) for column in range(len(tag_names))]
     micro = _areas(labels.ravel(), scores.ravel())
     positives = labels.sum(axis=0)  # (num_tags,)
-    top_ks = label_ranking.top_ks(len(tag_names))
-    results: dict[str, Any] = {
+    results: Figures = {
         "pr_auc_macro": _mean(areas["pr_auc"] for areas in per_tag),
         "roc_auc_macro": _mean(areas["roc_auc"] for areas in per_tag),
         "pr_auc_micro": micro["pr_auc"],
         "roc_auc_micro": micro["roc_auc"],
         "lwlrap": label_ranking.lwlrap(labels, scores),
-        **{f"hit_rate_at_{k}": label_ranking.hit_rate(labels, scores, k) for k in top_ks},
         "num_tracks": len(labels),
         "num_tags": len(tag_names),
         "tags_without_positives": _where(tag_names, positives == 0),
@@ -63,6 +60,8 @@ def evaluate(
             tag: {**areas, "positives": int(n)} for tag, areas, n in zip(tag_names, per_tag, positives, strict=True)
         },
     }
+    for k in label_ranking.top_ks(len(tag_names)):
+        results[label_ranking.hit_rate_name(k)] = label_ranking.hit_rate(labels, scores, k)
     masks = groups.all_members(len(tag_names), class_counts, head_over, tail_at_most, named_groups)
     if masks:
         results["groups"] = _by_group(per_tag, masks)
@@ -85,13 +84,13 @@ def popularity_scores(class_counts: np.ndarray, num_tracks: int) -> np.ndarray:
     return np.tile((counts / max(counts.sum(), 1)).astype(np.float32), (num_tracks, 1))
 
 
-def _areas(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
+def _areas(labels: np.ndarray, scores: np.ndarray) -> Areas:
     counts = ranking.threshold_counts(labels, scores)
     return {"pr_auc": ranking.pr_auc(*counts), "roc_auc": ranking.roc_auc(*counts)}
 
 
 def _where(tag_names: Sequence[str], mask: np.ndarray) -> list[str]:
-    return [tag for tag, is_one in zip(tag_names, mask, strict=True) if is_one]
+    return [tag for tag, is_listed in zip(tag_names, mask, strict=True) if is_listed]
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -99,10 +98,13 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(defined)) if defined else None
 
 
-def _by_group(per_tag: Sequence[dict[str, float | None]], masks: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    results: dict[str, dict[str, Any]] = {}
+def _by_group(per_tag: Sequence[Areas], masks: Mapping[str, np.ndarray]) -> dict[str, GroupAreas]:
+    results: dict[str, GroupAreas] = {}
     for group, mask in masks.items():
-        areas = [tag for tag, is_member in zip(per_tag, mask, strict=True) if is_member]
-        means = {name: _mean(area[name] for area in areas) for name in ("pr_auc", "roc_auc")}
-        results[group] = {**means, "num_tags": len(areas)}
+        members = [areas for areas, is_member in zip(per_tag, mask, strict=True) if is_member]
+        results[group] = {
+            "pr_auc": _mean(areas["pr_auc"] for areas in members),
+            "roc_auc": _mean(areas["roc_auc"] for areas in members),
+            "num_tags": len(members),
+        }
     return results

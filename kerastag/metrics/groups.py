@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kerastag import errors, tags
-from kerastag.metrics import rows
+from kerastag import errors, tags, tsv
 
 HEAD_OVER = 550  # training tracks; Knox et al., MediaEval 2020
 TAIL_AT_MOST = 200
@@ -52,7 +51,7 @@ def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str,
         the name of one of ours; the message has the line.
     """
     masks: dict[str, np.ndarray] = {}
-    for number, (name, *cells) in rows.read(path, HEADER):
+    for number, (name, *cells) in tsv.read(path, HEADER):
         members_of_line = [cell for cell in cells if cell]
         if not name or not members_of_line:
             raise errors.KerastagError(f"{path}:{number}: not a group and its tags, separated by tabs")

@@ -10,20 +10,19 @@ not small against the interval's width, as over tracks, the figure sits in the i
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from kerastag import matrices
-from kerastag.metrics import label_ranking, resampling, weighted
+from kerastag.metrics import label_ranking, matrices, resampling, weighted
+from kerastag.metrics.documents import AreaBounds, Bounds, Intervals, TagBounds
 
-LEVEL = 0.95
+LEVEL = resampling.LEVEL
 Key = tuple[str, str]  # a figure and what it is over: ("pr_auc", "macro"), ("roc_auc", "tail"), ("lwlrap", "tracks")
 Masks = Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Figures:
+class ResampledFigures:
     """Figures by resample; NaN where one is not defined.
 
     Attributes:
@@ -35,7 +34,9 @@ class Figures:
     per_tag: dict[str, np.ndarray]
 
 
-def sample_figures(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None) -> Figures:
+def sample_figures(
+    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, masks: Masks | None = None
+) -> ResampledFigures:
     """All figures under each row of track weights.
 
     Args:
@@ -57,10 +58,10 @@ def sample_figures(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, 
     means.update(_over_tracks(labels, scores, weights))
     with np.errstate(invalid="ignore", divide="ignore"):
         per_tag["lift"] = areas.pr_auc / areas.share
-    return Figures(means, per_tag)
+    return ResampledFigures(means, per_tag)
 
 
-def own_figures(labels: np.ndarray, scores: np.ndarray, masks: Masks | None = None) -> Figures:
+def own_figures(labels: np.ndarray, scores: np.ndarray, masks: Masks | None = None) -> ResampledFigures:
     """The figures of the split itself, as one resample in which every track counts once."""
     return sample_figures(labels, scores, np.ones((1, len(labels)), np.int16), masks)
 
@@ -90,7 +91,7 @@ def bootstrap(
     num_resamples: int = resampling.NUM_RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
-) -> dict[str, Any]:
+) -> Intervals:
     """Intervals of all figures that metrics.evaluate gives, under the same keys.
 
     Returns:
@@ -106,26 +107,19 @@ def bootstrap(
     weights = resampling.weights_of(clusters, len(labels), num_resamples, seed)
     figures = sample_figures(labels, scores, weights, masks)
     own = own_figures(labels, scores, masks)
-    result: dict[str, Any] = {
-        **resampling.description(clusters, num_resamples, seed),
-        "level": level,
-        **dict.fromkeys(headline_names(labels.shape[1])),
-        "groups": {group: {} for group in masks or {}},
-    }
+    result: Intervals = {**resampling.description(clusters, num_resamples, seed, level), "groups": {}}
+    for name in headline_names(labels.shape[1]):
+        result[name] = None  # type: ignore[literal-required]  # the names are those of Intervals
+    by_group: dict[str, AreaBounds] = {group: {} for group in masks or {}}
     for (figure, over), values in figures.means.items():
-        entry = _entry(values, own.means[figure, over][0], level)
-        if over in result["groups"]:
-            result["groups"][over][figure] = entry
+        bounds = _entry(values, own.means[figure, over][0], level)
+        if over in by_group:
+            by_group[over][figure] = bounds  # type: ignore[literal-required]  # pr_auc or roc_auc
         else:
-            result[headline_name(figure, over)] = entry
+            result[headline_name(figure, over)] = bounds  # type: ignore[literal-required]  # see above
+    result["groups"] = by_group
     result["per_tag"] = {
-        tag: {
-            **{
-                figure: _entry(values[:, column], own.per_tag[figure][0, column], level)
-                for figure, values in figures.per_tag.items()
-            },
-            "num_clusters": len(np.unique(clusters.ids[labels[:, column]])),
-        }
+        tag: _of_tag(figures, own, column, level, len(np.unique(clusters.ids[labels[:, column]])))
         for column, tag in enumerate(tag_names)
     }
     return result
@@ -156,7 +150,21 @@ def _over_tracks(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) ->
     return {(name, "tracks"): ratios[:, column] for column, name in enumerate(parts)}
 
 
-def _entry(values: np.ndarray, own: float, level: float) -> dict[str, float] | None:
+def _of_tag(
+    figures: ResampledFigures, own: ResampledFigures, column: int, level: float, num_clusters: int
+) -> TagBounds:
+    def bounds(figure: str) -> Bounds | None:
+        return _entry(figures.per_tag[figure][:, column], own.per_tag[figure][0, column], level)
+
+    return {
+        "pr_auc": bounds("pr_auc"),
+        "roc_auc": bounds("roc_auc"),
+        "lift": bounds("lift"),
+        "num_clusters": num_clusters,
+    }
+
+
+def _entry(values: np.ndarray, own: float, level: float) -> Bounds | None:
     bounds = interval(values, level)
     if bounds is None or np.isnan(own):
         return None

@@ -4,6 +4,7 @@ A track without tags has nothing to rank and does not count in either figure.
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -64,3 +65,8 @@ def hit_rate(labels: np.ndarray, scores: np.ndarray, k: int) -> float | None:
 def top_ks(num_tags: int) -> tuple[int, ...]:
     """The k of TOP_KS that say something among `num_tags` tags: those below it."""
     return tuple(k for k in TOP_KS if k < num_tags)
+
+
+def hit_rate_name(k: int) -> Literal["hit_rate_at_1", "hit_rate_at_5"]:
+    """The key of the top-k hit rate in metrics.json; `k` is one of TOP_KS."""
+    return "hit_rate_at_1" if k == TOP_KS[0] else "hit_rate_at_5"

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerastag import errors, split_scores
+from kerastag import errors
+from kerastag.metrics import split_scores
+from kerastag.metrics.documents import Resampled
 
 UNITS = ("artists", "tracks")
 NUM_RESAMPLES = 1000
+LEVEL = 0.95  # of intervals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,11 +134,12 @@ def check(clusters: Clusters, num_tracks: int) -> None:
         raise errors.KerastagError(f"{clusters.unit} of {len(clusters.ids)} tracks for {num_tracks} rows")
 
 
-def description(clusters: Clusters, num_resamples: int, seed: int) -> dict[str, str | int]:
-    """What was resampled, for JSON."""
+def description(clusters: Clusters, num_resamples: int, seed: int, level: float = LEVEL) -> Resampled:
+    """What was resampled, for JSON; `level`: of the intervals."""
     return {
         "unit": clusters.unit,
         "num_clusters": len(clusters),
         "num_resamples": num_resamples,
         "seed": seed,
+        "level": level,
     }

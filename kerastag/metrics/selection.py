@@ -9,12 +9,12 @@ ranks among all tracks under it.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from kerastag import errors, matrices
-from kerastag.metrics import comparison, ensembles, intervals, resampling, weighted
+from kerastag import errors
+from kerastag.metrics import comparison, ensembles, intervals, matrices, resampling, weighted
+from kerastag.metrics.documents import Difference
 
 MODES = ("members", "weights")
 _ROUNDS_PER_MEMBER = 2  # of weights: each round gives one member one more share
@@ -29,7 +29,7 @@ class Selection:
       weights: by member; 0: left out. They sum to 1.
       chosen_in_folds: in how many folds each member was chosen.
       num_folds: of all.
-      selected: macro PR-AUC of the selections, each measured on the artists that it was not made on.
+      selected: macro PR-AUC of the selections, each measured on artists that it was not made on; None: not defined.
       plain: macro PR-AUC of the plain mean of all members.
       difference: the row of comparison.compare for selected - plain: difference, low, high, p, verdict.
     """
@@ -37,9 +37,9 @@ class Selection:
     weights: dict[str, float]
     chosen_in_folds: dict[str, int]
     num_folds: int
-    selected: float
-    plain: float
-    difference: dict[str, Any]
+    selected: float | None
+    plain: float | None
+    difference: Difference
 
     @property
     def is_noise(self) -> bool:
@@ -50,14 +50,14 @@ class Selection:
     def summary(self) -> str:
         """One line for people."""
         row = self.difference
-        found = (
+        figures = (
             f"chosen {self.selected:.4f}, plain mean {self.plain:.4f} macro PR-AUC on artists not chosen on; "
             f"difference {row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
         )
         if not self.is_noise:
-            return f"{found}: better than the plain mean"
+            return f"{figures}: better than the plain mean"
         how = "worse than" if row["verdict"] == "second" else "within noise of"
-        return f"{found}: {how} the plain mean, which is the safer choice"
+        return f"{figures}: {how} the plain mean, which is the safer choice"
 
 
 def select(
@@ -160,7 +160,7 @@ def _difference(
     clusters: resampling.Clusters,
     num_resamples: int,
     seed: int,
-) -> dict[str, Any]:
+) -> Difference:
     """The macro PR-AUC of selected - plain, judged."""
     weights = resampling.weights_of(clusters, len(labels), num_resamples, seed)
     once = np.ones((1, len(labels)), np.int16)

@@ -6,13 +6,13 @@ import pathlib
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
-from kerastag import files, tags
+from kerastag import files, tags, tsv
+from kerastag.metrics import label_ranking
+from kerastag.metrics.documents import AreaBounds, Areas, Bounds, Figures, Intervals, TagAreas
 
 Cell = str | int | float | None
 
-_AREAS = ("pr_auc", "roc_auc")
 DECIMALS = {"lift": 1, "lift low": 1, "P(> 0)": 3}  # by column title; 4 for the others
 
 
@@ -31,71 +31,71 @@ class Table:
     note: str = ""
 
 
-def of_results(results: dict[str, Any]) -> list[Table]:
+def of_results(figures: Figures) -> list[Table]:
     """The tables of what `metrics.evaluate` returns: means, groups if there are any, label ranking, tags.
 
     With what intervals.bootstrap returns under "intervals" every figure has its interval beside it.
     """
-    tables = [headline(results), by_track(results), by_tag(results)]
-    if "groups" in results:
-        tables.insert(1, by_group(results))
+    tables = [headline(figures), by_track(figures), by_tag(figures)]
+    if "groups" in figures:
+        tables.insert(1, by_group(figures))
     return tables
 
 
-def headline(results: dict[str, Any]) -> Table:
+def headline(figures: Figures) -> Table:
     """Macro and micro figures; the note gives the numbers of tracks and tags and the tags left out."""
-    note = f"{results['num_tracks']} tracks, {results['num_tags']} tags."
-    for key, reason in (
-        ("tags_without_positives", "Left out of the means (no positive track, no figures)"),
-        ("tags_without_negatives", "Left out of the means (no negative track, no ROC-AUC)"),
-        ("constant_tags", "The same score on every track"),
+    note = f"{figures['num_tracks']} tracks, {figures['num_tags']} tags."
+    for names, reason in (
+        (figures["tags_without_positives"], "Left out of the means (no positive track, no figures)"),
+        (figures["tags_without_negatives"], "Left out of the means (no negative track, no ROC-AUC)"),
+        (figures["constant_tags"], "The same score on every track"),
     ):
-        if results.get(key):
-            note += f" {reason}: {', '.join(_shown_names(results[key]))}."
-    if "intervals" in results:
-        note += f" {_interval_note(results['intervals'])}"
-    found = results.get("intervals")
-    rows = []
-    for mean in ("macro", "micro"):
-        bounds = {name: found[f"{name}_{mean}"] for name in _AREAS} if found else None
-        rows.append((mean, *_areas({name: results[f"{name}_{mean}"] for name in _AREAS}, bounds)))
-    return Table(("average", *_area_titles(found)), tuple(rows), note)
+        if names:
+            note += f" {reason}: {', '.join(_shown_names(names))}."
+    intervals = figures.get("intervals")
+    if intervals:
+        note += f" {_interval_note(intervals)}"
+    macro: Areas = {"pr_auc": figures["pr_auc_macro"], "roc_auc": figures["roc_auc_macro"]}
+    micro: Areas = {"pr_auc": figures["pr_auc_micro"], "roc_auc": figures["roc_auc_micro"]}
+    macro_bounds, micro_bounds = None, None
+    if intervals:
+        macro_bounds = AreaBounds(pr_auc=intervals["pr_auc_macro"], roc_auc=intervals["roc_auc_macro"])
+        micro_bounds = AreaBounds(pr_auc=intervals["pr_auc_micro"], roc_auc=intervals["roc_auc_micro"])
+    rows = (("macro", *_areas(macro, macro_bounds)), ("micro", *_areas(micro, micro_bounds)))
+    return Table(("average", *_area_titles(intervals)), rows, note)
 
 
-def by_group(results: dict[str, Any]) -> Table:
+def by_group(figures: Figures) -> Table:
     """Head, middle and tail, and named groups."""
-    found = results.get("intervals")
+    intervals = figures.get("intervals")
     rows = tuple(
-        (name, group["num_tags"], *_areas(group, found and found["groups"].get(name, {})))
-        for name, group in results["groups"].items()
+        (name, group["num_tags"], *_areas(group, intervals["groups"].get(name, {}) if intervals else None))
+        for name, group in figures["groups"].items()
     )
-    return Table(("group", "tags", *_area_titles(found)), rows)
+    return Table(("group", "tags", *_area_titles(intervals)), rows)
 
 
-def by_track(results: dict[str, Any]) -> Table:
+def by_track(figures: Figures) -> Table:
     """Label-ranking figures: lwlrap and hit rates."""
-    found = results.get("intervals")
-    rows = []
-    for name, value in results.items():
-        if name == "lwlrap" or name.startswith("hit_rate_at_"):
-            rows.append((figure_title(name), value, *(_bounds(found[name]) if found else ())))
-    return Table(("ranking of a track's tags", "figure", *(("low", "high") if found else ())), tuple(rows))
-
-
-def by_tag(results: dict[str, Any]) -> Table:
-    """All tags, by falling PR-AUC; lift is PR-AUC over that of chance, which is the share of positives."""
-    per_tag, found = results["per_tag"], results.get("intervals")
-    rows = [
-        (
-            name,
-            tag["positives"],
-            *_areas(tag, found and found["per_tag"][full_name]),
-            lift(tag, results["num_tracks"]),
-        )
-        for name, (full_name, tag) in zip(_shown_names(list(per_tag)), per_tag.items(), strict=True)
+    intervals = figures.get("intervals")
+    rows: list[tuple[Cell, ...]] = [
+        (figure_title("lwlrap"), figures["lwlrap"], *(_bounds(intervals["lwlrap"]) if intervals else ()))
     ]
-    rows.sort(key=lambda row: (row[2] is None, -(row[2] or 0), row[0]))
-    return Table(("tag", "positives", *_area_titles(found), "lift"), tuple(rows))
+    for name in map(label_ranking.hit_rate_name, label_ranking.top_ks(figures["num_tags"])):
+        rows.append((figure_title(name), figures[name], *(_bounds(intervals[name]) if intervals else ())))
+    return Table(("ranking of a track's tags", "figure", *(("low", "high") if intervals else ())), tuple(rows))
+
+
+def by_tag(figures: Figures) -> Table:
+    """All tags, by falling PR-AUC; lift is PR-AUC over that of chance, which is the share of positives."""
+    per_tag, intervals = figures["per_tag"], figures.get("intervals")
+    rows = []
+    for name, (full_name, areas) in zip(_shown_names(list(per_tag)), per_tag.items(), strict=True):
+        bounds = intervals["per_tag"][full_name] if intervals else None
+        cells = (name, areas["positives"], *_areas(areas, bounds), lift(areas, figures["num_tracks"]))
+        rows.append((areas["pr_auc"] is None, -(areas["pr_auc"] or 0), name, cells))
+    ordered = tuple(cells for *_, cells in sorted(rows, key=lambda row: row[:3]))
+    return Table(("tag", "positives", *_area_titles(intervals), "lift"), ordered)
 
 
 def figure(value: float | None) -> str:
@@ -122,17 +122,12 @@ def markdown(tables: Sequence[Table]) -> str:
     return "\n".join(_markdown(table) for table in tables)
 
 
-def tsv(table: Table) -> str:
-    """One table for programs: a header, figures in full, nothing where there is none; no note."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in table.rows]
-    return "".join("\t".join(line) + "\n" for line in [table.header, *cells])
-
-
 def write_all(folder: str | os.PathLike[str], shown: Sequence[Table]) -> None:
     """Writes every table as TABLE.tsv, called after its first column, and all of them as tables.txt and tables.md."""
     for number, table in enumerate(shown, 1):
         name = re.sub(r"[^a-z0-9]+", "_", table.header[0].lower()).strip("_")
-        files.write_text(pathlib.Path(folder) / f"{number:02d}_{name}.tsv", tsv(table))
+        cells = [["" if cell is None else cell for cell in row] for row in table.rows]
+        tsv.write(pathlib.Path(folder) / f"{number:02d}_{name}.tsv", table.header, cells)
     files.write_text(pathlib.Path(folder) / "tables.txt", text(shown))
     files.write_text(pathlib.Path(folder) / "tables.md", markdown(shown))
 
@@ -168,32 +163,35 @@ def _shown_cell(cell: Cell, decimals: int) -> str:
     return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
 
 
-def _area_titles(found: Any) -> tuple[str, ...]:
-    if not found:
+def _area_titles(intervals: Intervals | None) -> tuple[str, ...]:
+    if not intervals:
         return ("PR-AUC", "ROC-AUC")
     return ("PR-AUC", "PR low", "PR high", "ROC-AUC", "ROC low", "ROC high")
 
 
-def _areas(figures: dict[str, Any], found: Any) -> tuple[Cell, ...]:
+def _areas(areas: Areas, bounds: AreaBounds | None) -> tuple[Cell, ...]:
     """Both areas, each with the ends of its interval if there are intervals."""
-    if not found:
-        return tuple(figures[name] for name in _AREAS)
-    return tuple(cell for name in _AREAS for cell in (figures[name], *_bounds(found[name])))
-
-
-def _bounds(interval: dict[str, float] | None) -> tuple[Cell, Cell]:
-    return (interval["low"], interval["high"]) if interval else (None, None)
-
-
-def _interval_note(found: dict[str, Any]) -> str:
+    if bounds is None:
+        return areas["pr_auc"], areas["roc_auc"]
     return (
-        f"low..high: {100 * found['level']:g} % intervals, {found['num_resamples']} resamples of "
-        f"{found['num_clusters']} {found['unit']}."
+        *(areas["pr_auc"], *_bounds(bounds.get("pr_auc"))),
+        *(areas["roc_auc"], *_bounds(bounds.get("roc_auc"))),
     )
 
 
-def lift(tag: dict[str, Any], num_tracks: int) -> float | None:
-    """PR-AUC of a tag, as metrics.evaluate has it under "per_tag", over that of chance; None where it has none."""
+def _bounds(interval: Bounds | None) -> tuple[Cell, Cell]:
+    return (interval["low"], interval["high"]) if interval else (None, None)
+
+
+def _interval_note(intervals: Intervals) -> str:
+    return (
+        f"low..high: {100 * intervals['level']:g} % intervals, {intervals['num_resamples']} resamples of "
+        f"{intervals['num_clusters']} {intervals['unit']}."
+    )
+
+
+def lift(tag: TagAreas, num_tracks: int) -> float | None:
+    """PR-AUC of a tag over that of chance; None where it has none."""
     return None if tag["pr_auc"] is None else tag["pr_auc"] * num_tracks / tag["positives"]
 
 

@@ -54,9 +54,9 @@ def popular(frequencies: Sequence[float], **options: Any) -> "keras.Model":
 
 def load_torch_state(model: "keras.Model", state: Mapping[str, "np.ndarray"]) -> None:
     """Fills `model` from a dict of NumPy arrays under the PyTorch names; see `torch_state.load`."""
-    from kerastag.models import torch_state
+    from kerastag.models.torch import state_dict
 
-    torch_state.load(model, state)
+    state_dict.load(model, state)
 
 
 def __getattr__(name: str) -> Any:

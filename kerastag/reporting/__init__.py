@@ -4,9 +4,10 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from kerastag import ensemble_folder, files
+from kerastag import files
 from kerastag.metrics import resampling
 from kerastag.reporting import gathering, measuring, page
+from kerastag.runs import ensemble_folder
 
 
 def write(

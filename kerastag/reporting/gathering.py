@@ -2,36 +2,38 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from kerastag import ensemble_folder, errors, examples, run_folder, split_scores, tags
+from kerastag import errors, tags
+from kerastag.metrics.split_scores import SplitScores
+from kerastag.runs import ensemble_folder, examples, run_folder, score_files
+from kerastag.runs.record import RunRecord
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class ReportedRun:
     """One run.
 
     Attributes:
       name: for people, unlike that of any other.
-      record: what run.json says.
-      history: of each epoch, by column; cells that are empty are left out.
-      split: that is measured.
+      record: what it was trained with.
+      history: figures of each epoch, by column; cells that are empty are left out.
+      split: the split that is measured.
       measured: its scores and labels.
       examples: validation tracks to listen to.
-      validation_scores: by the row of the split, of the examples' rows that could be scored.
-      fitted_on: those of validation, where the split is another one.
+      validation_scores: scores of the examples that could be scored, by their row in the split.
+      fitted_on: scores of validation, where the split is another one.
     """
 
     name: str
-    record: dict[str, Any]
+    record: RunRecord
     history: list[dict[str, float]]
     split: str
-    measured: split_scores.SplitScores
+    measured: SplitScores
     examples: list[examples.Example]
     validation_scores: dict[int, np.ndarray]
-    fitted_on: split_scores.SplitScores | None
+    fitted_on: SplitScores | None
 
     @property
     def vocabulary(self) -> tags.Vocabulary:
@@ -39,8 +41,12 @@ class Run:
         return self.measured.vocabulary
 
 
-def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) -> list[Run]:
+def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) -> list[ReportedRun]:
     """The runs in folders.
+
+    Args:
+      folders: runs or ensembles.
+      split: that is measured; None: test if all have scores of it, else validation.
 
     Raises:
       KerastagError: one has no predictions of the split.
@@ -53,45 +59,43 @@ def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) ->
     return [_run(name, folder, split) for name, folder in zip(names, folders, strict=True)]
 
 
-def _run(name: str, folder: run_folder.RunFolder, split: str) -> Run:
-    measured, fitted_on = folder.read_scores(split), None
-    if split != "validation" and folder.predictions_path("validation").is_file():
-        fitted_on = folder.read_scores("validation")
+def _run(name: str, folder: run_folder.RunFolder, split: str) -> ReportedRun:
+    measured = folder.read_scores(split)
+    validation = measured if split == "validation" else score_files.read_validation(folder)
     chosen, record = examples.read(folder), folder.record()
     if isinstance(folder, ensemble_folder.EnsembleFolder):
         record = _of_ensemble(folder, record)
-    return Run(
+    return ReportedRun(
         name=name,
         record=record,
         history=_history(folder),
         split=split,
         measured=measured,
         examples=chosen,
-        validation_scores=_by_row(folder, chosen),
-        fitted_on=fitted_on,
+        validation_scores=_by_row(validation, chosen),
+        fitted_on=None if split == "validation" else validation,
     )
 
 
-def _of_ensemble(folder: ensemble_folder.EnsembleFolder, record: dict[str, Any]) -> dict[str, Any]:
+def _of_ensemble(folder: ensemble_folder.EnsembleFolder, record: RunRecord) -> RunRecord:
     """The first member's record with the settings that make an ensemble in place of those of one run."""
     ensemble = folder.ensemble()
-    losses = [member.record()["flags"]["loss"] for member in ensemble.members]
+    losses = [member.record().text_flag("loss") for member in ensemble.members]
     flags = {"loss": " + ".join(losses), "ensemble": f"{ensemble.method} of {len(losses)}"}
-    return {**record, "flags": flags, "command": "", "precision": None, "seed": None}
+    return dataclasses.replace(record, flags=flags, command="", precision=None, seed=None)
 
 
-def _by_row(folder: run_folder.RunFolder, chosen: Sequence[examples.Example]) -> dict[int, np.ndarray]:
+def _by_row(validation: SplitScores | None, chosen: Sequence[examples.Example]) -> dict[int, np.ndarray]:
     """The validation scores of the examples: found by path, since rows that could not be read are left out."""
-    if not chosen or not folder.predictions_path("validation").is_file():
+    if validation is None:
         return {}
-    kept = folder.read_scores("validation")
-    rows = {path: row for row, (_, _, path) in enumerate(kept.tracks or [])}
-    return {example.row: kept.scores[rows[example.path]] for example in chosen if example.path in rows}
+    rows = {path: row for row, (_, _, path) in enumerate(validation.tracks or [])}
+    return {example.row: validation.scores[rows[example.path]] for example in chosen if example.path in rows}
 
 
 def _history(folder: run_folder.RunFolder) -> list[dict[str, float]]:
     try:
         rows = run_folder.read_history(folder.history_path)
         return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise errors.KerastagError(f"{folder.history_path}: not a history ({error})") from None

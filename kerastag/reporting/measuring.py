@@ -1,11 +1,11 @@
 """The figures of a report: each run with intervals, all runs in pairs."""
 
 import dataclasses
-from typing import Any
 
-from kerastag import errors, metrics
+from kerastag import errors
 from kerastag.metrics import assessment, comparison, resampling
-from kerastag.reporting import gathering
+from kerastag.metrics.documents import Comparison
+from kerastag.reporting.gathering import ReportedRun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,29 +14,29 @@ class Measured:
 
     Attributes:
       runs: in the order given.
-      found: of each run, with intervals.
+      assessments: of each run, with intervals.
       popularity: macro PR-AUC of the baseline that knows only how often a tag is, of each run's split; None: unknown.
-      compared: what comparison.compare returns; None: there is one run, or they cannot be paired.
+      compared: all pairs; None: there is one run, or they cannot be paired.
       unpaired: why they cannot be, one line; empty if they can.
     """
 
-    runs: list[gathering.Run]
-    found: list[assessment.Assessment]
+    runs: list[ReportedRun]
+    assessments: list[assessment.Assessment]
     popularity: list[float | None]
-    compared: dict[str, Any] | None
+    compared: Comparison | None
     unpaired: str
 
 
-def measure(runs: list[gathering.Run], num_resamples: int, seed: int) -> Measured:
+def measure(runs: list[ReportedRun], num_resamples: int, seed: int) -> Measured:
     """Measures runs; those of the same tracks and tags are compared in pairs.
 
     Args:
       runs: one or more.
-      num_resamples: of the intervals; comparisons take five times as many, since their p-values are corrected.
-      seed: of the resamples.
+      num_resamples: for the intervals; comparisons take five times as many, since their p-values are corrected.
+      seed: decides the resamples.
     """
     settings = assessment.Settings(num_resamples=num_resamples, seed=seed, calibrate_by="none")
-    found = [assessment.assess(run.measured, {}, settings, run.fitted_on) for run in runs]
+    assessments = [assessment.assess(run.measured, {}, settings, run.fitted_on) for run in runs]
     reason = _why_unpaired(runs)
     compared = None
     if len(runs) > 1 and not reason:
@@ -45,21 +45,20 @@ def measure(runs: list[gathering.Run], num_resamples: int, seed: int) -> Measure
             {run.name: run.measured.scores for run in runs},
             runs[0].vocabulary.names,
             resampling.of(runs[0].measured, "auto"),
-            found[0].masks,
+            assessments[0].masks,
             num_resamples=num_resamples * (comparison.NUM_RESAMPLES // resampling.NUM_RESAMPLES),
             seed=seed,
         )
-    return Measured(runs, found, [_popularity(run) for run in runs], compared, reason)
+    return Measured(runs, assessments, [_popularity(run) for run in runs], compared, reason)
 
 
-def _popularity(run: gathering.Run) -> float | None:
+def _popularity(run: ReportedRun) -> float | None:
     if run.measured.class_counts is None:
         return None
-    scores = metrics.popularity_scores(run.measured.class_counts, len(run.measured))
-    return metrics.evaluate(run.measured.labels, scores, run.vocabulary.names)["pr_auc_macro"]
+    return assessment.popularity_baseline(run.measured)["pr_auc_macro"]
 
 
-def _why_unpaired(runs: list[gathering.Run]) -> str:
+def _why_unpaired(runs: list[ReportedRun]) -> str:
     for other in runs[1:]:
         try:
             runs[0].measured.check_same_tracks(other.measured)

@@ -1,111 +1,23 @@
 """The page of a report: what it says first, then its sections."""
 
-import importlib.resources
-from collections.abc import Sequence
+import dataclasses
 
-from kerastag import version
-from kerastag.metrics import comparison
-from kerastag.reporting import listening, markup, measuring, pairs, results, setting
-from kerastag.reporting.markup import Safe, element
+from kerastag import templates, version
+from kerastag.metrics import comparison, comparison_tables
+from kerastag.metrics.documents import Difference, Pair
+from kerastag.reporting import listening, measuring, pairs, results, setting, views
 
-_POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"  # nothing from elsewhere
-
-
-def html(measured: measuring.Measured, title: str | None = None) -> str:
-    """A whole HTML document that needs no other file, no script and no network.
-
-    Args:
-      measured: what it says.
-      title: None: the names of the runs.
-    """
-    title = title or ", ".join(run.name for run in measured.runs)
-    sections = [
-        setting.section(measured),
-        setting.curves(measured),
-        results.section(measured),
-        results.tags(measured),
-        pairs.section(measured),
-        listening.section(measured),
-        _explanations(),
-    ]
-    shown = [section for section in sections if section is not None]
-    style = importlib.resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{title}: kerastag report"),
-        element("style", Safe(style)),
-    )
-    body = element(
-        "body",
-        element("header", element("p", "kerastag report", class_="kicker"), element("h1", title), *_summary(measured)),
-        _contents(shown),
-        element("main", *(content for _, _, content in shown)),
-        element("footer", element("p", f"Made by kerastag {version.__version__}.")),
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
-
-
-def _summary(measured: measuring.Measured) -> list[Safe]:
-    """What a reader who stops here should know."""
-    run = measured.runs[0]
-    lines = [_headline(measured, number) for number in range(len(measured.runs))]
-    parts = [element("ul", *(element("li", line) for line in lines), class_="headlines")]
-    if measured.compared is not None:
-        parts.append(element("p", _verdict(measured)))
-    elif measured.unpaired:
-        parts.append(element("p", measured.unpaired, class_="caution"))
-    if run.split == "validation":
-        told = (
-            "Measured on the validation split, which also chose the best epoch, so the figures flatter. "
-            "kerastag evaluate --split=test gives those to cite."
-        )
-        parts.append(element("p", told, class_="caution"))
-    return parts
-
-
-def _headline(measured: measuring.Measured, number: int) -> Safe:
-    run, figures = measured.runs[number], measured.found[number].figures
-    bounds = figures["intervals"]["pr_auc_macro"]
-    chance = measured.popularity[number]
-    beside = "" if chance is None else f"; popularity alone has {markup.number(chance, 3)}"
-    return markup.joined(
-        [
-            element("strong", f"{run.name}: macro PR-AUC {markup.interval(figures['pr_auc_macro'], bounds, 3)}"),
-            f" on {figures['num_tracks']:,} {run.split} tracks and {figures['num_tags']} tags{beside}.",
-        ]
-    )
-
-
-def _verdict(measured: measuring.Measured) -> str:
-    """What the paired comparison says of macro PR-AUC."""
-    assert measured.compared is not None
-    found = [(pair, row) for pair in measured.compared["pairs"] for row in pair["means"] if _is_headline(row)]
-    real = [(pair, row) for pair, row in found if row["verdict"] in ("first", "second")]
-    if not real:
-        many = "Between no two of them is the difference" if len(found) > 1 else "The difference between the two is not"
-        return f"{many} in macro PR-AUC more than noise (paired bootstrap, p < {comparison.SIGNIFICANCE:g})."
-    told = "; ".join(
-        f"{pair[row['verdict']]} is better than {pair['second' if row['verdict'] == 'first' else 'first']} "
-        f"by {abs(row['difference']):.3f} (p {row['p_holm']:.2g})"
-        for pair, row in real
-    )
-    others = len(found) - len(real)
-    rest = f" The other {'difference is' if others == 1 else f'{others} differences are'} noise." if others else ""
-    return f"In macro PR-AUC {told}.{rest}"
-
-
-def _is_headline(row: dict[str, object]) -> bool:
-    return (row["figure"], row["over"]) == ("pr_auc", "macro")
-
-
-def _contents(shown: Sequence[markup.Section]) -> Safe:
-    links = [element("li", element("a", title, href=f"#{identifier}")) for identifier, title, _ in shown]
-    return element("nav", element("ul", *links), aria_label="Contents")
-
-
+# nothing from elsewhere
+_CONTENT_POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
+_TITLES = {  # of the sections
+    "setting": "What was trained",
+    "curves": "How it went",
+    "results": "How good it is",
+    "tags": "Tag by tag",
+    "pairs": "Which is better",
+    "examples": "What it hears",
+    "terms": "What the words mean",
+}
 _TERMS = {
     "PR-AUC": "Area under the precision-recall curve, as scikit-learn's average precision; chance is the tag's "
     "share of the tracks.",
@@ -121,6 +33,89 @@ _TERMS = {
 }
 
 
-def _explanations() -> markup.Section:
-    terms = [part for term, text in _TERMS.items() for part in (element("dt", term), element("dd", text))]
-    return markup.section("terms", "What the words mean", element("dl", *terms))
+@dataclasses.dataclass(frozen=True)
+class Headline:
+    """One run in a line: its macro PR-AUC, and what that was measured on."""
+
+    name: str
+    pr_auc: str
+    measured_on: str
+
+
+def html(measured: measuring.Measured, title: str | None = None) -> str:
+    """A whole HTML document that needs no other file, no script and no network.
+
+    Args:
+      measured: what it says.
+      title: None: the names of the runs.
+    """
+    sections: dict[str, object] = {
+        "setting": setting.setting(measured),
+        "curves": setting.curves(measured),
+        "results": results.results(measured),
+        "tags": results.tags(measured),
+        "pairs": pairs.pairs(measured),
+        "examples": listening.shown_examples(measured),
+        "terms": _TERMS,
+    }
+    values = {
+        "title": title or ", ".join(run.name for run in measured.runs),
+        "titles": {identifier: name for identifier, name in _TITLES.items() if sections[identifier]},
+        "content_policy": _CONTENT_POLICY,
+        "version": version.__version__,
+        "headlines": [_headline(measured, number) for number in range(len(measured.runs))],
+        "verdict": _verdict(measured),
+        "cautions": _cautions(measured),
+        **sections,
+    }
+    return templates.render(__package__, "report.html.j2", values)
+
+
+def _headline(measured: measuring.Measured, number: int) -> Headline:
+    run, figures = measured.runs[number], measured.assessments[number].figures
+    chance = measured.popularity[number]
+    beside = "" if chance is None else f"; popularity alone has {views.number(chance, 3)}"
+    return Headline(
+        run.name,
+        views.interval(figures["pr_auc_macro"], figures["intervals"]["pr_auc_macro"], 3),
+        f"{figures['num_tracks']:,} {run.split} tracks and {figures['num_tags']} tags{beside}",
+    )
+
+
+def _cautions(measured: measuring.Measured) -> list[str]:
+    """What a reader who stops at the top should know."""
+    cautions = [measured.unpaired] if measured.unpaired else []
+    if measured.runs[0].split == "validation":
+        cautions.append(
+            "Measured on the validation split, which also chose the best epoch, so the figures flatter. "
+            "kerastag evaluate --split=test gives those to cite."
+        )
+    return cautions
+
+
+def _verdict(measured: measuring.Measured) -> str:
+    """What the paired comparison says of macro PR-AUC; empty without one."""
+    if measured.compared is None:
+        return ""
+    tested = [(pair, row) for pair in measured.compared["pairs"] for row in pair["means"] if _is_headline(row)]
+    real = [(pair, row) for pair, row in tested if comparison_tables.is_real(row)]
+    if not real:
+        if len(tested) > 1:
+            many = "Between no two of them is the difference"
+        else:
+            many = "The difference between the two is not"
+        return f"{many} in macro PR-AUC more than noise (paired bootstrap, p < {comparison.SIGNIFICANCE:g})."
+    told = "; ".join(_better(pair, row) for pair, row in real)
+    others = len(tested) - len(real)
+    rest = f" The other {'difference is' if others == 1 else f'{others} differences are'} noise." if others else ""
+    return f"In macro PR-AUC {told}.{rest}"
+
+
+def _better(pair: Pair, row: Difference) -> str:
+    names = (pair["first"], pair["second"])
+    better, worse = names if row["verdict"] == "first" else names[::-1]
+    return f"{better} is better than {worse} by {abs(row['difference'] or 0):.3f} (p {row['p_holm']:.2g})"
+
+
+def _is_headline(row: Difference) -> bool:
+    return (row["figure"], row["over"]) == ("pr_auc", "macro")

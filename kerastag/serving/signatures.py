@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerastag.serving import failures
+from kerastag.serving.client import failures
 
 _DTYPES = {
     **{"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16", "DT_BOOL": "bool", "DT_STRING": "object"},

@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerastag import losses, models
-from kerastag.models import pretrained
-from kerastag.training import loop, optimizers, schedules
+from kerastag.training import loop, optimizers, pretrained, schedules
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,17 +1,16 @@
 """What happens at the end of an epoch, as Keras callbacks. They stand in the order in which they must run."""
 
-import csv
-import io
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from kerastag import files, progress, run_folder
+from kerastag import files, progress, tsv
+from kerastag.runs import run_folder
 from kerastag.training import state as training_state
+from kerastag.training.validation import Validation
 
 
 class BestModel(keras.callbacks.Callback):
@@ -42,6 +41,18 @@ class BestModel(keras.callbacks.Callback):
             self._on_best()
 
 
+class ValidationWatcher(keras.callbacks.Callback):
+    """A callback that is shown each validation before its epoch ends.
+
+    Attributes:
+      validated: the validation of the epoch that ends; None: it had none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.validated: Validation | None = None
+
+
 class EarlyStopping(keras.callbacks.Callback):
     """Stops when the best validation is `patience` epochs old; it needs no memory but the state's."""
 
@@ -70,13 +81,9 @@ class History(keras.callbacks.Callback):
         self._path = path
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        rows: list[dict[str, Any]] = [row for row in run_folder.read_history(self._path) if int(row["epoch"]) <= epoch]
-        rows.append({"epoch": epoch + 1, **{name: _number(value) for name, value in (logs or {}).items()}})
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-        files.write_text(self._path, text.getvalue())
+        rows = [row for row in run_folder.read_history(self._path) if int(row["epoch"]) <= epoch]
+        rows.append({"epoch": str(epoch + 1), **{name: _number(value) for name, value in (logs or {}).items()}})
+        tsv.write(self._path, self.COLUMNS, [[row.get(name, "") for name in self.COLUMNS] for row in rows])
 
 
 class Profile(keras.callbacks.Callback):
@@ -115,21 +122,23 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self._num_epochs = num_epochs
         self._num_steps = num_steps
-        self._bar = progress.Bar(num_steps, "")
+        self._bar: progress.Bar | None = None
         self._head = ""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._head = f"epoch {epoch + 1:>{len(str(self._num_epochs))}}/{self._num_epochs}"
-        self._bar = progress.Bar(self._num_steps, "")
+        self._show(progress.Bar(self._num_steps, self._head, "steps"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._bar.draw(batch + 1, f"{self._head}  loss {(logs or {})['loss']:.4f}")
+        if self._bar is not None:
+            self._bar.advance_to(batch + 1, f"loss {(logs or {})['loss']:.4f}")
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._bar = progress.Bar(int((logs or {})["total"]), f"{self._head}  validating")
+        self._show(progress.Bar(int((logs or {})["total"]), f"{self._head}  validating", "chunks"))
 
     def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._bar.advance(int((logs or {})["chunks"]))
+        if self._bar is not None:
+            self._bar.advance(int((logs or {})["chunks"]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
@@ -138,11 +147,16 @@ class Progress(keras.callbacks.Callback):
             areas = (("PR-AUC", logs.get("val_pr_auc")), ("ROC-AUC", logs.get("val_roc_auc")))
             parts += [f"val {name} {'undefined' if area is None else f'{area:.4f}'}" for name, area in areas]
         parts.append(f"{logs['chunks_per_second']:.0f} chunks/s")
-        self._bar.clear()
+        self._show(None)
         print("  ".join(parts), file=sys.stderr, flush=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self._bar.clear()
+        self._show(None)
+
+    def _show(self, bar: progress.Bar | None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = bar
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -25,7 +25,7 @@ def strategy(name: str = "auto", num_devices: int | None = None) -> tf.distribut
     names = [device.name.replace("/physical_device:", "") for device in tf.config.list_logical_devices(kind)]
     wanted = num_devices or (len(names) if kind == "GPU" else 1)
     if wanted > len(names):
-        raise errors.KerastagError(f"--num_devices={wanted}: there are {len(names)} {kind}s")
+        raise errors.KerastagError(f"{wanted} devices are asked for, and there are {len(names)} {kind}s", "num_devices")
     if name == "mirrored" or (name == "auto" and wanted > 1):
         # collectives of virtual CPUs are slower than adding up on one, and two strategies' would get mixed up
         reduction = tf.distribute.ReductionToOneDevice() if kind == "CPU" else None
@@ -41,7 +41,7 @@ def use_xla(name: str, strategy: tf.distribute.Strategy) -> bool:
     """
     mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
     if name == "on" and mirrored:
-        raise errors.KerastagError("--xla=on: a step mirrored over several devices cannot be compiled with XLA")
+        raise errors.KerastagError("a step mirrored over several devices cannot be compiled with XLA", "xla")
     return name == "on" or (name == "auto" and precisions.has_gpu() and not mirrored)
 
 
@@ -60,4 +60,6 @@ def _divide_cpu(num_devices: int) -> None:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * num_devices)
     except RuntimeError:  # TensorFlow is in use already, with the devices it has
         if len(tf.config.list_logical_devices("CPU")) < num_devices:
-            raise errors.KerastagError(f"--num_devices={num_devices}: the CPU is in use as one device") from None
+            raise errors.KerastagError(
+                f"{num_devices} devices are asked for, and the CPU is in use as one", "num_devices"
+            ) from None

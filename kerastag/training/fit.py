@@ -11,55 +11,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastag import errors, run_folder, scoring, split_scores, tags
-from kerastag.data import pipeline, sampling, splits
+from kerastag import errors, tags
+from kerastag.data import pipeline, sampling
+from kerastag.inference import scoring
+from kerastag.metrics import split_scores
 from kerastag.models import folding, loading
+from kerastag.runs import run_folder
 from kerastag.training import build, loop, schedules
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
 from kerastag.training import validation as validation_results
-from kerastag.training.monitoring.callback import Monitoring
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How long and how a run trains.
-
-    Attributes:
-      epochs: to train in all.
-      batch_size: over all replicas.
-      seed: of order and chunks.
-      sampling: "shuffled" or "class_aware", see data.sampling.
-      chunk_position: "random", or "centre": always the middle of the track.
-      validate_every: epochs between validations; the last epoch is always validated.
-      validation_chunks: evenly spaced chunks per validation track.
-      best_by: the validation figure that the best model has the greatest of, "pr_auc" or "roc_auc".
-      patience: epochs without a better validation before training stops; 0: never.
-    """
-
-    epochs: int
-    batch_size: int = 32
-    seed: int = 0
-    sampling: str = "shuffled"
-    chunk_position: str = "random"
-    validate_every: int = 1
-    validation_chunks: int = 16
-    best_by: str = "pr_auc"
-    patience: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Splits:
-    """What a run trains and validates on.
-
-    Attributes:
-      training, validation: the tracks, with labels.
-      listed: the validation tracks as their split file has them.
-    """
-
-    training: pipeline.Tracks
-    validation: pipeline.Tracks
-    listed: Sequence[splits.Track]
+from kerastag.training.settings import Settings, Splits
 
 
 class Fit:
@@ -73,7 +35,7 @@ class Fit:
       settings: see Settings.
       folder: where everything is written.
       state: a fresh one, or that of a checkpoint.
-      tag_names: of the labels' columns.
+      vocabulary: tags of the labels' columns.
       monitoring: shows each epoch and validation, see training.monitoring; None: nobody looks.
       more_callbacks: run after the project's own, before the checkpoint.
     """
@@ -87,8 +49,8 @@ class Fit:
         settings: Settings,
         folder: run_folder.RunFolder,
         state: training_state.TrainingState,
-        tag_names: Sequence[str],
-        monitoring: Monitoring | None = None,
+        vocabulary: tags.Vocabulary,
+        monitoring: training_callbacks.ValidationWatcher | None = None,
         more_callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         self._trainer = trainer
@@ -100,7 +62,7 @@ class Fit:
         self._settings = settings
         self._folder = folder
         self._state = state
-        self._tag_names = tag_names
+        self._vocabulary = vocabulary
         self._monitoring = monitoring
         self._fill = trainer.strategy.num_replicas_in_sync > 1
         with trainer.strategy.scope():
@@ -226,7 +188,7 @@ class Fit:
         measured = split_scores.SplitScores(
             scores[read],
             self._validation.labels[read],
-            tags.Vocabulary(self._tag_names),
+            self._vocabulary,
             [self._listed[row].identity for row in rows],
             self._training.labels.sum(axis=0).astype(np.int64),
         )

@@ -125,7 +125,9 @@ class Trainer:
         self, state: training_state.TrainingState, loss: float, norm: float, draw: int, seconds: float
     ) -> None:
         if not np.isfinite(loss):
-            raise errors.KerastagError(f"the loss became {loss} in step {state.step + 1}; try a lower --learning_rate")
+            raise errors.KerastagError(
+                f"the loss became {loss} in step {state.step + 1}; try a lower learning rate", "learning_rate"
+            )
         state.draw = draw
         state.step += 1
         state.loss_sum += loss

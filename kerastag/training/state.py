@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastag import errors, files, run_folder
+from kerastag import errors, files
+from kerastag.runs import run_folder
 
 
 @dataclasses.dataclass

@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerastag import losses, metrics, split_scores
+from kerastag import losses, metrics
+from kerastag.metrics import split_scores
+from kerastag.metrics.documents import Figures
 
 _SMALLEST = 1e-7  # below it a float32 score has no logit to speak of
 
@@ -49,7 +50,7 @@ class Validation:
         return self.measured.class_counts
 
     @functools.cached_property
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """What metrics.evaluate gives."""
         return metrics.evaluate(self.labels, self.scores, self.tag_names, self.class_counts)
 
@@ -65,8 +66,12 @@ class Validation:
     def logs(self) -> dict[str, float]:
         """The figures of an epoch's logs; one that is not defined on the split is left out."""
         figures = self.figures
-        named = {f"val_{name}": figures[f"{name}_macro"] for name in ("pr_auc", "roc_auc")}
-        named["val_loss"] = self.mean_loss()
-        named |= {f"val_{name}_micro": figures[f"{name}_micro"] for name in ("pr_auc", "roc_auc")}
-        named |= {f"val_pr_auc_{group}": areas["pr_auc"] for group, areas in figures["groups"].items()}
+        named = {
+            "val_pr_auc": figures["pr_auc_macro"],
+            "val_roc_auc": figures["roc_auc_macro"],
+            "val_loss": self.mean_loss(),
+            "val_pr_auc_micro": figures["pr_auc_micro"],
+            "val_roc_auc_micro": figures["roc_auc_micro"],
+            **{f"val_pr_auc_{group}": areas["pr_auc"] for group, areas in figures["groups"].items()},
+        }
         return {name: value for name, value in named.items() if value is not None}

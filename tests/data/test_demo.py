@@ -9,15 +9,16 @@ import pytest
 import soundfile
 
 from kerastag import errors
-from kerastag.data import demo, demo_music, demo_score
+from kerastag.data import demo
+from kerastag.data.demo import music, score
 
 PLAN = demo.plan(0)
 
 
 def _piece(tag: str, seed: int, rate: int = 22050) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    artist = demo_score.Artist.invent(rng)
-    return demo_music.compose((tag,), artist, demo_score.Form(8.0, rate, 1), rng)[:, 0]
+    artist = score.Artist.invent(rng)
+    return music.compose((tag,), artist, score.Form(8.0, rate, 1), rng)[:, 0]
 
 
 def _centroid_hz(wave: np.ndarray, rate: int = 22050) -> float:
@@ -70,7 +71,7 @@ def test_a_track_has_one_to_three_compatible_tags():
     assert {len(track.tags) for track in PLAN} == {1, 2, 3}
     for track in PLAN:
         assert len(set(track.tags)) == len(track.tags)
-        assert all(demo_music.compatible(*pair) for pair in itertools.combinations(track.tags, 2))
+        assert all(music.compatible(*pair) for pair in itertools.combinations(track.tags, 2))
 
 
 def test_formats_rates_and_channels_are_mixed():
@@ -113,7 +114,7 @@ def test_energetic_pieces_have_more_onsets_than_relaxing_ones():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_kick_of_an_energetic_piece_has_the_tempo_that_the_tag_asks_for(seed):
-    low, high = demo_music.TRAITS["energetic"].tempo
+    low, high = music.TRAITS["energetic"].tempo
     assert low - 3 <= _kick_tempo(_piece("energetic", seed)) <= high + 3
 
 

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from kerastag import errors, models
-from kerastag.models import loading, torch_state
+from kerastag.models import loading
+from kerastag.models.torch import state_dict
 
 
 def state_of(golden):
@@ -132,6 +133,6 @@ def test_a_state_that_does_not_fit_changes_nothing(small, change, message):
     change(state)
     before = small.get_weights()
     with pytest.raises(errors.KerastagError, match=message):
-        torch_state.load(small, state)
+        state_dict.load(small, state)
     for ours, theirs in zip(small.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)

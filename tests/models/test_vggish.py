@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from kerastag import models
-from kerastag.models import layers, loading, mel, torch_file, vgg
+from kerastag.models import layers, loading, mel, vgg
+from kerastag.models.torch import checkpoint_file
 
 CHECKPOINT = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mtg_vggish_baseline.pth"
 
@@ -26,7 +27,7 @@ def trained():
     if not CHECKPOINT.is_file():
         pytest.skip(f"{CHECKPOINT.name} is not here")
     model = models.vggish(precision="float32")
-    models.load_torch_state(model, torch_file.read(CHECKPOINT))
+    models.load_torch_state(model, checkpoint_file.read(CHECKPOINT))
     return model
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from kerastag import errors, report, reporting
-from kerastag.reporting import charts, markup
+from kerastag.reporting import charts, views
 
 NUM_RESAMPLES = 50
 
@@ -125,17 +125,15 @@ def test_names_cannot_break_out_of_the_page(run, tmp_path):
     Page(page)
 
 
-def test_markup_escapes_all_but_markup():
-    assert markup.element("p", "a < b", title='"') == '<p title="&quot;">a &lt; b</p>'
-    assert markup.element("p", markup.element("br")) == "<p><br/></p>"
-    assert markup.interval(0.5, {"low": 0.25, "high": 0.75}, 2) == "0.50 [0.25, 0.75]"
-    assert markup.number(None) == "–"
+def test_figures_are_rounded_with_their_intervals():
+    assert views.interval(0.5, {"low": 0.25, "high": 0.75, "bias": 0.0}, 2) == "0.50 [0.25, 0.75]"
+    assert views.number(None) == views.interval(None, None) == "–"
 
 
 def test_a_line_is_where_its_values_are():
     """By hand: 0 and 10 at the ends of the vertical axis, whose middle is then 5."""
-    svg = charts.lines("t", "epoch", [("a", [(0, 0.0), (1, 5.0), (2, 10.0)])])
-    points = re.search(r'points="([^"]+)"', svg).group(1).split()
+    (line,) = charts.lines("t", "epoch", [("a", [(0, 0.0), (1, 5.0), (2, 10.0)])]).series
+    points = line.points.split()
     heights = [float(point.split(",")[1]) for point in points]
     assert heights[0] > heights[1] > heights[2]
     assert heights[1] == pytest.approx((heights[0] + heights[2]) / 2)
@@ -143,15 +141,18 @@ def test_a_line_is_where_its_values_are():
 
 @pytest.mark.parametrize("values", [[3.0, 3.0], [0.0, 0.0], [1e-9, 2e-9], [-5.0, 1e6]])
 def test_any_values_can_be_drawn(values):
-    svg = charts.lines("t", "epoch", [("a", list(enumerate(values))), ("none", [])])
-    assert "nan" not in svg and "inf" not in svg
+    chart = charts.lines("t", "epoch", [("a", list(enumerate(values))), ("none", [])])
+    (line,) = chart.series
+    places = [float(place) for point in line.points.split() for place in point.split(",")]
+    assert len(places) == 2 * len(values) and all(0 <= place <= chart.width for place in places)
+    assert len(chart.y_ticks) >= 2
 
 
 def test_command_writes_into_the_run(run, other_run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert report.COMMAND.run([str(other_run), f"--num_resamples={NUM_RESAMPLES}", "--title=A colleague's copy"]) == 0
     assert "report.html: " in capsys.readouterr().out
-    assert "A colleague&#x27;s copy" in (other_run / "report.html").read_text()
+    assert "A colleague&#39;s copy" in (other_run / "report.html").read_text()
     assert report.COMMAND.run([str(run), str(other_run), f"--num_resamples={NUM_RESAMPLES}"]) == 0
     assert (tmp_path / "report.html").is_file()
 

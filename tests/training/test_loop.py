@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerastag import errors, losses, scoring
+from kerastag import errors, losses
 from kerastag.data import pipeline
+from kerastag.inference import scoring
 from kerastag.training import build, devices, loop, optimizers, schedules, state
 
 NETWORK = build.Network(("a", "b", "c"), num_channels=1, dropout=0.0)
@@ -146,5 +147,5 @@ def test_equal_logits_give_equal_scores_wherever_they_stand(num_tracks):
 
 
 def test_too_many_devices_are_refused():
-    with pytest.raises(errors.KerastagError, match="--num_devices=9"):
+    with pytest.raises(errors.KerastagError, match="9 devices are asked for"):
         devices.strategy("mirrored", 9)

@@ -14,7 +14,9 @@ from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from kerastag import examples, losses, run_folder, split_scores, tags
+from kerastag import losses, tags
+from kerastag.metrics import split_scores
+from kerastag.runs import examples, run_folder
 from kerastag.training import validation
 from kerastag.training.monitoring import callback, listening, scalars, tag_pictures
 

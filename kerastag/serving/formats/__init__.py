@@ -1,8 +1,8 @@
 """The forms that one model is exported in: names, what each needs, and how far its scores may be off.
 
-`saved_model` is TensorFlow's, see bundle. The others run without TensorFlow and Keras: `litert` (formerly TensorFlow
-Lite) in float32, `litert_int8` with weights of 8 bits, `onnx` in float32. Each of those is a folder of its own with
-the model, its tags and facts inside the file and beside it, and a script of ten lines that runs it.
+`saved_model` is TensorFlow's, see serving.bundle. The others run without TensorFlow and Keras: `litert` (formerly
+TensorFlow Lite) in float32, `litert_int8` with weights of 8 bits, `onnx` in float32. Each of those is a folder of its
+own with the model, its tags and facts inside the file and beside it, and a script of ten lines that runs it.
 """
 
 import dataclasses
@@ -10,9 +10,8 @@ import importlib.util
 from collections.abc import Sequence
 
 from kerastag import errors
+from kerastag.serving.plan import LITERT, LITERT_INT8, ONNX, SAVED_MODEL
 
-SAVED_MODEL, LITERT, LITERT_INT8, ONNX = "saved_model", "litert", "litert_int8", "onnx"
-NAMES = (SAVED_MODEL, LITERT, LITERT_INT8, ONNX)
 EXTRAS = {LITERT: "litert", LITERT_INT8: "litert", ONNX: "onnx"}
 _PACKAGES = {  # modules that an extra brings, and the packages they are in
     "litert": {"ai_edge_litert": "ai-edge-litert"},

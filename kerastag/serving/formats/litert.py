@@ -12,23 +12,23 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from kerastag import tagger
+from kerastag.runs.model import Combination
 from kerastag.serving.formats import int8, portable
 
 FILE = "model.tflite"
 
 
-def convert(models: Sequence[keras.Model], combination: tagger.Combination, as_int8: bool = False) -> bytes:
+def convert(networks: Sequence[keras.Model], combination: Combination, as_int8: bool = False) -> bytes:
     """A LiteRT model with the signature `serving_default`: `waveform` (batch, chunk_samples) to `scores`.
 
     Args:
-      models: float32.
-      combination: of their scores.
+      networks: float32.
+      combination: how their scores become the model's.
       as_int8: the networks' weights in 8 bits; the front end stays as it is.
     """
-    made = portable.Portable(models, combination, by_matrix=False)
+    network = portable.Portable(networks, combination, by_matrix=False)
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(made, folder, {"serving_default": made.function()})
+        tf.saved_model.save(network, folder, {"serving_default": network.function()})
         content = tf.lite.TFLiteConverter.from_saved_model(folder, ["serving_default"]).convert()
     return int8.quantised(content) if as_int8 else content
 

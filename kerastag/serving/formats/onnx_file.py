@@ -6,24 +6,23 @@ from typing import Any
 
 import keras
 
-from kerastag import tagger
+from kerastag.runs.model import Combination
 from kerastag.serving.formats import portable
 
 FILE = "model.onnx"
 _OPSET = 17
 
 
-def convert(models: Sequence[keras.Model], combination: tagger.Combination) -> Any:
+def convert(networks: Sequence[keras.Model], combination: Combination) -> Any:
     """An onnx.ModelProto: `waveform` (batch, chunk_samples) to `scores`, the batch open.
 
     Args:
-      models: float32.
-      combination: of their scores.
+      networks: float32.
+      combination: how their scores become the model's.
     """
     import tf2onnx
 
-    made = portable.Portable(models, combination, by_matrix=True)
-    function = made.function()
+    function = portable.Portable(networks, combination, by_matrix=True).function()
     model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=_OPSET)
     return model
 

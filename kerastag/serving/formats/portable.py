@@ -11,31 +11,32 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerastag import errors, tagger
+from kerastag import errors
 from kerastag.metrics import ensembles
 from kerastag.models import layers
+from kerastag.runs.model import Combination
 
 INPUT, OUTPUT = "waveform", "scores"
 _FRONT_END = "log_mel"
 
 
-def check(models: Sequence[keras.Model], combination: tagger.Combination) -> None:
+def check(networks: Sequence[keras.Model], combination: Combination) -> None:
     """Whether a model can have a form whose scores are averaged over chunks outside of it.
 
     Raises:
       KerastagError: it hears nothing, or the scores of its chunks do not average to its own.
     """
-    wrong = ""
-    if any(not _hears(model) for model in models):
+    wrong, option = "", ""
+    if any(not _hears(network) for network in networks):
         wrong = "the popularity baseline hears nothing: its scores are the tags' frequencies"
-    elif len({(model.chunk_samples, model.sample_rate, model.centred) for model in models}) > 1:
+    elif len({(network.chunk_samples, network.sample_rate, network.centred) for network in networks}) > 1:
         wrong = "the members of the ensemble take chunks of several kinds"
-    elif len(models) > 1 and combination.method != "mean":
+    elif len(networks) > 1 and combination.method != "mean":
         wrong = f"{combination.method} is taken of a track's scores, not of a chunk's"
     elif combination.fitted is not None:
-        wrong = "--calibrated: probabilities are those of a track's scores, not of a chunk's"
+        wrong, option = "probabilities are those of a track's scores, not of a chunk's", "calibrated"
     if wrong:
-        raise errors.KerastagError(f"{wrong}; such a model has the form saved_model alone")
+        raise errors.KerastagError(f"{wrong}; such a model has the form saved_model alone", option)
 
 
 class Portable(tf.Module):
@@ -44,17 +45,17 @@ class Portable(tf.Module):
     The mean over members is linear, and so is the mean over chunks: taken for every chunk, it gives a track's score.
 
     Args:
-      models: float32, with one kind of chunk, see `check`.
-      combination: of their scores, a mean.
+      networks: float32, with one kind of chunk, see `check`.
+      combination: a mean of their scores.
       by_matrix: the spectrum is a product with a matrix of sines, not an FFT, which not every runtime has.
     """
 
-    def __init__(self, models: Sequence[keras.Model], combination: tagger.Combination, by_matrix: bool):
+    def __init__(self, networks: Sequence[keras.Model], combination: Combination, by_matrix: bool):
         super().__init__()
-        self.chunk_samples = models[0].chunk_samples
-        self._shares = ensembles.normalised(combination.weights, len(models)).astype(np.float32)
-        self._front_ends = [_FrontEnd(model.get_layer(_FRONT_END), by_matrix) for model in models]
-        self._networks = [keras.Model(model.get_layer(_FRONT_END).output, model.output) for model in models]
+        self.chunk_samples = networks[0].chunk_samples
+        self._shares = ensembles.normalised(combination.weights, len(networks)).astype(np.float32)
+        self._front_ends = [_FrontEnd(network.get_layer(_FRONT_END), by_matrix) for network in networks]
+        self._networks = [keras.Model(network.get_layer(_FRONT_END).output, network.output) for network in networks]
         self.weights = [variable.value for network in self._networks for variable in network.weights]
 
     def function(self) -> Any:
@@ -117,5 +118,5 @@ class _FrontEnd:
         return tf.square(real) + tf.square(imaginary)
 
 
-def _hears(model: keras.Model) -> bool:
-    return any(layer.name == _FRONT_END for layer in model.layers)
+def _hears(network: keras.Model) -> bool:
+    return any(layer.name == _FRONT_END for layer in network.layers)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from kerastag.training import callbacks
 from kerastag.training.validation import Validation
 
 MAX_LOOKS = 40  # times that pictures are drawn in a run: event files stay small
@@ -35,7 +35,7 @@ class Panel:
         """When training has come to its end, not when it is interrupted."""
 
 
-class Monitoring(keras.callbacks.Callback):
+class Monitoring(callbacks.ValidationWatcher):
     """Shows a run in TensorBoard.
 
     Args:
@@ -45,13 +45,11 @@ class Monitoring(keras.callbacks.Callback):
       validate_every: epochs between validations.
 
     Attributes:
-      validated: the validation of the epoch that ends, set before its end; None: it had none.
       seconds: what all of it has taken in this sitting.
     """
 
     def __init__(self, folder: pathlib.Path, panels: Sequence[Panel], num_epochs: int, validate_every: int = 1):
         super().__init__()
-        self.validated: Validation | None = None
         self._folder = folder
         self._panels = panels
         self._num_epochs = num_epochs

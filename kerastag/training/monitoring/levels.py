@@ -1,15 +1,14 @@
 """Which panels a level of monitoring has."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from kerastag import examples, run_folder
 from kerastag.data import pipeline
-from kerastag.training import fit
+from kerastag.runs import examples, run_folder
+from kerastag.runs.record import RunRecord
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import (
     callback,
@@ -20,6 +19,7 @@ from kerastag.training.monitoring import (
     tag_pictures,
     texts,
 )
+from kerastag.training.settings import Settings, Splits
 
 LEVELS = ("full", "scalars", "none")
 
@@ -30,27 +30,27 @@ class Watched:
 
     Attributes:
       folder: of the run.
-      record: what run.json says.
-      settings: every flag, and the precision in use.
+      record: what it was started with.
+      precision: the policy in use.
       state: of the training.
       model: in training.
       tag_names: full names in column order.
       class_counts: training tracks with each tag, (num_tags,).
       tracks: that it trains and validates on.
       chunk: what the model takes.
-      schedule: how long it trains, and how it validates.
+      settings: how long it trains, and how it validates.
     """
 
     folder: run_folder.RunFolder
-    record: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    record: RunRecord
+    precision: str
     state: training_state.TrainingState
     model: keras.Model
     tag_names: Sequence[str]
     class_counts: np.ndarray
-    tracks: fit.Splits
+    tracks: Splits
     chunk: pipeline.ChunkFormat
-    schedule: fit.Settings
+    settings: Settings
 
 
 def monitoring(level: str, run: Watched) -> callback.Monitoring | None:
@@ -60,17 +60,17 @@ def monitoring(level: str, run: Watched) -> callback.Monitoring | None:
     panels = [
         scalars.Scalars(run.class_counts),
         scalars.TagScalars(run.class_counts),
-        comparison.Comparison(run.folder.path.name, run.settings, run.state),
+        comparison.Comparison(run.folder.path.name, {**run.record.flags, "precision": run.precision}, run.state),
     ]
     if level == "full":
         panels += _pictures(run)
-    return callback.Monitoring(run.folder.events_path, panels, run.schedule.epochs, run.schedule.validate_every)
+    return callback.Monitoring(run.folder.events_path, panels, run.settings.epochs, run.settings.validate_every)
 
 
 def _pictures(run: Watched) -> list[callback.Panel]:
     tracks, listed = run.tracks.validation, run.tracks.listed
     chosen = examples.read(run.folder) or examples.write(run.folder, tracks, listed, run.model)
-    rates, how = tracks.labels.mean(axis=0), (run.schedule.validation_chunks, run.schedule.batch_size)
+    rates, how = tracks.labels.mean(axis=0), (run.settings.validation_chunks, run.settings.batch_size)
     return [
         tag_pictures.TagPictures(),
         listening.Listening(chosen),

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from kerastag import examples, tags
+from kerastag import tags
+from kerastag.metrics import tables
+from kerastag.runs import examples
 from kerastag.training.monitoring import callback, images
 from kerastag.training.validation import Validation
 
@@ -44,8 +46,9 @@ def answer(example: examples.Example, tag_names: Sequence[str], scores: np.ndarr
     order = np.argsort(-scores, kind="stable")
     rank = np.argsort(order)
     true = [column for column, name in enumerate(tag_names) if name in example.tags]
-    lines = [f"**{example.path}**", "", "| rank | tag | score | true |", "| ---: | :--- | ---: | :---: |"]
+    rows = []
     for column in [*order[:_TOP], *sorted((c for c in true if rank[c] >= _TOP), key=lambda c: rank[c])]:
         name = tags.short_name(tag_names[column])
-        lines.append(f"| {rank[column] + 1} | {name} | {scores[column]:.3f} | {'✓' if column in true else ''} |")
-    return "\n".join(lines)
+        rows.append((str(rank[column] + 1), name, f"{scores[column]:.3f}", "✓" if column in true else ""))
+    table = tables.Table(("rank", "tag", "score", "true"), tuple(rows))
+    return f"**{example.path}**\n\n{tables.markdown([table])}"

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerastag import files, run_folder, scoring, tags
+from kerastag import files, tags
 from kerastag.data import pipeline, splits
+from kerastag.inference import scoring
 from kerastag.models import embedding, folding
+from kerastag.runs import run_folder
 from kerastag.training.monitoring import callback
 
 MAX_TRACKS = 5000  # more the projector's page does not bear

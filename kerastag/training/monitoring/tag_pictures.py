@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerastag import tags
-from kerastag.metrics import drawing, tag_plots
+from kerastag.metrics import tables
+from kerastag.metrics.drawing import canvas, tag_plots
 from kerastag.training.monitoring import callback, images
 from kerastag.training.validation import Validation
 
@@ -25,12 +26,12 @@ class TagPictures(callback.Panel):
         per_tag = list(validation.figures["per_tag"].values())
         areas = np.array([np.nan if tag["pr_auc"] is None else tag["pr_auc"] for tag in per_tag])
         rates = validation.labels.mean(axis=0)
-        with drawing.canvas(*tag_plots.bars_size(len(short_names))) as figure:
+        with canvas.canvas(*tag_plots.bars_size(len(short_names))) as figure:
             tag_plots.bars(figure, short_names, areas, rates, validation.class_counts)
-            images.write("tags/pr_auc_by_frequency", drawing.png(figure), "PR-AUC of tags, most frequent first")
-        with drawing.canvas(5.6, 5.2) as figure:
+            images.write("tags/pr_auc_by_frequency", canvas.png(figure), "PR-AUC of tags, most frequent first")
+        with canvas.canvas(5.6, 5.2) as figure:
             tag_plots.mean_scores(figure, short_names, validation.scores.mean(axis=0), rates)
-            images.write("tags/mean_score", drawing.png(figure), "Mean score of tags against their share of tracks")
+            images.write("tags/mean_score", canvas.png(figure), "Mean score of tags against their share of tracks")
         tf.summary.text("tags/best_and_worst", best_and_worst(short_names, areas, rates, validation.class_counts))
 
 
@@ -38,11 +39,14 @@ def best_and_worst(names: Sequence[str], areas: np.ndarray, rates: np.ndarray, c
     """A Markdown table of the tags with the greatest and the least PR-AUC, (num_tags,) each; NaN is left out."""
     order = [column for column in np.argsort(-areas, kind="stable") if not np.isnan(areas[column])]
     shown = order if len(order) <= 2 * _SHOWN else [*order[:_SHOWN], *order[-_SHOWN:]]
-    lines = ["| rank | tag | PR-AUC | chance | training tracks |", "| ---: | :--- | ---: | ---: | ---: |"]
-    for column in shown:
-        cells = (order.index(column) + 1, names[column], f"{areas[column]:.3f}", f"{rates[column]:.3f}", counts[column])
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+    rows = tuple(
+        (
+            *(str(order.index(column) + 1), names[column]),
+            *(f"{areas[column]:.3f}", f"{rates[column]:.3f}", str(counts[column])),
+        )
+        for column in shown
+    )
+    return tables.markdown([tables.Table(("rank", "tag", "PR-AUC", "chance", "training tracks"), rows)])
 
 
 def _pr_curve(name: str, labels: np.ndarray, scores: np.ndarray) -> None:

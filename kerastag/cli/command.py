@@ -1,0 +1,200 @@
+"""One wrapper around every command: presets, ordered help, usage errors, one-line errors.
+
+absl parses the flags; this adds what it lacks: help in the order in which flags were defined, with exit status 0,
+usage errors with exit status 2, `--preset=NAME`, and one line instead of a traceback for what a user can mend.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import os
+import sys
+import textwrap
+import traceback
+from collections.abc import Callable, Sequence
+
+from absl import flags
+
+from kerastag import errors, names
+from kerastag.cli import presets, streams
+
+COMMANDS = {
+    "train": "train a tagger on a folder of tagged music",
+    "evaluate": "measure a run, or files of predictions, on a split",
+    "ensemble": "combine several models' scores, or several runs into one model",
+    "report": "make one HTML file from runs, to read and to send",
+    "tag": "write the scores of every tag for files and folders",
+    "prepare": "turn a dataset into 16 kHz mono files that cost almost nothing to read",
+    "export": "write a run as a SavedModel that plain TensorFlow serves, as LiteRT, as ONNX",
+}
+_PLACEHOLDERS = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings": "A,B,..."}
+Main = Callable[[flags.FlagValues, list[str]], int | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command: its flags in, an exit status out.
+
+    Attributes:
+      name: what the user types, `kerastag train` or `tools/debian_music`.
+      summary: one line for the help.
+      flag_values: the command's own flags, defined in the order in which the help shows them.
+      main: called with the parsed flags and the remaining arguments; returns None or an exit status.
+      main_flags: how many of the flags stand in the help's first section.
+      arguments: what the positional arguments are, as the usage line shows them; empty: none are taken.
+      defaults: called with the parsed flags; returns flags for all that the user left out.
+    """
+
+    name: str
+    summary: str
+    flag_values: flags.FlagValues
+    main: Main
+    main_flags: int = 6
+    arguments: str = ""
+    defaults: Callable[[flags.FlagValues], list[str]] = lambda values: []
+
+    def run(self, argv: Sequence[str]) -> int:
+        """Runs the command with `argv`, without the program's name. Returns the exit status."""
+        streams.lose_no_letter()
+        try:
+            if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in _before_dashes(argv)):
+                print(self.help(), flush=True)
+                return 0
+            arguments = self.parse(argv)
+            with contextlib.nullcontext() if _verbose(self.flag_values) else streams.quiet_libraries():
+                streams.log_to_standard_error(_verbose(self.flag_values))
+                status = self.main(self.flag_values, arguments) or 0
+                streams.flush_standard_output()
+                return status
+        except (flags.Error, errors.UsageError) as error:
+            print(f"{self.name}: {_one_line(error)} ({self._where_to_look(error) or 'see --help'})", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(f"{self.name}: interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # the reader of a pipe went away, as `head` does
+            streams.close_standard_output()
+            return 0
+        except (errors.KerastagError, OSError) as error:
+            if _verbose(self.flag_values):
+                raise
+            advice = self._where_to_look(error)
+            print(_one_line(error) + (f" ({advice})" if advice else ""), file=sys.stderr)
+            return 1
+        except Exception as error:
+            _tell_unexpected(self.name, error, _verbose(self.flag_values))
+            return 1
+
+    def parse(self, argv: Sequence[str]) -> list[str]:
+        """Parses `argv` into the flags; returns the positional arguments.
+
+        Raises:
+          flags.Error, UsageError: unknown flags, values out of bounds, arguments where none are taken.
+        """
+        argv = presets.expand(argv)
+        rest = self._parse_afresh(argv)
+        defaults = self.defaults(self.flag_values)
+        if defaults:
+            rest = self._parse_afresh([*defaults, *argv])
+        if rest and not self.arguments:
+            raise errors.UsageError(f"unexpected argument '{rest[0]}'")
+        return rest
+
+    def _parse_afresh(self, argv: Sequence[str]) -> list[str]:
+        self.flag_values.unparse_flags()
+        return self.flag_values([self.name, *argv])[1:]
+
+    def _where_to_look(self, error: BaseException) -> str:
+        """The flag that would help against an error, as libraries know it by the name of their parameter."""
+        option = error.option if isinstance(error, errors.KerastagError) else ""
+        return f"see --{option}" if option in self.flag_values else ""
+
+    def help(self) -> str:
+        """The help text: usage, summary, and every flag in the order of its definition."""
+        usage = " ".join(part for part in ("usage:", self.name, self.arguments, "[--flag=value ...]") if part)
+        lines = [usage, "", self.summary[0].upper() + self.summary[1:] + "."]
+        for count, name in enumerate(self.flag_values):
+            if count in (0, self.main_flags):
+                lines += ["", "The flags that matter first:" if count == 0 else "All others:"]
+            lines.append(_flag_help(self.flag_values[name]))
+        lines += [
+            "",
+            "--flagfile=FILE reads flags from a file, --preset=NAME from one that comes with kerastag:",
+        ]
+        lines.append(textwrap.fill(", ".join(presets.names()) or "(none)", initial_indent="  ", subsequent_indent="  "))
+        lines.append("The last value of a flag wins, so write your own after these.")
+        return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`kerastag` and `python -m kerastag`: lists the commands, or runs one."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv and argv[0] in COMMANDS:
+        return importlib.import_module(f"kerastag.{argv[0]}").COMMAND.run(argv[1:])
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        print("usage: kerastag COMMAND [--flag=value ...]\n\nTrains, measures, runs and serves music taggers.\n")
+        print("\n".join(f"  {name:<10} {summary}" for name, summary in COMMANDS.items()))
+        print("\n`kerastag COMMAND --help` lists a command's flags; `python -m kerastag.COMMAND` is the same command.")
+        return 0
+    print(f"kerastag: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+    return 2
+
+
+def _before_dashes(argv: Sequence[str]) -> list[str]:
+    argv = list(argv)
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
+def _flag_help(flag: flags.Flag) -> str:
+    choices = getattr(flag.parser, "enum_values", None)
+    text = " ".join((flag.help or "").split())
+    notes = []
+    if choices:
+        text = text.removeprefix(f"<{'|'.join(choices)}>: ")  # absl puts it there; it stands in the heading
+        heading = f"--{flag.name}={'|'.join(choices)}"
+    elif flag.boolean:
+        heading = f"--[no]{flag.name}"
+    else:
+        heading = f"--{flag.name}={_PLACEHOLDERS.get(flag.flag_type(), 'VALUE')}"
+        if "range" in flag.parser.syntactic_help or "a " in flag.parser.syntactic_help[:2]:
+            notes.append(flag.parser.syntactic_help)
+    if flag.default is not None:
+        notes.append(f"default: {str(flag.default).lower() if flag.boolean else flag.default}")
+    text += f" ({'; '.join(notes)})" if notes else ""
+    return f"  {heading}\n" + textwrap.fill(text, width=100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, OSError):
+        text = f"{_file_of(error)}: {(error.strerror or text).lower()}"
+    return names.printable(" ".join(text.split()))
+
+
+def _tell_unexpected(name: str, error: Exception, verbose: bool) -> None:
+    """Says what nobody foresaw, and lets go of the frames it came through.
+
+    They hold TensorFlow's input pipelines, and Python does not end while one of those still calls into it.
+    """
+    if verbose:
+        traceback.print_exception(error)
+    else:
+        text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+        print(f"{name}: unexpected {names.printable(text)} (--verbosity=1 shows where)", file=sys.stderr)
+    traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None
+
+
+def _file_of(error: OSError) -> str:
+    """What an error of the system is about, in words where it does not name it."""
+    if error.filename is not None:
+        return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and "print(" in (frames[-1].line or ""):
+        streams.close_standard_output()
+        return "standard output"
+    return "a file (--verbosity=1 shows which)"
+
+
+def _verbose(flag_values: flags.FlagValues) -> bool:
+    return "verbosity" in flag_values and flag_values.verbosity > 0

@@ -1,0 +1,269 @@
+"""Flags that several commands share, and what they stand for."""
+
+from absl import flags
+
+from kerastag import audio, errors, losses, models, precisions
+from kerastag.data import reading
+
+DEMO = "demo"
+SPLITS = ("train", "validation", "test")
+SCHEDULES = ("constant", "cosine", "staged")
+
+
+def define_data(values: flags.FlagValues) -> None:
+    """Where the music is."""
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of audio with train.tsv, validation.tsv and test.tsv. Without it the built-in demo set is used.",
+        flag_values=values,
+    )
+
+
+def define_splits(values: flags.FlagValues) -> None:
+    """Split files that do not have the usual names."""
+    for name in SPLITS:
+        text = f"The {name} split file, if it is not {name}.tsv in --data_dir"
+        if name == "train":
+            flags.DEFINE_list("train_split", None, text + "; several with commas.", flag_values=values)
+        else:
+            flags.DEFINE_string(f"{name}_split", None, text + ".", flag_values=values)
+
+
+def define_loss_details(values: flags.FlagValues) -> None:
+    """Hyperparameters of the losses; None leaves a loss its own default."""
+    details = (
+        ("gamma", 5.0, "focal losses: how much less easy decisions count; 0: not at all"),
+        ("alpha", 1.0, "focal losses: weight of present tags, absent ones have 1 - alpha"),
+        ("beta", 0.999999, "cb_*: towards 1, weights approach the inverse frequency of a tag"),
+        ("negative_scale", 100.0, "db_*: lambda, how leniently absent tags are taken"),
+        ("rebalance_alpha", 10.0, "db_*: the least weight of a tag"),
+        ("rebalance_beta", 1000.0, "db_*: how steeply the weight rises"),
+        ("rebalance_mu", 1.0, "db_*: where the weight rises"),
+        ("kappa", 10.0, "db_*: scale of the tags' bias; the paper's models have none"),
+    )
+    for name, bound, text in details:
+        flags.DEFINE_float(
+            name, None, f"Of {text}. Default: the loss's own, as published.", 0.0, bound, flag_values=values
+        )
+
+
+def loss_details(values: flags.FlagValues) -> dict[str, float]:
+    """The hyperparameters that were given, by name.
+
+    Raises:
+      UsageError: the loss has no such hyperparameter.
+    """
+    names = sorted({name for known in losses.HYPERPARAMETERS.values() for name in known})
+    given = {name: getattr(values, name) for name in names if getattr(values, name) is not None}
+    for name in given:
+        if name not in losses.HYPERPARAMETERS[values.loss]:
+            raise errors.UsageError(f"--{name}: the loss {values.loss} has no such hyperparameter")
+    return given
+
+
+def define_network(values: flags.FlagValues) -> None:
+    """Which network is trained, what it starts from, and what each epoch shows it."""
+    flags.DEFINE_enum(
+        "model",
+        models.NAMES[0],
+        models.NAMES,
+        "The network: the paper's, MTG's baseline, or the popularity baseline, which is not trained.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "variant",
+        "4s6",
+        models.VARIANTS,
+        "Chunks of 4.6 s, as the paper's, or 3.69 s, as Won et al. 2020.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "pretrained",
+        None,
+        "Weights to start from: a run, a .keras, .weights.h5 or PyTorch .pth file; layers that match are loaded.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "sampling",
+        "shuffled",
+        ("shuffled", "class_aware"),
+        "Every track once an epoch, or tags in turn, each with three of its tracks.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "mixup_alpha",
+        0.0,
+        "Above 0: pairs of tracks are mixed, by a share from Beta(alpha, alpha).",
+        0.0,
+        100.0,
+        flag_values=values,
+    )
+
+
+def define_schedule(values: flags.FlagValues) -> None:
+    """Optimisers and learning rates over the epochs."""
+    flags.DEFINE_enum(
+        "schedule",
+        "constant",
+        SCHEDULES,
+        "Adam at one rate; cosine: falling to 0; staged: then SGD at ever lower rates, restarting from the best.",
+        flag_values=values,
+    )
+    flags.DEFINE_float("learning_rate", 1e-4, "Of Adam.", 0.0, 1.0, flag_values=values)
+    decay = "Times each weight, added to its gradient, under"
+    flags.DEFINE_float("weight_decay", 1e-4, f"{decay} Adam.", 0.0, 1.0, flag_values=values)
+    flags.DEFINE_float("sgd_weight_decay", 1e-4, f"{decay} SGD.", 0.0, 1.0, flag_values=values)
+    positive(values, "adam_epochs", 80, "Staged: epochs of Adam before SGD.")
+    positive(values, "sgd_epochs", 30, "Staged: epochs of SGD at each rate.")
+    flags.DEFINE_list(
+        "sgd_learning_rates", ["1e-2", "1e-3", "1e-4", "1e-5"], "Staged: the rates of SGD in turn.", flag_values=values
+    )
+
+
+def sgd_learning_rates(values: flags.FlagValues) -> tuple[float, ...]:
+    """The rates of --sgd_learning_rates.
+
+    Raises:
+      UsageError: one is not a number from 0 to 1.
+    """
+    try:
+        rates = tuple(map(float, values.sgd_learning_rates))
+    except ValueError:
+        rates = ()
+    if not rates or not all(0 < rate <= 1 for rate in rates):
+        raise errors.UsageError(f"--sgd_learning_rates={','.join(values.sgd_learning_rates)}: not numbers from 0 to 1")
+    return rates
+
+
+def define_validation(values: flags.FlagValues) -> None:
+    """Where training looks in a track, and how its best model is chosen."""
+    flags.DEFINE_enum(
+        "chunk_position",
+        "random",
+        ("random", "centre"),
+        "Where in a track training takes its chunk.",
+        flag_values=values,
+    )
+    positive(values, "validate_every", 1, "Epochs between validations; the last epoch is always validated.")
+    positive(
+        values, "validation_chunks", 16, "Evenly spaced chunks of each validation track whose scores are averaged."
+    )
+    flags.DEFINE_enum(
+        "best_by",
+        "pr_auc",
+        ("pr_auc", "roc_auc"),
+        "The validation figure that chooses the best model.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "patience", 0, "Stop when validation has not improved for so many epochs; 0: never.", 0, flag_values=values
+    )
+
+
+def define_scoring(values: flags.FlagValues) -> None:
+    """How a split is scored."""
+    positive(values, "num_chunks", 32, "Evenly spaced chunks of each track whose scores are averaged.")
+    flags.DEFINE_bool(
+        "skip_unreadable", False, "Leave out tracks that cannot be read, instead of stopping.", flag_values=values
+    )
+
+
+def define_reading(values: flags.FlagValues) -> None:
+    """How audio becomes chunks."""
+    flags.DEFINE_integer(
+        "batch_size", 32, "Chunks per step, over all devices together.", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_enum(
+        "decoder",
+        "soundfile",
+        audio.DECODERS,
+        "Who decodes audio: soundfile reads only the part it needs; tfio is tensorflow-io, inside the graph.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "input_dtype",
+        "int16",
+        reading.DTYPES,
+        "What chunks are on their way to the device; int16 takes half the memory and transfer.",
+        flag_values=values,
+    )
+
+
+def define_devices(values: flags.FlagValues) -> None:
+    """What computes, and in which precision."""
+    flags.DEFINE_enum(
+        "precision",
+        "auto",
+        precisions.NAMES,
+        "Of the network; auto is float16 on GPUs, bfloat16 on CPUs that are fast in it, else float32. "
+        "The mel front end is always float32.",
+        flag_values=values,
+    )
+
+
+def define_training_devices(values: flags.FlagValues) -> None:
+    """Which devices train, and what is watched of it."""
+    flags.DEFINE_enum(
+        "strategy",
+        "auto",
+        ("auto", "one", "mirrored"),
+        "One device or all; auto: all visible GPUs.",
+        flag_values=values,
+    )
+    positive(values, "num_devices", None, "Devices to mirror over; without GPUs: virtual CPU devices, for tests.")
+    flags.DEFINE_enum(
+        "monitor",
+        "full",
+        ("full", "scalars", "none"),
+        "What TensorBoard gets to show: curves, pictures, sounds and texts; curves alone; nothing, nor a report.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "xla",
+        "auto",
+        ("auto", "on", "off"),
+        "Compile the training step with XLA; auto: on one GPU.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "profile",
+        0,
+        "Trace so many training steps for TensorBoard's profiler; 0: none.",
+        0,
+        1000,
+        flag_values=values,
+    )
+
+
+def define_verbosity(values: flags.FlagValues) -> None:
+    """How much is said."""
+    flags.DEFINE_integer(
+        "verbosity",
+        0,
+        "1 shows tracebacks and TensorFlow's own log.",
+        lower_bound=0,
+        upper_bound=1,
+        flag_values=values,
+    )
+
+
+def positive(values: flags.FlagValues, name: str, default: int | None, text: str) -> None:
+    """Defines a flag for a count of at least 1."""
+    flags.DEFINE_integer(name, default, text, lower_bound=1, flag_values=values)
+
+
+def require(values: flags.FlagValues, *names: str) -> None:
+    """Checks that flags without a default were given.
+
+    Raises:
+      UsageError: one is missing.
+    """
+    for name in names:
+        if getattr(values, name) is None:
+            raise errors.UsageError(f"--{name} is needed")
+
+
+def reading_of(values: flags.FlagValues) -> reading.Reading:
+    """What the flags of `define_reading` and --num_chunks say."""
+    return reading.Reading(values.num_chunks, values.batch_size, values.decoder, values.input_dtype)

@@ -1,0 +1,145 @@
+"""A run's best model on a split of its dataset: scores and labels, kept in the run's folder."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerastag import audio, errors, progress
+from kerastag.audio import tfio_decoder
+from kerastag.data import dataset, splits
+from kerastag.data.reading import Reading
+from kerastag.inference import tagger
+from kerastag.metrics import split_scores
+from kerastag.runs import run_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """What a run says of a split.
+
+    Attributes:
+      scores: float32 scores, and the labels, of the tracks that could be read.
+      unreadable: why each other track was left out, one line that names its file.
+      heard_in_part: accounts of tracks of which some of the music is missing, by path.
+      not_kept: why the scores could not be written into the run's folder; empty if they were.
+    """
+
+    scores: split_scores.SplitScores
+    unreadable: tuple[str, ...] = ()
+    heard_in_part: dict[str, audio.Account] = dataclasses.field(default_factory=dict)
+    not_kept: str = ""
+
+    def warnings(self) -> Iterator[str]:
+        """A line for each track that was left out or heard in part, and for what could not be written."""
+        yield from (f"left out: {reason}" for reason in self.unreadable)
+        yield from (f"heard in part: {path}: {account.text()}" for path, account in self.heard_in_part.items())
+        if self.not_kept:
+            yield f"not kept: {self.not_kept}"
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSource:
+    """Where the tracks of a split are, if not where the run was trained.
+
+    Attributes:
+      data_dir: the dataset; None: the run's.
+      split_file: None: the file that the run was trained with, or `data_dir`/SPLIT.tsv.
+    """
+
+    data_dir: str | None = None
+    split_file: str | None = None
+
+
+def score_run(
+    run: run_folder.RunFolder,
+    split: str,
+    source: SplitSource | None = None,
+    reading: Reading | None = None,
+    precision: str = "auto",
+    skip_unreadable: bool = False,
+    verbosity: int = 0,
+) -> Scoring:
+    """Scores a split and keeps scores and labels in the run's folder.
+
+    Args:
+      run: with a trained model, or an ensemble of such runs.
+      split: train, validation or test.
+      source: where its tracks are.
+      reading: how they are read; None: 32 chunks of each.
+      precision: of the network, one of precisions.NAMES.
+      skip_unreadable: leave out tracks that cannot be read, instead of stopping.
+      verbosity: above 0 shows TensorFlow's own log.
+
+    Raises:
+      KerastagError: no model, no dataset, a track or all of them cannot be read.
+    """
+    reading = reading or Reading(num_chunks=32)
+    folder, path = locate(run, split, source)
+    model = tagger.load(run.path, precision, verbosity)
+    listed = splits.read(path, model.vocabulary)
+    if reading.decoder == "tfio":
+        tfio_decoder.require()
+    scores, unreadable, heard = _scores(model, folder, listed, reading, skip_unreadable)
+    rows = [row for row in range(len(listed)) if row not in unreadable]
+    readable = dataclasses.replace(listed, tracks=tuple(listed.tracks[row] for row in rows))
+    kept = split_scores.SplitScores(
+        scores[rows],
+        readable.labels(model.vocabulary),
+        model.vocabulary,
+        [track.identity for track in readable.tracks],
+        run.class_counts(),
+        str(run.path),
+    )
+    not_kept = ""
+    try:
+        run.write_scores(split, kept)
+    except errors.KerastagError as error:  # a run that may only be read can be measured all the same
+        not_kept = str(error)
+    return Scoring(kept, tuple(unreadable.values()), heard, not_kept)
+
+
+def locate(
+    run: run_folder.RunFolder, split: str, source: SplitSource | None = None
+) -> tuple[pathlib.Path, pathlib.Path]:
+    """The folder of a run's dataset and the file of a split, by `source`, else as the run was trained.
+
+    Raises:
+      KerastagError: there is no such folder, or the run has none; more than one file makes up the split.
+    """
+    source, record = source or SplitSource(), run.record()
+    if source.data_dir is None and record.data_dir is None and not record.is_of_demo_set:
+        raise errors.UsageError(f"{run.path} was not trained here: its dataset is not known", "data_dir")
+    folder = dataset.folder(source.data_dir or record.data_dir)
+    given = source.split_file or record.flags.get(f"{split}_split")
+    if isinstance(given, list):
+        if len(given) > 1:
+            problem = f"{len(given)} files make up the {split} split; one can be measured at a time"
+            raise errors.UsageError(problem, f"{split}_split")
+        given = given[0] if given else None
+    return folder, splits.split_path(folder, None if given is None else str(given), split)
+
+
+def _scores(
+    model: tagger.Tagger, folder: pathlib.Path, listed: splits.Split, reading: Reading, skip_unreadable: bool
+) -> tuple[np.ndarray, dict[int, str], dict[str, audio.Account]]:
+    """Scores (num_tracks, num_tags), by row why a track could not be read, by path what was heard in part."""
+    from kerastag.data import pipeline
+
+    tracks = pipeline.Tracks([splits.Lookup(folder, track) for track in listed.tracks])
+    num_chunks = len(tracks) * model.num_chunks(reading.num_chunks)
+
+    with progress.Bar(num_chunks, f"scoring {len(tracks)} tracks", "chunks") as bar:
+
+        def on_chunks(count: int) -> None:
+            bar.advance(count)
+            if tracks.unreadable and not skip_unreadable:
+                raise errors.KerastagError(next(iter(tracks.unreadable.values())), "skip_unreadable")
+
+        scores, unreadable = model.score_tracks(tracks, reading, on_chunks)
+        if len(unreadable) == len(tracks):
+            raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")
+        on_chunks(0)
+    heard = {tracks.path(row): account for row, account in tracks.heard_in_part().items()}
+    return scores, unreadable, heard

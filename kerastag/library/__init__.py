@@ -1,1 +1,0 @@
-"""A music collection: tables of its scores."""

@@ -1,0 +1,1 @@
+"""Plots of figures, for papers, reports and TensorBoard."""

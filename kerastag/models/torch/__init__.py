@@ -1,0 +1,1 @@
+"""PyTorch checkpoints, read without PyTorch, into Keras models."""

@@ -1,0 +1,171 @@
+"""A fixed handful of validation tracks, to look at and to listen to: TensorBoard and the report show them."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+
+from kerastag import audio, errors, files
+from kerastag.data import splits
+from kerastag.metrics.drawing import canvas
+from kerastag.models import mel as mel_scale
+from kerastag.runs import run_folder
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerastag.data import pipeline
+
+COUNT = 6
+MAX_SECONDS = 10.0
+RECORD = "examples.json"
+_FREQUENCY_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One track of a split, and where its sound and picture are.
+
+    Attributes:
+      row: in the split, counted from 0.
+      track_id: of the split file.
+      path: likewise.
+      tags: full names of its true tags.
+      start_seconds: where in the track the stretch begins.
+      sample_rate: of the stretch, in Hz.
+      audio: a FLAC file of the stretch, mono.
+      picture: a PNG of its mel spectrogram.
+    """
+
+    row: int
+    track_id: str
+    path: str
+    tags: tuple[str, ...]
+    start_seconds: float
+    sample_rate: int
+    audio: pathlib.Path
+    picture: pathlib.Path
+
+    @property
+    def name(self) -> str:
+        """The number of the example, from "1" on."""
+        return self.audio.stem
+
+    def waveform(self) -> np.ndarray:
+        """The stretch, float32 (samples,)."""
+        return soundfile.read(self.audio, dtype="float32")[0]
+
+
+def choose(labels: np.ndarray, count: int = COUNT) -> list[list[int]]:
+    """Candidates for examples: one of each list is to be taken, the first that can be read.
+
+    Args:
+      labels: 0 or 1, (num_tracks, num_tags).
+      count: of examples.
+
+    Returns:
+      the rows that have one tag, for each of up to `count` tags from the most frequent one to the rarest.
+    """
+    frequency = labels.sum(axis=0)
+    by_frequency = np.argsort(-frequency, kind="stable")[: np.count_nonzero(frequency)]
+    places = np.unique(np.linspace(0, len(by_frequency) - 1, min(count, len(by_frequency))).round().astype(int))
+    return [np.flatnonzero(labels[:, by_frequency[place]]).tolist() for place in places]
+
+
+def write(
+    folder: run_folder.RunFolder,
+    tracks: "pipeline.Tracks",
+    listed: Sequence[splits.Track],
+    model: "keras.Model",
+    count: int = COUNT,
+) -> list[Example]:
+    """Writes the examples of a split into RUN/examples: sounds, pictures and examples.json.
+
+    Args:
+      folder: of the run.
+      tracks: of the split, with labels.
+      listed: the same tracks as the split file has them.
+      model: whose sample rate, chunk and front end they are for.
+    """
+    place, taken, records = folder.examples_path, set[int](), []
+    with files.whole_folder(place, overwrite=True) as temporary:
+        for rows in choose(tracks.labels, count):
+            found = _first_readable(tracks, [row for row in rows if row not in taken], model)
+            if found is None:
+                continue
+            row, start, waveform = found
+            taken.add(row)
+            name = str(len(taken))
+            soundfile.write(temporary / f"{name}.flac", audio.to_int16(waveform), model.sample_rate)
+            front_end = model.get_layer("log_mel")
+            (temporary / f"{name}.png").write_bytes(mel_picture(mel_of(front_end, waveform), front_end))
+            track = listed[row]
+            records.append(
+                {"row": row, "track_id": track.track_id, "path": track.path, "tags": list(track.tags)}
+                | {"start_seconds": start / model.sample_rate, "sample_rate": model.sample_rate, "name": name}
+            )
+        files.write_json(temporary / RECORD, records)
+    return read(folder)
+
+
+def read(folder: run_folder.RunFolder) -> list[Example]:
+    """The examples of a run; none if it has none.
+
+    Raises:
+      KerastagError: their record is damaged.
+    """
+    path = folder.examples_path / RECORD
+    if not path.is_file():
+        return []
+    found = []
+    for record in files.read_json(path):
+        name = record.pop("name")
+        record["audio"], record["picture"] = path.with_name(f"{name}.flac"), path.with_name(f"{name}.png")
+        found.append(Example(**{**record, "tags": tuple(record["tags"])}))
+    return found
+
+
+def mel_of(front_end: Any, waveform: np.ndarray) -> np.ndarray:
+    """The mel spectrogram of a waveform (samples,) by the front end of a network, (num_mels, num_frames) in dB."""
+    return np.asarray(front_end(waveform[None]))[0, :, :, 0]
+
+
+def mel_picture(mel: np.ndarray, front_end: Any) -> bytes:
+    """A PNG of a mel spectrogram, with time in seconds, frequency in Hz where its bands lie, and a scale in dB.
+
+    Args:
+      mel: (num_mels, num_frames) in dB.
+      front_end: the LogMelSpectrogram that made it.
+    """
+    bands = mel_scale.edges(front_end.num_mels, front_end.sample_rate / 2, front_end.mel_scale)
+    seconds = mel.shape[1] * front_end.hop_size / front_end.sample_rate
+    with canvas.canvas(4.2, 2.3) as figure:
+        axes = figure.subplots()
+        lowest = max(front_end.floor_db, float(np.percentile(mel, 2)))  # empty bands would take most of the scale
+        image = axes.imshow(
+            mel, origin="lower", aspect="auto", cmap="magma", vmin=lowest, extent=(0, seconds, 0, len(mel))
+        )
+        ticks = [hertz for hertz in _FREQUENCY_TICKS if hertz <= front_end.sample_rate / 2]
+        axes.set_yticks(np.interp(ticks, bands[1:-1], np.arange(len(mel)) + 0.5), [f"{hertz:,}" for hertz in ticks])
+        axes.set(xlabel="time (s)", ylabel="frequency (Hz)")
+        figure.colorbar(image, ax=axes, label="dB", pad=0.01)
+        return canvas.png(figure)
+
+
+def _first_readable(
+    tracks: "pipeline.Tracks", rows: Sequence[int], model: "keras.Model"
+) -> tuple[int, int, np.ndarray] | None:
+    """The first of the rows that can be read, the sample at which its middle stretch begins, and the stretch."""
+    for row in rows:
+        try:
+            path = tracks.path(row)
+            length = audio.num_samples(path, model.sample_rate)
+            samples = min(model.chunk_samples, int(MAX_SECONDS * model.sample_rate), length)
+            start = (length - samples) // 2
+            return row, start, audio.read_chunk(path, start, samples, model.sample_rate)
+        except errors.KerastagError:
+            continue  # training names what it cannot read
+    return None

@@ -1,0 +1,1 @@
+"""What a served model computes, in TensorFlow operations that a model server runs without Python."""

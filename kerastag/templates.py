@@ -1,0 +1,33 @@
+"""Jinja templates of the package: documents for people and settings for servers."""
+
+from collections.abc import Callable, Mapping
+
+
+def render(
+    package: str,
+    name: str,
+    values: Mapping[str, object],
+    filters: Mapping[str, Callable[..., object]] | None = None,
+) -> str:
+    """A template of PACKAGE/templates, filled.
+
+    Values are escaped where the template is of HTML, `.html.j2`; a name that is missing is an error.
+
+    Args:
+      package: whose templates these are, such as "kerastag.reporting".
+      name: the template's file.
+      values: what it speaks of, by name.
+      filters: functions that it uses, by name.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(package, "templates"),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(filters or {})
+    return environment.get_template(name).render(values)

@@ -1,0 +1,157 @@
+"""One experiment: everything that decides a training, put together into a run that can be started or resumed."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+
+from kerastag import losses, precisions, reporting
+from kerastag.audio import tfio_decoder
+from kerastag.data import dataset, pipeline
+from kerastag.runs import record as run_record
+from kerastag.runs import run_folder
+from kerastag.training import build, callbacks, devices, fit, loop
+from kerastag.training import state as training_state
+from kerastag.training.monitoring import levels
+from kerastag.training.settings import Settings, Splits
+from kerastag.training.state import TrainingState
+
+Interrupted = loop.Interrupted
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """What computes, and how.
+
+    Attributes:
+      strategy: one of devices.NAMES; num_devices: to mirror over, None: all.
+      precision: one of precisions.NAMES.
+      xla: one of devices.XLA.
+    """
+
+    strategy: str = "auto"
+    num_devices: int | None = None
+    precision: str = "auto"
+    xla: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What decides a training, apart from the data.
+
+    Attributes:
+      loss: one of losses.NAMES; loss_details: its hyperparameters that are not its own defaults.
+      network: which network, and what it starts from.
+      optimization: optimisers and learning rates.
+      settings: how long and how it trains.
+      devices: what computes.
+      decoder: one of audio.DECODERS; dtype: what chunks are on their way to the device.
+      monitor: one of levels.LEVELS.
+      profiled_steps: steps to trace for TensorBoard's profiler; 0: none.
+    """
+
+    loss: str
+    loss_details: Mapping[str, float]
+    network: build.Network
+    optimization: build.Optimization
+    settings: Settings
+    devices: Devices
+    decoder: str = "soundfile"
+    dtype: str = "int16"
+    monitor: str = "full"
+    profiled_steps: int = 0
+
+
+class Training:
+    """An experiment on a dataset in a run folder, ready to run.
+
+    Args:
+      experiment: what decides it.
+      folder: where everything is written.
+      data: what is trained on.
+      record: written as run.json of a new run; None: training goes on from the folder's checkpoint.
+
+    Attributes:
+      tracks: what it trains and validates on; they know which of their files could not be read.
+
+    Raises:
+      KerastagError: a device or a package is missing, the checkpoint is damaged, pretrained weights do not fit.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: run_folder.RunFolder,
+        data: dataset.Dataset,
+        record: run_record.RunRecord | None,
+    ):
+        if experiment.decoder == "tfio":
+            tfio_decoder.require()
+        self._experiment = experiment
+        self._folder = folder
+        self._state = TrainingState() if record else training_state.read(folder.checkpoint_path)
+        policy = precisions.choose(experiment.devices.precision)
+        trainer = self._trainer(data, policy)
+        if record is None:
+            training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
+        else:
+            folder.begin(dataclasses.replace(record, precision=policy), data.vocabulary)
+        chunk = pipeline.ChunkFormat.of_model(trainer.model, experiment.dtype, experiment.decoder)
+        self.tracks = Splits(data.training_tracks(), data.validation_tracks(), data.validation.split.tracks)
+        watched = levels.Watched(
+            folder=folder,
+            record=folder.record(),
+            precision=policy,
+            state=self._state,
+            model=trainer.model,
+            tag_names=data.vocabulary.names,
+            class_counts=data.class_counts,
+            tracks=self.tracks,
+            chunk=chunk,
+            settings=experiment.settings,
+        )
+        profiled = experiment.profiled_steps
+        self._fit = fit.Fit(
+            trainer,
+            experiment.optimization,
+            self.tracks,
+            chunk,
+            experiment.settings,
+            folder,
+            self._state,
+            data.vocabulary,
+            levels.monitoring(experiment.monitor, watched),
+            [callbacks.Profile(folder.events_path, profiled)] if profiled else [],
+        )
+
+    def run(self) -> TrainingState:
+        """Trains to the end, and makes the run's report unless nothing is monitored; returns the final state.
+
+        Raises:
+          Interrupted: the user asked to stop; the checkpoint holds every step so far.
+          KerastagError: no audio can be read, or the loss is not finite any more.
+        """
+        state = self._fit.run()
+        if self._experiment.monitor != "none":
+            reporting.write([self._folder.path], self._folder.report_path)
+        return state
+
+    def _trainer(self, data: dataset.Dataset, policy: str) -> loop.Trainer:
+        experiment = self._experiment
+        strategy = devices.strategy(experiment.devices.strategy, experiment.devices.num_devices)
+        print(devices.describe(strategy, policy), file=sys.stderr)
+        details = dict(experiment.loss_details)
+        if details.get("kappa"):
+            details["num_tracks"] = data.num_training_tracks
+        loss = losses.get(experiment.loss, class_counts=data.class_counts, **details)
+        xla = devices.use_xla(experiment.devices.xla, strategy)
+        return build.trainer(
+            strategy,
+            experiment.network,
+            loss,
+            experiment.optimization,
+            policy,
+            experiment.settings.seed,
+            self._state.stage,
+            xla,
+            experiment.monitor != "none",
+        )

@@ -1,0 +1,300 @@
+"""`kerastag train` on a few seconds of music: what it writes, that it resumes exactly, every way of training."""
+
+import os
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerastag
+from kerastag import evaluate, export, files, train
+from kerastag.runs import run_folder
+from kerastag.training import loop
+
+
+def variables(run_dir):
+    with np.load(run_dir / "checkpoint" / "variables.npz") as arrays:
+        return dict(arrays)
+
+
+def without_times(line):
+    cells = line.split(b"\t")
+    return cells[:5] + cells[7:]  # but for speed and waiting
+
+
+def assert_same_state(one, other):
+    first, second = variables(one), variables(other)
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+def test_train_writes_the_run_folder(run, music):
+    written = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    events = {name for name in written if "tfevents" in name}
+    assert len(events) == 1
+    by_evaluation = {"thresholds.tsv", "calibration.json", "tag_card.tsv"}
+    by_evaluation |= {"predictions/test.npy", "labels/test.npy", "tracks/test.tsv"}
+    examples = {name for name in written if name.startswith("examples/")}
+    assert len(examples) == 7  # sound and picture for each of three tags, and their record
+    assert written - events - by_evaluation - examples == {
+        *(
+            "model.keras",
+            "tags.txt",
+            "run.json",
+            "history.tsv",
+            "report.html",
+            "checkpoint/state.json",
+            "checkpoint/variables.npz",
+        ),
+        *("predictions/validation.npy", "labels/validation.npy", "tracks/validation.tsv"),
+        *(f"events/{name}" for name in ("embeddings.tsv", "embeddings_labels.tsv", "projector_config.pbtxt")),
+    }
+    assert (run / "tags.txt").read_text().splitlines() == [
+        "mood/theme---high",
+        "mood/theme---low",
+        "mood/theme---mid",
+    ]
+    record = files.read_json(run / "run.json")
+    assert record["flags"]["loss"] == "cb_focal" and record["flags"]["epochs"] == 3 and record["seed"] == 0
+    lines = (music / "train.tsv").read_text().splitlines()
+    for name, count in record["class_counts"].items():
+        assert count == sum(name in line.split("\t") for line in lines)
+    assert record["versions"]["tensorflow"] == tf.__version__
+    history = (run / "history.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in history] == ["epoch", "1", "2", "3"]
+    predictions, labels = (np.load(run / name / "validation.npy") for name in ("predictions", "labels"))
+    assert predictions.shape == labels.shape == (8, 3) and labels.dtype == bool
+    state = files.read_json(run / "checkpoint" / "state.json")
+    assert state["step"] == 9 and state["epoch"] == 3  # 20 tracks in batches of 8, the last partial batch kept
+
+
+def test_the_same_seed_gives_the_same_weights(run, music, run_train, tmp_path):
+    assert run_train(music, tmp_path / "again", "--loss=cb_focal", "--epochs=3") == 0
+    assert_same_state(run, tmp_path / "again")
+
+
+@pytest.mark.parametrize("step", [4, 6])  # in the middle of the second epoch, and at its end, before validation
+def test_an_interrupted_run_resumes_exactly(step, run, music, run_train, tmp_path, monkeypatch, capsys):
+    advance = loop.Trainer._advance
+
+    def interrupt(self, state, *rest):
+        advance(self, state, *rest)
+        if state.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop.Trainer, "_advance", interrupt)
+    assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 130
+    assert "--resume" in capsys.readouterr().err
+    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == step
+    monkeypatch.undo()
+    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
+    assert_same_state(run, tmp_path / "run")
+    for name in ("history.tsv", "predictions/validation.npy"):
+        ours, theirs = ((folder / name).read_bytes() for folder in (run, tmp_path / "run"))
+        if name == "history.tsv":  # but for the speed
+            ours, theirs = ([without_times(line) for line in text.splitlines()] for text in (ours, theirs))
+        assert ours == theirs
+
+
+def test_early_stopping_counts_epochs_since_the_best(music, run_train, tmp_path):
+    arguments = [
+        "--epochs=30",
+        "--patience=2",
+        "--learning_rate=0",
+        "--loss=focal",
+    ]  # nothing improves after the first
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    state = files.read_json(tmp_path / "run" / "checkpoint" / "state.json")
+    assert state["epoch"] == state["best_epoch"] + 2
+
+
+def test_unreadable_tracks_are_skipped_and_named(music, run_train, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(music, data)
+    (data / "train" / "3.wav").write_bytes(b"not audio")
+    (data / "validation" / "1.wav").unlink()
+    assert run_train(data, tmp_path / "run", "--epochs=2") == 1
+    message = capsys.readouterr().err
+    assert "2 unreadable tracks were skipped" in message
+    assert message.count("train/3.wav") == 1 and message.count("validation/1.wav") == 1
+    assert np.load(tmp_path / "run" / "predictions" / "validation.npy").shape == (7, 3)
+
+
+STAGED = [*("--schedule=staged", "--epochs=4", "--adam_epochs=1", "--sgd_epochs=1", "--sgd_learning_rates=1e-3,1e-4")]
+EVERYTHING = [*STAGED, "--mixup_alpha=1", "--sampling=class_aware", "--loss=db_focal"]
+
+
+@pytest.fixture(scope="module")
+def staged_run(music, run_train, tmp_path_factory):
+    """Four epochs over three stages with mixup and class-aware sampling."""
+    run_dir = tmp_path_factory.mktemp("runs") / "staged"
+    assert run_train(music, run_dir, *EVERYTHING) == 0
+    return run_dir
+
+
+def test_the_same_seed_gives_the_same_weights_with_everything_on(staged_run, music, run_train, tmp_path):
+    assert run_train(music, tmp_path / "again", *EVERYTHING) == 0
+    assert_same_state(staged_run, tmp_path / "again")
+
+
+@pytest.mark.parametrize("step", [3, 7])  # the end of the first stage, and in the middle of the third epoch
+def test_resuming_across_a_switch_is_exact(step, staged_run, music, run_train, tmp_path, monkeypatch):
+    rates = [line.split("\t")[4] for line in (staged_run / "history.tsv").read_text().splitlines()[1:]]
+    assert rates == ["0.001", "0.001", "0.0001", "0.0001"]
+    advance = loop.Trainer._advance
+
+    def interrupt(self, state, *rest):
+        advance(self, state, *rest)
+        if state.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop.Trainer, "_advance", interrupt)
+    assert run_train(music, tmp_path / "run", *EVERYTHING) == 130
+    monkeypatch.undo()
+    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
+    assert_same_state(staged_run, tmp_path / "run")
+
+
+def test_several_training_splits_with_their_own_folders(music, run_train, tmp_path, capsys):
+    lines = (music / "test.tsv").read_text().splitlines()
+    (tmp_path / "more.tsv").write_text("\n".join([*lines, "x\t\t\tx.wav\t1\tother", "y\t\t\ty.wav\t1"]) + "\n")
+    splits = f"--train_split={music / 'train.tsv'},{tmp_path / 'more.tsv'}"
+    arguments = [splits, f"--train_dirs={music},{music}", "--epochs=1"]
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    assert (
+        "1 tags outside the vocabulary dropped (other), 2 tracks left without a tag dropped" in capsys.readouterr().err
+    )
+    record = files.read_json(tmp_path / "run" / "run.json")
+    assert record["num_tracks"]["train"] == 20 + 8
+    both = (music / "train.tsv").read_text() + (music / "test.tsv").read_text()
+    assert record["class_counts"]["mood/theme---mid"] == both.count("mood/theme---mid")
+
+
+def test_tags_without_a_track_are_named_or_dropped(music, run_train, tmp_path, capsys):
+    names = ["mood/theme---high", "mood/theme---low", "mood/theme---mid", "mood/theme---none"]
+    (tmp_path / "tags.txt").write_text("\n".join(names) + "\n")
+    arguments = [f"--tags_file={tmp_path / 'tags.txt'}", "--loss=cb_focal", "--epochs=1"]
+    assert run_train(music, tmp_path / "run", *arguments) == 1
+    assert "these have none: none; --drop_empty_tags" in capsys.readouterr().err
+    assert run_train(music, tmp_path / "run", *arguments, "--drop_empty_tags") == 0
+    assert (tmp_path / "run" / "tags.txt").read_text().split() == names[:3]
+
+
+def test_pretraining_starts_from_the_layers_that_match(run, music, run_train, tmp_path, capsys):
+    arguments = [f"--pretrained={run}", "--epochs=1", "--learning_rate=0", "--loss=cb_focal"]
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    assert "loaded" in capsys.readouterr().err
+    from kerastag.models import loading
+
+    theirs, ours = (loading.load(folder / "model.keras") for folder in (run, tmp_path / "run"))
+    for layer in ("layer1_conv_1", "layer7_2_3_conv_2", "dense_2"):
+        np.testing.assert_array_equal(theirs.get_layer(layer).kernel, ours.get_layer(layer).kernel)
+    # the prior comes after the weights
+    np.testing.assert_allclose(ours.output_layer.bias, -np.log(99), rtol=1e-6)
+    assert run_train(music, tmp_path / "other", "--pretrained=README.md") == 1
+
+
+def test_the_popularity_baseline_is_a_run_like_any_other(music, tmp_path, capsys):
+    run_dir = tmp_path / "popular"
+    assert train.COMMAND.run([f"--data_dir={music}", f"--run_dir={run_dir}", "--model=popular"]) == 0
+    assert evaluate.COMMAND.run([f"--run_dir={run_dir}", f"--output={tmp_path / 'm.json'}"]) == 0
+    figures = files.read_json(tmp_path / "m.json")
+    assert figures["roc_auc_macro"] == 0.5
+    assert figures["pr_auc_macro"] == pytest.approx(np.load(run_dir / "labels" / "test.npy").mean())
+    assert export.COMMAND.run([f"--run_dir={run_dir}", f"--output_dir={tmp_path / 'served'}"]) == 0
+    scores = kerastag.load(tmp_path / "served").score(music / "test" / "0.wav")
+    counts = files.read_json(run_dir / "run.json")["class_counts"]
+    assert scores["mid"] == pytest.approx(counts["mood/theme---mid"] / 20)
+
+
+def test_the_vggish_baseline_trains_and_scores_the_middle(music, run_train, tmp_path):
+    arguments = ["--model=vggish", "--num_channels=1", "--epochs=1", "--best_by=roc_auc", "--chunk_position=centre"]
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    assert np.load(tmp_path / "run" / "predictions" / "validation.npy").shape == (8, 3)
+    assert len(kerastag.load(tmp_path / "run").score(music / "test" / "0.wav")) == 3
+
+
+def test_a_hyperparameter_of_another_loss_is_a_usage_error(music, run_train, tmp_path, capsys):
+    assert run_train(music, tmp_path / "run", "--loss=bce", "--gamma=1") == 2
+    assert "--gamma: the loss bce has no such hyperparameter" in capsys.readouterr().err
+    assert run_train(music, tmp_path / "run", "--sgd_learning_rates=fast") == 2
+    assert run_train(music, tmp_path / "run", "--train_split=a,b", "--train_dirs=x") == 2
+
+
+def test_a_checkpoint_of_another_network_is_refused(run, music, tmp_path, capsys):
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    record = files.read_json(copied / "run.json")
+    record["flags"]["num_channels"] = 2
+    files.write_json(copied / "run.json", record)
+    assert train.COMMAND.run([f"--run_dir={copied}", "--resume", "--epochs=4"]) == 1
+    assert "a checkpoint of another network" in capsys.readouterr().err
+
+
+def test_runs_without_a_name_do_not_collide(tmp_path):
+    assert run_folder.free(tmp_path / "bce").path == tmp_path / "bce"
+    (tmp_path / "bce").mkdir()
+    (tmp_path / "bce-2").mkdir()
+    assert run_folder.free(tmp_path / "bce").path == tmp_path / "bce-3"
+
+
+def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, tmp_path, capsys):
+    """One line for a job script, which works whenever it is run."""
+    from kerastag.runs import lock
+
+    line = [f"--data_dir={music}", f"--run_dir={tmp_path / 'run'}", "--loss=cb_focal", "--epochs=3", "--resume"]
+    tiny = [
+        "--num_channels=1",
+        "--batch_size=8",
+        "--validation_chunks=2",
+        "--precision=float32",
+        "--learning_rate=1e-3",
+    ]
+    assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
+    assert "nothing to resume yet, training starts afresh" in capsys.readouterr().err
+    assert_same_state(run, tmp_path / "run")
+    assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
+    assert "afresh" not in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "run" / "checkpoint")  # as of a run that was killed before its first
+    (tmp_path / "run" / "tags.txt").unlink()
+    (tmp_path / "run" / lock.NAME).write_text("")
+    assert train.COMMAND.run([*line, "--monitor=scalars"]) == 0  # the other flags are in its record
+    assert_same_state(run, tmp_path / "run")
+
+
+def test_a_run_killed_in_its_first_epoch_begins_it_again(run, music, run_train, tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "_advance", killed)
+        assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 1
+    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == 0
+    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--monitor=scalars"]) == 0
+    assert_same_state(run, tmp_path / "run")
+
+
+def test_two_trainings_in_one_folder(music, run_train, tmp_path, capsys):
+    from kerastag.runs import lock
+
+    with lock.held(tmp_path / "run"):
+        before = sorted(tmp_path.rglob("*"))
+        for flag in ("--overwrite", "--resume"):
+            assert run_train(music, tmp_path / "run", "--epochs=1", flag) == 1
+            err = capsys.readouterr().err
+            assert err.startswith(f"{tmp_path / 'run'}: process {os.getpid()} on ") and err.endswith(" trains here\n")
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_overwriting_leaves_nothing_of_the_run_before(run, music, run_train, tmp_path):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("examples"))
+    (tmp_path / "run" / "thresholds.tsv").write_text("old")
+    assert run_train(music, tmp_path / "run", "--loss=bce", "--epochs=1", "--overwrite") == 0
+    assert not (tmp_path / "run" / "thresholds.tsv").exists()
+    assert [line.split("\t")[0] for line in (tmp_path / "run" / "history.tsv").read_text().splitlines()] == [
+        "epoch",
+        "1",
+    ]

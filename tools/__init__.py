@@ -1,0 +1,1 @@
+"""What the repository needs beside the package: benchmarks, datasets, the paper's experiments, serving."""

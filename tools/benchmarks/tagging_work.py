@@ -1,0 +1,141 @@
+"""What tools/benchmark_tagging times: music files to scores, by kerastag and by what a user would write instead.
+
+Every function takes a Job, warms up outside the time taken, and returns wall-clock seconds. Each is meant for a
+process of its own, so that no library's threads or memory are in another's way.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerastag import audio, errors, tags
+
+NUM_TAGS = 56
+CHUNK_SAMPLES = 73_600  # of the 4.6 s network, at 16 kHz
+MUSICNN = {"n_fft": 512, "hop_length": 256, "n_mels": 96}  # its front end, at 16 kHz
+MUSICNN_FRAMES = 187  # of its windows of 3 s, which do not overlap
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Files, and how they are scored.
+
+    Attributes:
+      paths: to be timed.
+      warm_up: scored first, untimed, so that tracing and imports are not in it; other names than `paths`.
+      num_chunks: of each file.
+      batch_size: chunks per step; a file's own chunks for the twin.
+      num_channels: of the network; its weights are random, on which the speed does not depend.
+      precision: one of precisions.NAMES.
+    """
+
+    paths: Sequence[str]
+    warm_up: Sequence[str]
+    num_chunks: int = 16
+    batch_size: int = 32
+    num_channels: int = 128
+    precision: str = "auto"
+
+
+def kerastag_seconds(job: Job) -> float:
+    """Tagger.score_files, what `kerastag tag` calls: decoding, network, means."""
+    network, forward = _network(job)
+    from kerastag.inference import tagger
+
+    member = tagger.Member(forward, network.chunk_samples, network.sample_rate, network.centred)
+    model = tagger.Tagger([member], tags.Vocabulary(list(map(str, range(NUM_TAGS)))))
+
+    def score(paths: Sequence[str]) -> None:
+        _, unreadable = model.score_files(paths, job.num_chunks, job.batch_size)
+        if unreadable:
+            raise errors.KerastagError(next(iter(unreadable.values())))
+
+    return _timed(score, job)
+
+
+def reading_seconds(job: Job) -> float:
+    """The same batches, without a network."""
+    from kerastag import runtime
+
+    runtime.start()
+    from kerastag.data import pipeline
+
+    chunk = pipeline.ChunkFormat(CHUNK_SAMPLES)
+
+    def read(paths: Sequence[str]) -> None:
+        for _ in pipeline.evaluation_batches(pipeline.Tracks(paths), chunk, job.num_chunks, job.batch_size):
+            pass
+
+    return _timed(read, job)
+
+
+def network_seconds(job: Job) -> float:
+    """The same network on as many chunks of noise, without reading."""
+    _, forward = _network(job)
+    import tensorflow as tf
+
+    from kerastag.data import pipeline
+    from kerastag.inference import scoring
+
+    generator = np.random.default_rng(0)
+    noise = generator.integers(-8000, 8000, (job.batch_size, CHUNK_SAMPLES), dtype=np.int16)
+    rows = np.zeros(job.batch_size, np.int64)
+    batches = tf.data.Dataset.from_tensors({"waveform": noise, "row": rows}).map(pipeline.weighted).cache()
+    scorer = scoring.Scorer(forward, NUM_TAGS)
+
+    def score(paths: Sequence[str]) -> None:
+        scorer.score_tracks(batches.repeat(-(-len(paths) * job.num_chunks // job.batch_size)), 1)
+
+    return _timed(score, job)
+
+
+def twin_seconds(job: Job) -> float:
+    """librosa loads each file whole, and PyTorch's twin of the network, float32, takes its chunks as one batch."""
+    import librosa
+
+    from tools.benchmarks import torch_twin
+
+    network = torch_twin.scorer("float32", NUM_TAGS, job.num_channels)
+
+    def score(paths: Sequence[str]) -> None:
+        for path in paths:
+            waveform, _ = librosa.load(path, sr=audio.SAMPLE_RATE, mono=True)
+            network(audio.cut_chunks(waveform, job.num_chunks, CHUNK_SAMPLES)).mean(axis=0)
+
+    return _timed(score, job)
+
+
+def mel_seconds(job: Job) -> float:
+    """What musicnn does before its network: librosa loads each file whole and makes its mel spectrogram."""
+    import librosa
+
+    def windows(paths: Sequence[str]) -> None:
+        for path in paths:
+            waveform, rate = librosa.load(path, sr=audio.SAMPLE_RATE, mono=True)
+            mel = np.log10(10_000 * librosa.feature.melspectrogram(y=waveform, sr=rate, **MUSICNN).T + 1)
+            [mel[first : first + MUSICNN_FRAMES] for first in range(0, len(mel), MUSICNN_FRAMES)]
+
+    return _timed(windows, job)
+
+
+def _network(job: Job) -> tuple[Any, Callable[[Any], Any]]:
+    """A run's network with batch norm folded, as `kerastag.load` makes it, and waveform to scores by it."""
+    from kerastag import runtime
+
+    runtime.start()
+    from kerastag import models, precisions
+    from kerastag.inference import scoring
+    from kerastag.models import folding
+
+    model = folding.fold(models.short_chunk_resnet(NUM_TAGS, job.num_channels), precisions.choose(job.precision))
+    return model, lambda waveform: scoring.scores_of(model(waveform, training=False))
+
+
+def _timed(work: Callable[[Sequence[str]], None], job: Job) -> float:
+    work(job.warm_up)
+    started = time.perf_counter()
+    work(job.paths)
+    return time.perf_counter() - started

@@ -1,0 +1,1 @@
+"""Datasets: fetching, selecting, auditing and damaging them."""

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Writes a submission to MediaEval's "Emotion and Theme Recognition in Music", or checks anybody's.
+
+tools/mediaeval_submission --run_dir=runs/R --split=test.tsv --tags=tags.txt --output_dir=submission
+tools/mediaeval_submission --check --split=test.tsv --tags=tags.txt --output_dir=submission
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+from absl import flags
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # the package of this checkout
+
+from kerastag import cli, errors, files, metrics, tags
+from kerastag.cli import options
+from kerastag.data import splits  # noqa: E402
+from kerastag.metrics import decisions
+from kerastag.runs import run_folder
+from tools.paper import submission
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_bool("check", False, "Check the files in --output_dir instead of writing them.", flag_values=FLAGS)
+flags.DEFINE_string("output_dir", None, "Folder of predictions.npy and decisions.npy.", flag_values=FLAGS)
+flags.DEFINE_string("split", None, "The official split file: its tracks, in their order.", flag_values=FLAGS)
+flags.DEFINE_string("tags", None, "The official tag list, one tag a line, in column order.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "run_dir", None, "A run that has been evaluated on its test split and has thresholds.", flag_values=FLAGS
+)
+flags.DEFINE_string("scores", None, "Instead of a run: scores of the split, .npy (tracks, tags).", flag_values=FLAGS)
+flags.DEFINE_string("scores_tags", None, "With --scores: their tag list, if not that of --tags.", flag_values=FLAGS)
+flags.DEFINE_string("thresholds", None, "thresholds.tsv; left out: that of --run_dir.", flag_values=FLAGS)
+flags.DEFINE_bool(
+    "mediaeval_compatible",
+    False,
+    "Decide by `>` as the organisers' script does, instead of by `>=`, for which thresholds are fitted.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool("overwrite", False, "Replace files in --output_dir.", flag_values=FLAGS)
+options.define_verbosity(FLAGS)
+
+
+def main(values: flags.FlagValues, arguments: list[str]) -> int:
+    """Writes or checks; a check with faults has exit status 1."""
+    options.require(values, "output_dir", "split", "tags")
+    official = tags.Vocabulary.read(values.tags)
+    split = splits.read(values.split, official, unknown="drop", untagged="error")
+    if not values.check:
+        write(values, official, len(split))
+    folder = pathlib.Path(values.output_dir)
+    paths = folder / submission.PREDICTIONS, folder / submission.DECISIONS
+    report = submission.check(*paths, len(split), official, split.labels(official))
+    for line in report.warnings:
+        print(f"warning: {line}", file=sys.stderr)
+    for line in report.faults:
+        print(line, file=sys.stderr)
+    if not report.faults:
+        print(f"{folder}: {len(split)} tracks, {len(official)} tags, ready to hand in")
+    return 1 if report.faults else 0
+
+
+def write(values: flags.FlagValues, official: tags.Vocabulary, num_tracks: int) -> None:
+    """Writes both files from a run or from scores.
+
+    Raises:
+      UsageError: it is not said what to write.
+      KerastagError: something is missing, exists already, or does not fit.
+    """
+    if (values.run_dir is None) == (values.scores is None):
+        raise errors.UsageError("give either --run_dir or --scores, or --check")
+    for name in (submission.PREDICTIONS, submission.DECISIONS):
+        files.check_output(pathlib.Path(values.output_dir) / name, values.overwrite)
+    scores, own, thresholds = material(values, official)
+    if scores.shape != (num_tracks, len(own)):
+        raise errors.KerastagError(f"scores are {scores.shape} for {num_tracks} tracks and {len(own)} tags")
+    ordered = submission.in_order(np.vstack([scores, thresholds]), own, official)
+    submission.write(values.output_dir, ordered[:-1].astype(scores.dtype), ordered[-1], values.mediaeval_compatible)
+
+
+def material(values: flags.FlagValues, official: tags.Vocabulary) -> tuple[np.ndarray, tags.Vocabulary, np.ndarray]:
+    """Scores, the tags of their columns, and thresholds in the order of these tags."""
+    if values.scores:
+        options.require(values, "thresholds")
+        own = tags.Vocabulary.read(values.scores_tags) if values.scores_tags else official
+        return metrics.load_matrix(values.scores), own, decisions.read_thresholds(values.thresholds, own)
+    run = run_folder.RunFolder.existing(values.run_dir)
+    own = run.vocabulary()
+    thresholds = values.thresholds or run.path / "thresholds.tsv"
+    return metrics.load_matrix(run.predictions_path("test")), own, decisions.read_thresholds(thresholds, own)
+
+
+COMMAND = cli.Command(
+    "tools/mediaeval_submission",
+    "writes a submission to MediaEval's mood and theme task, or checks one",
+    FLAGS,
+    main,
+)
+
+if __name__ == "__main__":
+    sys.exit(COMMAND.run(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Models behind a running server, and exports under other TensorFlow versions."""

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Tags files and folders of music by a model behind TensorFlow Serving, many at once.
+
+    tools/query_serving MUSIC --server=http://localhost:8501 --model=NAME --output=tags.tsv
+
+Files are read here and scored there; the tables are those of `kerastag tag`. Over gRPC (grpc://localhost:8500) whole
+waveforms travel and tensorflow-serving-api is needed, over REST WAV files of 16 bits.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+from absl import flags
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))  # the package of this checkout
+
+from kerastag import audio, cli, errors, files, parallel
+from kerastag.cli import options
+from kerastag.inference import score_table
+from kerastag.serving.client import client, failures
+
+LONGEST_PAUSE = 5.0  # seconds between two tries of a request
+OF_ONE_FILE = (audio.AudioError, failures.Refused, failures.TooLarge, failures.TimedOut)  # others may be fine
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    "server", "http://localhost:8501", "The running server: http://HOST:PORT or grpc://HOST:PORT.", flag_values=FLAGS
+)
+flags.DEFINE_string("model", None, "Name of the model on the server, its --model_name.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "output",
+    None,
+    "File for all scores: .tsv, .csv or .json; without it the top tags are printed.",
+    flag_values=FLAGS,
+)
+options.positive(FLAGS, "top", 5, "Tags to print for each file.")
+options.positive(FLAGS, "concurrency", 8, "Files on their way at once.")
+flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
+MAIN_FLAGS = len(list(FLAGS))
+options.positive(FLAGS, "version", None, "Version of the model; without it the latest.")
+flags.DEFINE_string("label", None, "Label of a version, from the server's models.config.", flag_values=FLAGS)
+flags.DEFINE_float("timeout", 30.0, "Seconds to wait for an answer.", lower_bound=0.001, flag_values=FLAGS)
+flags.DEFINE_integer(
+    "retries", 3, "How often a request is sent again when nobody answers.", lower_bound=0, flag_values=FLAGS
+)
+options.define_verbosity(FLAGS)
+
+
+def main(values: flags.FlagValues, arguments: list[str]) -> int:
+    """Tags every file. Returns 1 if some could not be read or scored."""
+    options.require(values, "model")
+    if values.version is not None and values.label:
+        raise errors.UsageError("--version and --label: give one of them")
+    if not arguments:
+        raise errors.UsageError("no files or folders to tag")
+    output = checked_output(values)
+    found = audio.find_audio(arguments)
+    paths = found.files
+    if not paths:
+        raise errors.KerastagError("; ".join(found.warnings()) or f"{' '.join(arguments)}: no audio files")
+    asked = {"version": values.version, "label": values.label}
+    sending = {"timeout_seconds": values.timeout, "max_retries": values.retries}
+    limit = parallel.READ_SECONDS + (values.timeout + LONGEST_PAUSE) * (values.retries + 1)
+    with client.connect(values.server, values.model, **asked, **sending) as one:
+        tags = one.tags()
+        results = parallel.run(
+            lambda path: score(one, path, limit),
+            paths,
+            f"tagging {len(paths)} files",
+            min(values.concurrency, len(paths)),
+        )
+    problems = [result for result in results if isinstance(result, Exception)]
+    scored = {path: result for path, result in zip(paths, results, strict=True) if isinstance(result, dict)}
+    show(values, output, scored, tags)
+    heard = audio.heard_in_part()
+    cli.warn(f"heard in part: {path}: {heard[str(path)].text()}" for path in scored if str(path) in heard)
+    skipped = [*found.warnings(), *map(str, problems)]
+    cli.warn(f"skipped: {reason}" for reason in skipped)
+    return 1 if skipped else 0
+
+
+def score(one: client.Client, path: pathlib.Path, limit: float) -> dict[str, float] | Exception:
+    """The scores of a file, or why it has none, after `limit` seconds at the most; a server that is gone stops all."""
+    try:
+        return parallel.within(limit, one.score, path)
+    except audio.AudioError as error:
+        return error
+    except OF_ONE_FILE as error:
+        return errors.KerastagError(f"{path}: {error}")
+    except errors.KerastagError:  # of the server
+        raise
+    except Exception as error:  # others may be fine
+        return errors.KerastagError(parallel.mishap(str(path), error))
+
+
+def checked_output(values: flags.FlagValues) -> pathlib.Path | None:
+    """The table's file, if it can be written."""
+    if values.output is None:
+        return None
+    output = pathlib.Path(values.output)
+    score_table.check_format(output)
+    files.check_output(output, values.overwrite)
+    return output
+
+
+def show(
+    values: flags.FlagValues,
+    output: pathlib.Path | None,
+    scored: dict[pathlib.Path, dict[str, float]],
+    tags: list[str],
+) -> None:
+    """Prints the top tags, or writes the table.
+
+    Raises:
+      KerastagError: another version with other tags was served meanwhile.
+    """
+    for path, by_tag in scored.items():
+        if list(by_tag) != tags:
+            raise errors.KerastagError(f"{path}: scored by a version with other tags; run again, or give --version")
+    scores = np.array([list(by_tag.values()) for by_tag in scored.values()])  # (num_files, num_tags)
+    if output is None and scored:
+        print(score_table.text(list(scored), scores, tags, values.top))
+    elif scored:
+        score_table.write(output, list(scored), scores, tags, audio.heard_in_part())
+        print(f"{output}: {len(scored)} files, {len(tags)} tags")
+
+
+COMMAND = cli.Command(
+    "tools/query_serving",
+    "tags files by a model behind TensorFlow Serving",
+    FLAGS,
+    main,
+    MAIN_FLAGS,
+    arguments="PATH...",
+)
+
+if __name__ == "__main__":
+    sys.exit(COMMAND.run(sys.argv[1:]))
