@@ -10,7 +10,6 @@ from absl import flags
 from kerastag import cli, errors, files, precisions, runtime
 from kerastag.cli import options
 from kerastag.inference import split_scoring
-from kerastag.runs import run_folder
 from kerastag.runs.model import Model
 from kerastag.serving import formats
 from kerastag.serving import plan as serving_plan
@@ -87,21 +86,12 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     runtime.start(values.verbosity)
     from kerastag.serving import exporting
 
-    split = _validation_split(model.folder)
+    split = split_scoring.find_validation(model.folder)
     export = exporting.export(model, plan, values.formats, split, values.check_chunks)
     _report(export, plan, values.calibrated)
     if export.refused:
         raise errors.KerastagError("; ".join(export.refused))
     return 0
-
-
-def _validation_split(run: run_folder.RunFolder) -> tuple[pathlib.Path, pathlib.Path] | None:
-    """The folder and the split file of a run's validation tracks; None if they are not there."""
-    try:
-        folder, path = split_scoring.locate(run, "validation")
-    except errors.KerastagError:  # moved since, or a run that was not trained here
-        return None
-    return (folder, path) if path.is_file() else None
 
 
 def _report(export: "exporting.Export", plan: serving_plan.Plan, calibrated: bool) -> None:

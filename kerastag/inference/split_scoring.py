@@ -121,6 +121,15 @@ def locate(
     return folder, splits.split_path(folder, None if given is None else str(given), split)
 
 
+def find_validation(run: run_folder.RunFolder) -> tuple[pathlib.Path, pathlib.Path] | None:
+    """The folder and the split file of a run's validation tracks; None if they are not there any more."""
+    try:
+        folder, path = locate(run, "validation")
+    except errors.KerastagError:  # moved since, or a run that was not trained here
+        return None
+    return (folder, path) if path.is_file() else None
+
+
 def _scores(
     model: tagger.Tagger, folder: pathlib.Path, listed: splits.Split, reading: Reading, skip_unreadable: bool
 ) -> tuple[np.ndarray, dict[int, str], dict[str, audio.Account]]:

@@ -4,10 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from kerastag.serving.client import failures
-
 _DTYPES = {
     **{"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16", "DT_BOOL": "bool", "DT_STRING": "object"},
     **{f"DT_{name.upper()}": name for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")},
@@ -82,17 +78,6 @@ class Signature:
         sides = ({name: Tensor.of_json(info) for name, info in definition.get(one, {}).items()} for one in _SIDES)
         return cls(*sides)
 
-    def checked(self, place: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The inputs as arrays of the signature's dtypes.
-
-        Raises:
-          Refused: a name is missing or unknown, or a dtype or shape does not fit.
-        """
-        if set(inputs) != set(self.inputs):
-            taken, given = (", ".join(sorted(names)) or "nothing" for names in (self.inputs, inputs))
-            raise failures.Refused(place, f"takes {taken}, not {given}", "name its inputs")
-        return {name: _fitted(place, name, inputs[name], tensor) for name, tensor in self.inputs.items()}
-
 
 _SIDES = ("inputs", "outputs")
 
@@ -109,29 +94,3 @@ class Served:
         """From a map of SignatureDef in JSON."""
         kept = {name: Signature.of_json(one) for name, one in definitions.items() if not name.startswith("__")}
         return cls(int(version), kept)
-
-    def signature(self, place: str, name: str) -> Signature:
-        """A signature by its name.
-
-        Raises:
-          Refused: there is none.
-        """
-        if name not in self.signatures:
-            known = ", ".join(sorted(self.signatures)) or "none"
-            problem = f"version {self.version} has no signature '{name}'; it has {known}"
-            raise failures.Refused(place, problem, "export the model again with this version of kerastag")
-        return self.signatures[name]
-
-
-def _fitted(place: str, name: str, value: Any, tensor: Tensor) -> np.ndarray:
-    array = np.asarray(value, object) if tensor.dtype == "object" else np.asarray(value)
-    if tensor.dtype != "object" and not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
-        raise failures.Refused(place, f"{name} must be {tensor}, not {array.dtype}", "convert it")
-    sizes = tensor.shape
-    fits = sizes is None or (
-        len(sizes) == array.ndim and all(size in (None, own) for size, own in zip(sizes, array.shape, strict=True))
-    )
-    if not fits:
-        advice = "the first dimension is the batch" if array.ndim + 1 == len(sizes or ()) else "reshape it"
-        raise failures.Refused(place, f"{name} must be {tensor}, not of shape {array.shape}", advice)
-    return array if tensor.dtype == "object" else array.astype(tensor.dtype, copy=False)

@@ -36,13 +36,13 @@ def test_the_second_is_told_who_holds_it(tmp_path):
         process.wait()
 
 
-def test_a_lock_of_a_killed_process_is_taken_over(tmp_path, capsys):
+def test_a_lock_of_a_killed_process_is_taken_over(tmp_path):
     process = hold_in_another_process(tmp_path / "run")
     process.kill()
     process.wait()
-    with lock.held(tmp_path / "run"):
+    with lock.held(tmp_path / "run") as taken_over:
         assert json.loads((tmp_path / "run" / lock.NAME).read_text())["pid"] == os.getpid()
-    assert f"taken over from process {process.pid} on " in capsys.readouterr().err
+    assert f"taken over from process {process.pid} on " in taken_over[0]
     assert not (tmp_path / "run" / lock.NAME).exists()
 
 

@@ -74,7 +74,7 @@ def files_of(donor, tmp_path_factory):
     run.mkdir()
     shutil.copy(folder / "donor.keras", run / "model.keras")
     (run / "tags.txt").write_text("".join(f"{tag}\n" for tag in TAGS))
-    files.write_json(run / "run.json", {})
+    files.write_json(run / "run.json", {"flags": {}})
     return {kind: folder / name for kind, name in _names().items()}
 
 
@@ -190,7 +190,7 @@ def test_the_vggish_network_comes_back_from_its_own_run(tmp_path):
     earlier = models.vggish(3, 2, precision="float32")
     earlier.save(tmp_path / "model.keras")
     (tmp_path / "tags.txt").write_text("\n".join(TAGS))
-    files.write_json(tmp_path / "run.json", {})
+    files.write_json(tmp_path / "run.json", {"flags": {}})
     model = models.vggish(3, 2, precision="float32")
     assert not pretrained.load(model, tmp_path, TAGS).fresh
     for ours, theirs in zip(model.get_weights(), earlier.get_weights(), strict=True):

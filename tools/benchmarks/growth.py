@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Measures how time and memory grow with the number of tracks and with the length of one track.
 
-    tools/measure_growth --music=MUSIC_DIR [--parts=splits,tagging,long]
+    python -m tools.benchmarks.growth --music=MUSIC_DIR [--parts=splits,tagging,long]
 
 splits: split files of 1,000 to --max_split tracks, read as `kerastag train` reads them, and its pipeline.
 tagging: 1 to --max_tracks short files, tagged by a small network.
@@ -9,23 +8,16 @@ long: one file of --hours, tagged by 16 evenly spaced chunks, and by every chunk
 Each figure comes from a process of its own; memory is above what the process held when TensorFlow was imported.
 """
 
-import concurrent.futures
 import itertools
-import multiprocessing
 import pathlib
 import sys
 import tempfile
-from collections.abc import Callable
-from typing import Any
 
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
 from kerastag import cli, errors
 from kerastag.cli import options
-from tools.benchmarks import growth_work, machine
+from tools.benchmarks import growth_work, machine, processes
 
 PARTS = ("splits", "tagging", "long")
 CHUNK_SECONDS = 4.6
@@ -49,10 +41,10 @@ flags.DEFINE_string("work_dir", None, "Where files are made; None: among tempora
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Prints a table for each part."""
     options.require(values, "music")
-    for name, known in (("parts", PARTS), ("long_forms", growth_work.LONG_FORMS)):
+    for name, choices in (("parts", PARTS), ("long_forms", growth_work.LONG_FORMS)):
         for value in getattr(values, name):
-            if value not in known:
-                raise errors.UsageError(f"--{name}: '{value}' is none of {', '.join(known)}")
+            if value not in choices:
+                raise errors.UsageError(f"--{name}: '{value}' is none of {', '.join(choices)}")
     print(machine.describe())
     measures = {"splits": measure_splits, "tagging": measure_tagging, "long": measure_long}
     for part in values.parts:
@@ -68,10 +60,11 @@ def measure_splits(values: flags.FlagValues, folder: pathlib.Path) -> None:
     paths = growth_work.make_snippets(values.music, folder)
     for size in sizes(1000, values.max_split):
         growth_work.write_splits(folder, paths, size)
-        found = alone(growth_work.split_figures, str(folder), values.batch_size, values.num_batches)
+        work = (str(folder), values.batch_size, values.num_batches)
+        figures = processes.alone(growth_work.split_figures, *work)
         print(
-            f"{size:>10,} {found['read_s']:>8.2f} s {found['first_batch_s']:>13.2f} s {found['chunk_ms']:>13.2f} ms "
-            f"{found['peak_mb']:>9,.0f} MB",
+            f"{size:>10,} {figures['read_s']:>8.2f} s {figures['first_batch_s']:>13.2f} s "
+            f"{figures['chunk_ms']:>13.2f} ms {figures['peak_mb']:>9,.0f} MB",
             flush=True,
         )
 
@@ -87,13 +80,13 @@ def measure_tagging(values: flags.FlagValues, folder: pathlib.Path) -> None:
         num_calls = max(1, NUM_CALLS // size)
         batch_size = max(1, values.num_chunks // 2)  # a step after the first, even with one track
         work = (paths, paths[0], size, values.num_chunks, batch_size, values.num_channels, num_calls)
-        found = alone(growth_work.tagging_figures, *work)
+        figures = processes.alone(growth_work.tagging_figures, *work)
         print(
-            f"{size:>10,} {found['start_ms']:>13.1f} ms {found['chunk_ms']:>13.2f} ms {found['seconds']:>10.2f} s "
-            f"{found['peak_mb']:>9,.0f} MB",
+            f"{size:>10,} {figures['start_ms']:>13.1f} ms {figures['chunk_ms']:>13.2f} ms "
+            f"{figures['seconds']:>10.2f} s {figures['peak_mb']:>9,.0f} MB",
             flush=True,
         )
-    print(f"{found['first_s']:.1f} s before, once: the network built and traced; {found['warm_mb']:,.0f} MB then")
+    print(f"{figures['first_s']:.1f} s before, once: the network built and traced; {figures['warm_mb']:,.0f} MB then")
 
 
 def measure_long(values: flags.FlagValues, folder: pathlib.Path) -> None:
@@ -106,10 +99,10 @@ def measure_long(values: flags.FlagValues, folder: pathlib.Path) -> None:
         path = growth_work.write_long(values.music, folder, form, values.hours)
         for num_chunks in (16, every):
             work = ([str(path)], short, 1, num_chunks, values.batch_size, values.num_channels)
-            found = alone(growth_work.tagging_figures, *work)
+            figures = processes.alone(growth_work.tagging_figures, *work)
             print(
-                f"{form:>10} {num_chunks:>10,} {found['seconds']:>10.2f} s {found['peak_mb']:>9,.0f} MB "
-                f"{found['warm_mb']:>23,.0f} MB",
+                f"{form:>10} {num_chunks:>10,} {figures['seconds']:>10.2f} s {figures['peak_mb']:>9,.0f} MB "
+                f"{figures['warm_mb']:>23,.0f} MB",
                 flush=True,
             )
         path.unlink()
@@ -121,14 +114,8 @@ def sizes(least: int, greatest: int) -> list[int]:
     return [*powers, greatest]
 
 
-def alone(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns in a process of its own."""
-    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(function, *arguments).result()
-
-
 COMMAND = cli.Command(
-    "tools/measure_growth",
+    "python -m tools.benchmarks.growth",
     "measure how time and memory grow with tracks and length",
     FLAGS,
     main,

@@ -1,7 +1,7 @@
-"""What tools/measure_growth measures, and the files that it measures on.
+"""The work that tools.benchmarks.growth measures, and the files that it measures on.
 
 Each function that measures is meant for a process of its own: memory is the peak of the process above what it held
-when TensorFlow was imported and nothing else done. Functions return plain figures by name.
+when TensorFlow was imported and nothing else done. Such functions return numbers by name.
 """
 
 import itertools
@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from kerastag import audio, errors, files, tags
-from kerastag.data import dataset, sampling
+from kerastag import audio, errors, tags, tsv
+from kerastag.data import dataset, sampling, splits
+from kerastag.data.reading import Reading
 
 NUM_TAGS = 56
 NUM_SNIPPETS = 8
 NUM_FOLDERS = 1000  # that lead to the same snippets, so that caches by path are of no use
 LONG_FORMS = ("wav", "mp3")
 LONG_RATE = 44_100
-_HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\n"
 
 
 def make_snippets(music: str | os.PathLike[str], folder: pathlib.Path, seconds: int = 6) -> list[str]:
@@ -41,7 +41,7 @@ def make_snippets(music: str | os.PathLike[str], folder: pathlib.Path, seconds: 
     """
     target = folder / "snippets"
     target.mkdir(parents=True)
-    names = []
+    names: list[str] = []
     for path in itertools.islice(_long_enough(music, seconds), NUM_SNIPPETS):
         names.append(f"{len(names)}.wav")
         snippet = audio.read_chunk(path, 0, seconds * audio.SAMPLE_RATE)
@@ -61,11 +61,14 @@ def write_splits(folder: pathlib.Path, paths: Sequence[str], num_tracks: int) ->
         chosen = generator.integers(0, NUM_TAGS, (size, 3))
         sizes = generator.integers(1, 4, size)
         chosen[:NUM_TAGS, 0] = np.arange(min(size, NUM_TAGS))  # every tag has a track
-        with files.whole_file(folder / f"{split}.tsv") as path, path.open("w") as file:
-            file.write(_HEADER)
-            for n, (row, count) in enumerate(zip(chosen.tolist(), sizes.tolist(), strict=True)):
-                columns = [f"{split}_{n:07d}", f"artist_{n // 10:06d}", f"album_{n // 5:06d}", paths[n % len(paths)]]
-                file.write("\t".join([*columns, "6.0", *(names[tag] for tag in row[:count])]) + "\n")
+        lines = (
+            (
+                *(f"{split}_{n:07d}", f"artist_{n // 10:06d}", f"album_{n // 5:06d}", paths[n % len(paths)], "6.0"),
+                *(names[column] for column in columns[:count]),
+            )
+            for n, (columns, count) in enumerate(zip(chosen.tolist(), sizes.tolist(), strict=True))
+        )
+        tsv.write(folder / f"{split}.tsv", splits.FORMS[0], lines)
 
 
 def split_figures(folder: str, batch_size: int, num_batches: int) -> dict[str, float]:
@@ -88,12 +91,13 @@ def split_figures(folder: str, batch_size: int, num_batches: int) -> dict[str, f
     for batch in batches.take(num_batches):
         times.append(time.perf_counter())
         sizes.append(len(batch["draw"]))
-    _check(tracks)
+    if tracks.unreadable:
+        raise errors.KerastagError(next(iter(tracks.unreadable.values())))
     return {
         "read_s": read - started,
         "first_batch_s": times[0] - read,
-        "chunk_ms": _steady_ms(times, sizes),
-        "peak_mb": _peak_mb() - idle,
+        "chunk_ms": steady_ms(times, sizes),
+        "peak_mb": peak_mb() - idle,
     }
 
 
@@ -114,29 +118,29 @@ def tagging_figures(
       tracks and after the first call. Times are the median of `num_calls` calls.
     """
     idle = _start()
-    before = time.perf_counter()
+    started = time.perf_counter()
     model = _tagger(num_channels)
-    model.score_files([warm_up], 2 * batch_size, batch_size)
-    first, warm = time.perf_counter() - before, _peak_mb()
-    wanted = list(itertools.islice(itertools.cycle(paths), num_tracks))
-    calls = [_timed_call(model, wanted, num_chunks, batch_size) for _ in range(num_calls)]
+    model.score_files([warm_up], Reading(2 * batch_size, batch_size))
+    first, warm = time.perf_counter() - started, peak_mb()
+    repeated = list(itertools.islice(itertools.cycle(paths), num_tracks))
+    calls = [_timed_call(model, repeated, Reading(num_chunks, batch_size)) for _ in range(num_calls)]
     figures = {name: float(np.median([call[name] for call in calls])) for name in calls[0]}
-    return {**figures, "first_s": first, "peak_mb": _peak_mb() - idle, "warm_mb": warm - idle}
+    return {**figures, "first_s": first, "peak_mb": peak_mb() - idle, "warm_mb": warm - idle}
 
 
-def _timed_call(model: Any, paths: Sequence[str], num_chunks: int, batch_size: int) -> dict[str, float]:
+def _timed_call(model: Any, paths: Sequence[str], reading: Reading) -> dict[str, float]:
     times, sizes = [time.perf_counter()], []
 
     def on_chunks(count: int) -> None:
         times.append(time.perf_counter())
         sizes.append(count)
 
-    _, unreadable = model.score_files(paths, num_chunks, batch_size, on_chunks=on_chunks)
+    _, unreadable = model.score_files(paths, reading, on_chunks)
     if unreadable:
         raise errors.KerastagError(next(iter(unreadable.values())))
     return {
         "start_ms": 1000 * (times[1] - times[0]),
-        "chunk_ms": _steady_ms(times[1:], sizes),
+        "chunk_ms": steady_ms(times[1:], sizes),
         "seconds": times[-1] - times[0],
     }
 
@@ -160,14 +164,14 @@ def write_long(
     path, times = folder / f"long.{form}", round(3600 * hours / minute)
     if form == "mp3":
         soundfile.write(path, waveform, LONG_RATE, "MPEG_LAYER_III", format="MP3", bitrate_mode="CONSTANT")
-        content = path.read_bytes()
-        stream = content[content.index(content[:2], 100) :]  # less the first frame, which only states the length
-        with path.open("wb") as raw:
-            raw.writelines(itertools.repeat(stream, times))
+        encoded = path.read_bytes()
+        music_frames = encoded[encoded.index(encoded[:2], 100) :]  # the first frame only states the length
+        with path.open("wb") as file:
+            file.writelines(itertools.repeat(music_frames, times))
     else:
-        with soundfile.SoundFile(path, "w", LONG_RATE, 1, "PCM_16") as file:
+        with soundfile.SoundFile(path, "w", LONG_RATE, 1, "PCM_16") as sound_file:
             for _ in range(times):
-                file.write(waveform)
+                sound_file.write(waveform)
     return path
 
 
@@ -200,25 +204,30 @@ def _start() -> float:
     from kerastag import runtime
 
     runtime.start()
+    return held_mb()
 
+
+def held_mb() -> float:
+    """Memory that this process holds, in MB."""
     return _status_mb("VmRSS")
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """The most memory that this process has held, in MB; unlike ru_maxrss it does not begin with its parent's."""
     return _status_mb("VmHWM")
 
 
 def _status_mb(name: str) -> float:
-    """A line of /proc/self/status in MB; unlike ru_maxrss, its peak does not begin with the parent's."""
+    """A figure of /proc/self/status, which is in KiB, in MB."""
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
-def _steady_ms(times: Sequence[float], sizes: Sequence[int]) -> float:
-    """Milliseconds a chunk in the batches after the first."""
+def steady_ms(times: Sequence[float], sizes: Sequence[int]) -> float:
+    """Milliseconds a chunk in the batches after the first; NaN without any.
+
+    Args:
+      times: the moment at which each batch was there, in seconds.
+      sizes: chunks of each batch.
+    """
     return 1000 * (times[-1] - times[0]) / sum(sizes[1:]) if len(times) > 1 else float("nan")
-
-
-def _check(tracks: Any) -> None:
-    if tracks.unreadable:
-        raise errors.KerastagError(next(iter(tracks.unreadable.values())))

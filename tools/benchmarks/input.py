@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Times random 4.6 s chunks of real music through the input pipeline, file by file format.
 
-    tools/benchmark_input --music=FOLDER [--codecs=mp3,vorbis,opus,flac,prepared] [--num_chunks=1000]
+    python -m tools.benchmarks.input --music=FOLDER [--codecs=mp3,vorbis,opus,flac,prepared] [--num_chunks=1000]
 
 The pipeline is the one that `kerastag train` reads an epoch with, up to batches of int16 in memory. Beside it:
 librosa loading whole files and cropping them, in as many processes as there are workers; tensorflow-io, where it
@@ -23,11 +22,8 @@ from unittest import mock
 import numpy as np
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
 from kerastag import audio, cli, errors, runtime
-from kerastag.audio import tfio_decoder  # noqa: E402
+from kerastag.audio import tfio_decoder
 from kerastag.cli import options
 from tools.benchmarks import input_peers, machine, real_music
 
@@ -42,7 +38,10 @@ GOALS = f"{'goals':<46}{'40':>10}{'':>8}{'0.85':>8}{'':>9} of MP3, Vorbis, Opus 
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
-    "music", None, "Folder of real music in any format, such as tools/debian_music writes.", flag_values=FLAGS
+    "music",
+    None,
+    "Folder of real music in any format, such as tools.datasets.debian_music writes.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_list(
     "codecs", list(real_music.CODECS), "Formats; prepared is what kerastag prepare writes.", flag_values=FLAGS
@@ -66,11 +65,14 @@ options.define_verbosity(FLAGS)
 
 @dataclasses.dataclass(frozen=True)
 class Bench:
-    """How things are timed: the flags that have to do with it.
+    """How the pipeline and the bare loop are timed.
 
     Attributes:
+      num_chunks: of a round.
+      num_rounds: whose median is taken.
       num_workers: threads of the pipeline and of the bare loop.
-      fixed_workers: whether the pipeline is told so; it takes one per core by itself.
+      fixed_workers: whether the pipeline is given that number; by itself it takes one thread per core.
+      batch_size: chunks of a batch.
     """
 
     num_chunks: int
@@ -90,9 +92,9 @@ class Bench:
         batches = pipeline.training_batches(tracks, plan, chunk, self.batch_size)
         if self.fixed_workers:
             batches = batches.with_options(threads(self.num_workers))
-        before = time.perf_counter()
+        started = time.perf_counter()
         num_read = sum(len(batch["draw"]) for batch in batches)
-        seconds = time.perf_counter() - before
+        seconds = time.perf_counter() - started
         if num_read < len(plan):
             tracks.mark_missing(plan.tracks)
             raise errors.KerastagError(next(iter(tracks.unreadable.values())))
@@ -139,7 +141,7 @@ class Rates:
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Prints what is timed, a line for each format, and one for the pipeline alone."""
+    """Prints the settings, a line for each format, and one for the pipeline alone."""
     options.require(values, "music")
     for codec in values.codecs or [""]:
         if codec not in real_music.CODECS:
@@ -174,9 +176,9 @@ def threads(num_threads: int) -> Any:
     """Options for a tf.data pipeline of its own threads."""
     import tensorflow as tf
 
-    wanted = tf.data.Options()
-    wanted.threading.private_threadpool_size = num_threads
-    return wanted
+    pool = tf.data.Options()
+    pool.threading.private_threadpool_size = num_threads
+    return pool
 
 
 @contextlib.contextmanager
@@ -190,7 +192,7 @@ def work_folder(given: str | None) -> Iterator[pathlib.Path]:
 
 
 def find_music(values: flags.FlagValues, work_dir: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    """The files of each format, and a line about them."""
+    """The files of each format; prints a line about them."""
     music = {}
     for codec in values.codecs:
         lengths = (values.min_seconds, values.max_seconds)
@@ -254,7 +256,7 @@ def time_prepared(paths: list[pathlib.Path], bench: Bench) -> str:
 
 
 def time_overhead(bench: Bench) -> str:
-    """A line: what an element costs where the reader returns an array that is ready."""
+    """A line: the pipeline's own cost of an element, with a reader that only fills the array with zeros."""
     from kerastag.data import pipeline
 
     def ready(*arguments: Any) -> np.ndarray:
@@ -271,7 +273,7 @@ def time_overhead(bench: Bench) -> str:
     )
 
 
-COMMAND = cli.Command("tools/benchmark_input", "time the input pipeline on real music", FLAGS, main)
+COMMAND = cli.Command("python -m tools.benchmarks.input", "time the input pipeline on real music", FLAGS, main)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

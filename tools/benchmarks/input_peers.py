@@ -1,4 +1,4 @@
-"""What the input pipeline is timed against: librosa on whole files in processes, and a bare loop in threads."""
+"""Peers of the input pipeline, to be timed beside it: librosa on whole files, and a bare loop in threads."""
 
 import contextlib
 import dataclasses
@@ -33,9 +33,9 @@ class LibrosaPool:
         self._executor = executor
 
     def run(self, loads: Sequence[Load]) -> tuple[list[np.ndarray], float]:
-        """The chunks, float32 (samples,) each, and the mean seconds of a load, while all processes are at it."""
-        done = list(self._executor.map(_timed, loads))
-        return [chunk for chunk, _ in done], float(np.mean([seconds for _, seconds in done]))
+        """The chunks, float32 (samples,) each, and the mean seconds of a load while all processes load."""
+        timed_chunks = list(self._executor.map(_timed, loads))
+        return [chunk for chunk, _ in timed_chunks], float(np.mean([seconds for _, seconds in timed_chunks]))
 
 
 @contextlib.contextmanager
@@ -64,8 +64,8 @@ def load_and_crop(load: Load) -> np.ndarray:
 
 
 def _timed(load: Load) -> tuple[np.ndarray, float]:
-    before = time.perf_counter()
-    return load_and_crop(load), time.perf_counter() - before
+    started = time.perf_counter()
+    return load_and_crop(load), time.perf_counter() - started
 
 
 def bare_loop(tracks: Any, plan: Any, chunk: Any, num_workers: int) -> float:
@@ -85,11 +85,11 @@ def bare_loop(tracks: Any, plan: Any, chunk: Any, num_workers: int) -> float:
             out = np.empty(chunk.samples, chunk.dtype)
             audio.random_chunk(path, fraction, chunk.samples, chunk.sample_rate, out)
 
-    before = time.perf_counter()
+    started = time.perf_counter()
     with futures.ThreadPoolExecutor(num_workers) as executor:
-        for done in [executor.submit(work) for _ in range(num_workers)]:
-            done.result()
-    return time.perf_counter() - before
+        for worker in [executor.submit(work) for _ in range(num_workers)]:
+            worker.result()
+    return time.perf_counter() - started
 
 
 def _warm_up(barrier: Any, path: str) -> None:

@@ -5,7 +5,7 @@ import platform
 from importlib import metadata
 
 from kerastag import precisions
-from kerastag.runs import run_folder
+from kerastag.runs import record
 
 _FAST = {"amx_bf16", "avx512_bf16", "avx512_fp16", "avx512f", "avx2"}
 _PEERS = ("torch", "librosa", "openvino", "tensorflow-serving-api")
@@ -14,7 +14,7 @@ _PEERS = ("torch", "librosa", "openvino", "tensorflow-serving-api")
 def describe() -> str:
     """Two lines: the processor and its instruction sets that matter, and versions."""
     fast = " ".join(sorted(precisions.cpu_flags() & _FAST)) or "neither AVX2 nor AVX-512"
-    versions = run_folder.versions()
+    versions = record.versions()
     for name in _PEERS:
         try:
             versions[name] = metadata.version(name)
@@ -22,3 +22,13 @@ def describe() -> str:
             continue
     processor = f"{platform.machine()}, {os.cpu_count()} cores, {fast}"
     return f"{processor}\n{', '.join(f'{name} {version}' for name, version in versions.items())}"
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed, with which a benchmark compares; prints a line if it is not."""
+    try:
+        import torch  # noqa: F401  the import itself is the question
+    except ImportError:
+        print("PyTorch is not installed (pip install 'kerastag[torch]'): no twin")
+        return False
+    return True

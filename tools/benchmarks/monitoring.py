@@ -1,33 +1,27 @@
-#!/usr/bin/env python3
 """Measures what watching a run costs: in time of a whole run, in time of a step, and in bytes.
 
-    tools/measure_monitoring [--parts=run,step,events]
+    python -m tools.benchmarks.monitoring [--parts=run,step,events]
 
-run trains on the demo set with all pages and the report, and adds up what they took. step takes turns at the paper's
-network with and without the gradients' norm, which scalars have of every step. events shows 200 epochs of made-up
-validations of 56 tags, as a long run of the paper would, and weighs the files.
+run trains on the demo set with all pages and the report, and adds up the time they took. step trains the paper's
+network in turns with and without the gradients' norm, which every step's scalars need. events shows 200 epochs of
+invented validations of 56 tags, as a long run of the paper has them, and adds up the size of the event files.
 """
 
 import dataclasses
-import multiprocessing
 import pathlib
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent import futures
 from typing import Any
 from unittest import mock
 
 import numpy as np
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
 from kerastag import cli, errors, losses, runtime
 from kerastag.cli import options
-from tools.benchmarks import machine
+from tools.benchmarks import machine, processes
 
 NUM_TAGS = 56
 CHUNK_SAMPLES = 73_600  # 4.6 s
@@ -36,8 +30,8 @@ WARM_UP = 2
 FLAGS = flags.FlagValues()
 flags.DEFINE_list("parts", ["run", "step", "events"], "What to measure.", flag_values=FLAGS)
 options.positive(FLAGS, "epochs", 30, "Of the run on the demo set.")
-options.positive(FLAGS, "num_epochs", 200, "Made-up epochs of events.")
-options.positive(FLAGS, "num_tracks", 3802, "Made-up validation tracks of events: those of MTG-Jamendo.")
+options.positive(FLAGS, "num_epochs", 200, "Invented epochs of events.")
+options.positive(FLAGS, "num_tracks", 3802, "Invented validation tracks of events, as many as MTG-Jamendo has.")
 options.positive(FLAGS, "num_channels", 128, "Width of the network whose steps are timed.")
 options.positive(FLAGS, "num_rounds", 5, "How often steps with and without take turns.")
 options.positive(FLAGS, "num_steps", 3, "Steps to time in a turn.")
@@ -45,21 +39,20 @@ options.positive(FLAGS, "num_steps", 3, "Steps to time in a turn.")
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Prints a line or two for each part."""
-    parts = {"run": time_run, "step": time_steps, "events": weigh_events}
+    measures = {"run": time_run, "step": time_steps, "events": weigh_events}
     for part in values.parts:
-        if part not in parts:
-            raise errors.UsageError(f"--parts: '{part}' is none of {', '.join(parts)}")
+        if part not in measures:
+            raise errors.UsageError(f"--parts: '{part}' is none of {', '.join(measures)}")
     print(machine.describe())
-    settings = Settings(**{field.name: getattr(values, field.name) for field in dataclasses.fields(Settings)})
+    sizes = Sizes(**{field.name: getattr(values, field.name) for field in dataclasses.fields(Sizes)})
     for part in values.parts:
-        with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            print(process.submit(parts[part], settings).result(), flush=True)
+        print(processes.alone(measures[part], sizes), flush=True)
     return 0
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """The flags that processes of their own need."""
+class Sizes:
+    """The flags by these names, for processes of their own."""
 
     epochs: int
     num_epochs: int
@@ -89,7 +82,7 @@ class Clock:
         return mock.patch.object(owner, attribute, timed)
 
 
-def time_run(settings: Settings) -> str:
+def time_run(sizes: Sizes) -> str:
     """A whole run on the demo set: what share of its time watching took."""
     from kerastag import reporting, train
     from kerastag.training.monitoring import callback, levels
@@ -104,87 +97,89 @@ def time_run(settings: Settings) -> str:
         clock.patch("report", reporting, "write"),
     ):
         started = time.perf_counter()
-        status = train.COMMAND.run([f"--run_dir={folder}/run", "--loss=cb_focal", f"--epochs={settings.epochs}"])
+        status = train.COMMAND.run([f"--run_dir={folder}/run", "--loss=cb_focal", f"--epochs={sizes.epochs}"])
         seconds = time.perf_counter() - started
         if status:
             raise errors.KerastagError(f"training ended with status {status}")
         size = events_size(pathlib.Path(folder) / "run")
     spent = sum(clock.seconds.values())
-    parts = ", ".join(f"{name} {value:.2f}" for name, value in clock.seconds.items())
+    shares = ", ".join(f"{name} {value:.2f}" for name, value in clock.seconds.items())
     return (
-        f"run: {settings.epochs} epochs of the demo set {seconds:.1f} s, of which watching {spent:.2f} s: "
-        f"{spent / (seconds - spent):.2%} more ({parts}); event files {size:.1f} MB; goal: under 3 %"
+        f"run: {sizes.epochs} epochs of the demo set {seconds:.1f} s, of which watching {spent:.2f} s: "
+        f"{spent / (seconds - spent):.2%} more ({shares}); event files {size:.1f} MB; goal: under 3 %"
     )
 
 
-def time_steps(settings: Settings) -> str:
+def time_steps(sizes: Sizes) -> str:
     """Steps of training with and without the gradients' norm, in turns."""
     runtime.start()
     from kerastag import precisions
 
     policy = precisions.choose("auto")
-    trainers = {watch: _trainer(settings, policy, watch) for watch in (False, True)}
+    trainers = {watch: _trainer(sizes, policy, watch) for watch in (False, True)}
     times: dict[bool, list[float]] = {False: [], True: []}
-    for number in range(settings.num_rounds + 1):
-        for watch, step in trainers.items():
-            found = step(settings.num_steps if number else WARM_UP)
-            times[watch] += found if number else []
+    for number in range(sizes.num_rounds + 1):
+        for watch, train in trainers.items():
+            seconds = train(sizes.num_steps if number else WARM_UP)
+            times[watch] += seconds if number else []
     without, watched = (float(np.median(times[watch])) for watch in (False, True))
     return (
-        f"step: {settings.num_channels} channels, {policy}: {1e3 * without:.0f} ms, with the gradients' norm "
+        f"step: {sizes.num_channels} channels, {policy}: {1e3 * without:.0f} ms, with the gradients' norm "
         f"{1e3 * watched:.0f} ms: {watched / without - 1:+.2%}; goal: under 3 %"
     )
 
 
-def _trainer(settings: Settings, policy: str, watch: bool) -> Callable[[int], list[float]]:
+def _trainer(sizes: Sizes, policy: str, watch: bool) -> Callable[[int], list[float]]:
     """A function that makes steps and gives the seconds of each."""
     import tensorflow as tf
 
     from kerastag.data import pipeline
     from kerastag.training import build, devices, schedules, state
 
-    network = build.Network(tuple(map(str, range(NUM_TAGS))), num_channels=settings.num_channels)
+    network = build.Network(tuple(map(str, range(NUM_TAGS))), num_channels=sizes.num_channels)
     strategy, loss = devices.strategy("one"), losses.get("focal")
     trainer = build.trainer(strategy, network, loss, build.Optimization(schedules.Schedule()), policy, 0, watch=watch)
     generator = np.random.default_rng(0)
     waveform = generator.integers(-8000, 8000, (32, CHUNK_SAMPLES), dtype=np.int16)
     labels = (generator.random((32, NUM_TAGS)) < 0.05).astype(np.float32)
-    one = tf.data.Dataset.from_tensors({"waveform": waveform, "labels": labels, "draw": np.arange(32)})
-    batch = one.map(pipeline.weighted).cache()
+    dataset = tf.data.Dataset.from_tensors({"waveform": waveform, "labels": labels, "draw": np.arange(32)})
+    batch = dataset.map(pipeline.weighted).cache()
 
     def steps(count: int) -> list[float]:
-        at, times = state.TrainingState(), [0.0]
-        trainer.train_epoch(batch.repeat(count), at, lambda step, logs: times.append(at.seconds))
+        training_state, times = state.TrainingState(), [0.0]
+        trainer.train_epoch(
+            batch.repeat(count), training_state, lambda step, logs: times.append(training_state.seconds)
+        )
         return list(np.diff(times))
 
     return steps
 
 
-def weigh_events(settings: Settings) -> str:
-    """All pages of made-up epochs of 56 tags."""
+def weigh_events(sizes: Sizes) -> str:
+    """Size of the event files with all pages of invented epochs of 56 tags."""
     runtime.start()
-    labels = (np.random.default_rng(0).random((settings.num_tracks, NUM_TAGS)) < 0.03).astype(np.float32)
+    labels = (np.random.default_rng(0).random((sizes.num_tracks, NUM_TAGS)) < 0.03).astype(np.float32)
     names = tuple(f"mood/theme---tag{number:02d}" for number in range(NUM_TAGS))
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        monitoring = made_up_monitoring(folder, names, labels, settings.num_epochs)
+        monitoring = invented_monitoring(folder, names, labels, sizes.num_epochs)
         with mock.patch("kerastag.training.monitoring.callback.LOOKS_SHARE", float("inf")):
-            show_epochs(monitoring, names, labels, settings.num_epochs)
+            show_epochs(monitoring, names, labels, sizes.num_epochs)
         size = events_size(folder)
     return (
-        f"events: {settings.num_epochs} epochs, {NUM_TAGS} tags, {settings.num_tracks} validation tracks: "
-        f"{size:.1f} MB, goal: under 50; {monitoring.seconds / settings.num_epochs:.3f} s an epoch"
+        f"events: {sizes.num_epochs} epochs, {NUM_TAGS} tags, {sizes.num_tracks} validation tracks: "
+        f"{size:.1f} MB, goal: under 50; {monitoring.seconds / sizes.num_epochs:.3f} s an epoch"
     )
 
 
-def made_up_monitoring(folder: pathlib.Path, names: tuple[str, ...], labels: np.ndarray, num_epochs: int) -> Any:
+def invented_monitoring(folder: pathlib.Path, names: tuple[str, ...], labels: np.ndarray, num_epochs: int) -> Any:
     """All panels of a run that does not train: noise as music, a network of one channel."""
     import soundfile
 
     from kerastag import models
     from kerastag.data import pipeline, splits
-    from kerastag.runs import run_folder
-    from kerastag.training import fit, state
+    from kerastag.runs import record, run_folder
+    from kerastag.training import settings, state
     from kerastag.training.monitoring import levels
 
     noise = folder / "noise.wav"
@@ -192,22 +187,27 @@ def made_up_monitoring(folder: pathlib.Path, names: tuple[str, ...], labels: np.
     tracks = pipeline.Tracks([str(noise)] * len(labels), labels)
     listed = [splits.Track(str(row), noise.name, "", "", None, names[:1]) for row in range(len(labels))]
     model = models.short_chunk_resnet(NUM_TAGS, 1)
-    flag_values = {"loss": "focal", "seed": 0}
-    record = {"flags": flag_values, "num_tracks": {"train": len(labels), "validation": len(labels)}}
-    record |= {"versions": run_folder.versions(), "git_commit": None, "command": "train"}
+    run_record = record.RunRecord(
+        flags={"loss": "focal", "seed": 0},
+        command="train",
+        seed=0,
+        num_tracks={"train": len(labels), "validation": len(labels)},
+        versions=record.versions(),
+    )
     watched = levels.Watched(
         folder=run_folder.RunFolder(folder),
-        record=record,
-        settings=flag_values,
+        record=run_record,
+        precision="float32",
         state=state.TrainingState(),
         model=model,
         tag_names=names,
         class_counts=labels.sum(axis=0).astype(int),
-        tracks=fit.Splits(tracks, tracks, listed),
+        tracks=settings.Splits(tracks, tracks, listed),
         chunk=pipeline.ChunkFormat.of_model(model),
-        schedule=fit.Settings(num_epochs),
+        settings=settings.Settings(num_epochs),
     )
     monitoring = levels.monitoring("full", watched)
+    assert monitoring is not None
     monitoring.set_model(model)
     model.stop_training = False
     return monitoring
@@ -215,16 +215,19 @@ def made_up_monitoring(folder: pathlib.Path, names: tuple[str, ...], labels: np.
 
 def show_epochs(monitoring: Any, names: tuple[str, ...], labels: np.ndarray, num_epochs: int) -> None:
     """Scores that get better by the epoch, through every panel."""
+    from kerastag import tags
+    from kerastag.metrics import split_scores
     from kerastag.training import validation
 
-    generator, rows, counts = np.random.default_rng(1), np.arange(len(labels)), labels.sum(axis=0).astype(int)
+    generator, counts = np.random.default_rng(1), labels.sum(axis=0).astype(int)
     rates = {"loss": 1.0, "learning_rate": 1e-4, "chunks_per_second": 25.0, "input_wait": 0.0, "gradient_norm": 1.0}
     monitoring.on_train_begin()
     for epoch in range(num_epochs):
         scores = (generator.random(labels.shape) * (1 + labels * epoch / num_epochs) / 2).astype(np.float32)
-        found = validation.Validation(scores, labels, rows, names, counts, losses.get("focal"))
-        logs = found.logs() | rates  # what training itself computes in any case
-        monitoring.validated = found
+        measured = split_scores.SplitScores(scores, labels, tags.Vocabulary(names), class_counts=counts)
+        validated = validation.Validation(measured, np.arange(len(labels)), losses.get("focal"))
+        logs = validated.logs() | rates  # figures that training computes in any case
+        monitoring.validated = validated
         monitoring.on_epoch_end(epoch, logs)
 
 
@@ -233,7 +236,7 @@ def events_size(folder: pathlib.Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*tfevents*")) / 1e6
 
 
-COMMAND = cli.Command("tools/measure_monitoring", "measure what watching a run costs", FLAGS, main)
+COMMAND = cli.Command("python -m tools.benchmarks.monitoring", "measure what watching a run costs", FLAGS, main)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

@@ -37,10 +37,10 @@ def files_of(
     """Files of one codec, those in the folder first, then others of its tracks re-encoded.
 
     Args:
-      folder: with real music in any codec, such as tools/debian_music writes; searched with its folders.
+      folder: with real music in any codec, such as tools.datasets.debian_music writes; searched with its folders.
       codec: one of CODECS.
       num_files: how many.
-      work_dir: where files are made; those that are there already are taken.
+      work_dir: where tracks are re-encoded to; files that are there already are taken as they are.
       seconds: the least and the greatest length.
 
     Returns:
@@ -54,21 +54,22 @@ def files_of(
     if not tracks:
         minutes = f"{seconds[0] / 60:.2g} to {seconds[1] / 60:.2g} minutes"
         raise errors.KerastagError(f"{folder}: no stereo music of {minutes} at {MIN_RATE:,} Hz or more")
-    there = [track for track, form in tracks.items() if form == FORMS.get(codec, ())[:2]]
-    others = [track for track in tracks if track not in there]
-    chosen = _spread(there, num_files)
-    made = [
-        _made(track, codec, work_dir / codec / "-".join(track.relative_to(folder).parts))
+    in_codec = [track for track, form in tracks.items() if form == FORMS.get(codec, ())[:2]]
+    others = [track for track in tracks if track not in in_codec]
+    chosen = _spread(in_codec, num_files)
+    return chosen + [
+        _encoded(track, codec, work_dir / codec / "-".join(track.relative_to(folder).parts))
         for track in _spread(others, num_files - len(chosen))
     ]
-    return chosen + made
 
 
 def origin(paths: Sequence[pathlib.Path], work_dir: str | pathlib.Path) -> str:
-    """Says in a few words how many files there are, how long, and how many of them were made in `work_dir`."""
+    """How many files there are, how long, and how many of them were re-encoded to `work_dir`, for people."""
     lengths = [audio.info(path).seconds / 60 for path in paths]
-    num_made = sum(pathlib.Path(work_dir) in path.parents for path in paths)
-    how = f"{num_made} of them re-encoded from real tracks by libsndfile" if num_made else "all as they were found"
+    num_encoded = sum(pathlib.Path(work_dir) in path.parents for path in paths)
+    how = (
+        f"{num_encoded} of them re-encoded from real tracks by libsndfile" if num_encoded else "all as they were found"
+    )
     return f"{len(paths)} files of {min(lengths):.1f} to {max(lengths):.1f} minutes, {how}"
 
 
@@ -77,7 +78,7 @@ def _tracks(
     folder: pathlib.Path, work_dir: pathlib.Path, seconds: tuple[float, float]
 ) -> dict[pathlib.Path, tuple[str, str]]:
     """Stereo files of the right length, with the container and codec of each."""
-    found = {}
+    tracks = {}
     for path in audio.find_audio([folder], skip=[work_dir]).files:
         try:
             info = audio.info(path)
@@ -85,18 +86,18 @@ def _tracks(
             continue
         if info.num_channels == 2 and info.sample_rate >= MIN_RATE and seconds[0] <= info.seconds <= seconds[1]:
             header = soundfile.info(str(path))
-            found[path] = (header.format, header.subtype)
-    return found
+            tracks[path] = (header.format, header.subtype)
+    return tracks
 
 
-def _spread(items: Sequence[Item], wanted: int) -> list[Item]:
-    """Up to `wanted` of the items, evenly spread, so that they are not all of one album."""
-    if wanted >= len(items):
+def _spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Up to `count` of the items, evenly spread, so that they are not all of one album."""
+    if count >= len(items):
         return list(items)
-    return [items[n * len(items) // wanted] for n in range(wanted)]
+    return [items[n * len(items) // count] for n in range(count)]
 
 
-def _made(source: pathlib.Path, codec: str, target: pathlib.Path) -> pathlib.Path:
+def _encoded(source: pathlib.Path, codec: str, target: pathlib.Path) -> pathlib.Path:
     """A whole track as a file of the codec, at `target` with the codec's suffix."""
     suffix = "wav" if codec == PREPARED else FORMS[codec][3]
     target = target.with_name(f"{target.name}.{suffix}")

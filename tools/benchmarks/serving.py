@@ -1,35 +1,31 @@
-#!/usr/bin/env python3
 """Loads a running server: latency and requests per second for one and many clients, over REST and gRPC.
 
-    tools/benchmark_serving --rest=http://localhost:8501 --grpc=localhost:8500 --model=moods --export=saved_models/moods
+    python -m tools.benchmarks.serving --rest=http://localhost:8501 --grpc=localhost:8500 --model=moods \\
+        --export=saved_models/moods/1
 
 Each request is one clip: over REST as WAV in base64 to `classify_wav`, over gRPC as float32 to `serving_default`. With
---export the same clips run in a bare session of TensorFlow in this process first, which is what the model itself
-takes. --bad_requests sends as many requests that no server should accept and says what came back.
+--export the same clips first run in a bare session of TensorFlow in this process, which shows the time that the model
+itself takes. --bad_requests sends so many requests that no server should accept, and counts the answers.
 """
 
 import base64
 import collections
 import contextlib
-import io
 import json
-import pathlib
 import sys
 import time
 import urllib.error
 import urllib.request
-import wave
 from collections.abc import Callable, Iterator
 from concurrent import futures
 
 import numpy as np
 from absl import flags
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
 from kerastag import audio, cli, errors
 from kerastag.cli import options
-from kerastag.serving.client import client, failures
+from kerastag.serving import client
+from kerastag.serving.client import failures
 from tools.benchmarks import machine
 
 FLAGS = flags.FlagValues()
@@ -39,12 +35,12 @@ flags.DEFINE_string("model", None, "Name of the model on the server.", flag_valu
 flags.DEFINE_string("export", None, "The version's folder, to time it in a bare session as well.", flag_values=FLAGS)
 flags.DEFINE_list("seconds", ["4.6", "30"], "Lengths of the clips.", flag_values=FLAGS)
 flags.DEFINE_list("clients", ["1", "8", "32"], "Clients at a time.", flag_values=FLAGS)
-options.positive(FLAGS, "num_requests", 96, "Requests in each row.")
+options.positive(FLAGS, "num_requests", 96, "Requests in each line.")
 flags.DEFINE_integer("bad_requests", 0, "Send so many bad requests instead.", 0, flag_values=FLAGS)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Prints a row for each protocol, clip and number of clients; 1 if the server died of bad requests."""
+    """Prints a line for each protocol, clip and number of clients; exit status 1 if a bad request was accepted."""
     options.require(values, "model")
     if not (values.rest or values.grpc):
         raise errors.UsageError("neither --rest nor --grpc")
@@ -55,17 +51,17 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     for seconds in map(float, values.seconds):
         clip = music(seconds)
         if values.export:
-            row("bare session", seconds, 1, *load(bare(values.export, clip), 1, values.num_requests))
+            print_line("bare session", seconds, 1, *load(bare(values.export, clip), 1, values.num_requests))
         for name, connect in protocols(values):
             for clients in map(int, values.clients):
-                with connect() as one:
-                    call = request(name, one, clip)
-                    call()  # the first one finds out about the model
-                    row(name, seconds, clients, *load(call, clients, values.num_requests))
+                with connect() as connection:
+                    call = request(name, connection, clip)
+                    call()  # the first one asks for the model's signatures as well
+                    print_line(name, seconds, clients, *load(call, clients, values.num_requests))
     return 0
 
 
-def row(name: str, seconds: float, clients: int, times: np.ndarray, total: float) -> None:
+def print_line(name: str, seconds: float, clients: int, times: np.ndarray, total: float) -> None:
     """One line of the table."""
     p50, p99 = np.percentile(times, [50, 99]) * 1000
     print(f"{name:16} {seconds:5.1f} s {clients:8} {p50:8.1f} {p99:8.1f} {len(times) / total:11.1f}", flush=True)
@@ -88,20 +84,16 @@ def music(seconds: float) -> np.ndarray:
 
 
 def wav_of(waveform: np.ndarray) -> bytes:
-    """16-bit WAV."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setparams((1, 2, audio.SAMPLE_RATE, len(waveform), "NONE", "NONE"))
-        writer.writeframes(audio.to_int16(waveform).tobytes())
-    return file.getvalue()
+    """A WAV file of 16-bit PCM at the model's rate."""
+    return audio.wav_bytes(waveform, audio.SAMPLE_RATE)
 
 
-def request(name: str, one: client.Client, clip: np.ndarray) -> Callable[[], object]:
+def request(name: str, connection: client.Client, clip: np.ndarray) -> Callable[[], object]:
     """A function that sends the clip."""
     if name.startswith("REST"):
         wav = wav_of(clip)
-        return lambda: one.score_wav(wav)
-    return lambda: one.predict("serving_default", {"waveform": clip[None]})
+        return lambda: connection.score_wav(wav)
+    return lambda: connection.predict("serving_default", {"waveform": clip[None]})
 
 
 def bare(folder: str, clip: np.ndarray) -> Callable[[], object]:
@@ -145,14 +137,14 @@ def send_bad(values: flags.FlagValues) -> int:
     for (kind, status, text), count in sorted(answers.items()):
         print(f"{count:6} {kind:22} {status} {text}")
     accepted = sum(count for (_, status, _), count in answers.items() if status == 200)
-    with client.rest(values.rest, values.model) as one:
-        scores = one.score_wav(wav_of(music(1.0)))
+    with client.rest(values.rest, values.model) as connection:
+        scores = connection.score_wav(wav_of(music(1.0)))
     print(f"{values.bad_requests} bad requests, {accepted} accepted; afterwards the server gives {len(scores)} scores")
     return 1 if accepted else 0
 
 
 def bad_request(number: int, generator: np.random.Generator) -> tuple[str, bytes]:
-    """One of several kinds of what no server should accept."""
+    """A request that no server should accept: the name of its kind, and its body."""
     cut = wav_of(music(0.1))[: int(generator.integers(1, 44))]
     kinds: dict[str, object] = {
         "random bytes": {"signature_name": "classify_wav", "instances": [b64(generator.bytes(200))]},
@@ -208,11 +200,11 @@ def post(url: str, body: bytes) -> tuple[int, str]:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except urllib.error.URLError as error:
-            raise failures.ServerDown(f"{url}: {error.reason}") from error
-    raise failures.ServerDown(f"{url}: the connection broke off")
+            raise failures.ServerDown(url, str(error.reason)) from error
+    raise failures.ServerDown(url, "the connection broke off")
 
 
-COMMAND = cli.Command("tools/benchmark_serving", "load a running server, well or badly", FLAGS, main)
+COMMAND = cli.Command("python -m tools.benchmarks.serving", "load a running server, well or badly", FLAGS, main)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

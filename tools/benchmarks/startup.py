@@ -1,31 +1,25 @@
-#!/usr/bin/env python3
 """Times how long commands take to answer: --help of each, and `kerastag tag` of one short file, phase by phase.
 
-    tools/benchmark_startup [--model=RUN_DIR] [--file=MUSIC_FILE]
+    python -m tools.benchmarks.startup [--model=RUN_DIR] [--file=MUSIC_FILE]
 
-Every figure is the median over processes that start anew, after one that is not timed; the disk's part is thus left
-out, and Python's compiled files are there. Without --model a network of --num_channels with random weights is made.
+Every figure is the median over processes that start anew. One process before them is not timed, so that files are in
+memory and Python has compiled its modules. Without --model a network of --num_channels with random weights is made.
 """
 
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
-from kerastag import cli, errors, tags
+from kerastag import cli
 from kerastag.cli import options
-from kerastag.runs import run_folder
-from tools.benchmarks import machine, startup_work
+from tools.benchmarks import machine, processes, random_run, startup_work
 
 HELP_GOAL, TAG_GOAL, OWN_GOAL = 0.5, 7.0, 1.5  # seconds
 FILE_SECONDS, FILE_RATE = 10, 44_100
@@ -45,13 +39,14 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     for name in values.commands:
         print(f"{name:<42} {help_seconds(name, values.num_runs):>8.2f} s", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        model = values.model or made_run(pathlib.Path(folder) / "run", values.num_channels)
-        path = values.file or made_file(pathlib.Path(folder))
+        # TensorFlow is slow to import and not needed here
+        model = values.model or processes.alone(random_run.write, pathlib.Path(folder) / "run", values.num_channels)
+        path = values.file or write_noise(pathlib.Path(folder))
         print_phases(tag_seconds(model, path, values.num_runs), values.num_runs)
     return 0
 
 
-def print_phases(seconds: dict[str, float], num_runs: int) -> None:
+def print_phases(seconds: Mapping[str, float], num_runs: int) -> None:
     """The table of one cold `kerastag tag`."""
     print(f"\nkerastag tag of one short file, median of {num_runs} processes")
     for name, title in startup_work.PHASES.items():
@@ -66,11 +61,10 @@ def help_seconds(name: str, num_runs: int) -> float:
     Raises:
       KerastagError: it fails.
     """
-    arguments = [sys.executable, "-m", f"kerastag.{name}", "--help"]
     times = []
     for _ in range(1 + num_runs):
         started = time.perf_counter()
-        _run(arguments)
+        processes.run_python(["-m", f"kerastag.{name}", "--help"])
         times.append(time.perf_counter() - started)
     return float(np.median(times[1:]))
 
@@ -84,31 +78,30 @@ def tag_seconds(model: str | os.PathLike[str], path: str | os.PathLike[str], num
     runs = []
     for _ in range(1 + num_runs):
         with tempfile.NamedTemporaryFile() as timings:
-            asked = time.time()
-            _run(
-                [sys.executable, str(HERE / "startup_work.py"), timings.name, str(asked), f"--model={model}", str(path)]
-            )
+            started = time.time()
+            tag = ["-m", "tools.benchmarks.startup_work", timings.name, str(started), f"--model={model}", str(path)]
+            processes.run_python(tag)
             ended = time.time()
-            seconds = json.loads(pathlib.Path(timings.name).read_text())
-        seconds["all"] = ended - asked
-        seconds["rest"] += ended - seconds.pop("returned")
-        seconds["own"] = seconds["all"] - sum(seconds[name] for name in startup_work.OTHERS)
-        runs.append(seconds)
+            runs.append(with_totals(json.loads(pathlib.Path(timings.name).read_text()), started, ended))
     return {name: float(np.median([run[name] for run in runs[1:]])) for name in runs[0]}
 
 
-def made_run(folder: pathlib.Path, num_channels: int, num_tags: int = 56) -> pathlib.Path:
-    """A run whose network has random weights; made in another process, as TensorFlow is slow to import."""
-    run = run_folder.RunFolder(folder)
-    folder.mkdir(parents=True)
-    tags.Vocabulary([f"mood/theme---mood{number}" for number in range(num_tags)]).write(run.tags_path)
-    run.record_path.write_text("{}")
-    code = f"models.short_chunk_resnet({num_tags}, {num_channels}).save({str(run.model_path)!r})"
-    _run([sys.executable, "-c", f"from kerastag import models, runtime; runtime.start(); {code}"])
-    return folder
+def with_totals(timings: Mapping[str, float], started: float, ended: float) -> dict[str, float]:
+    """Seconds of one process by phase, in `all`, and our `own`.
+
+    Args:
+      timings: what startup_work wrote: seconds by phase, and the moment at which its command returned.
+      started: the moment at which the process was asked for.
+      ended: the moment at which it had ended; its end counts as `rest`.
+    """
+    seconds = dict(timings)
+    seconds["rest"] += ended - seconds.pop("returned")
+    seconds["all"] = ended - started
+    seconds["own"] = seconds["all"] - sum(seconds[name] for name in startup_work.OTHERS)
+    return seconds
 
 
-def made_file(folder: pathlib.Path) -> pathlib.Path:
+def write_noise(folder: pathlib.Path) -> pathlib.Path:
     """A stereo FLAC file of noise."""
     import soundfile
 
@@ -118,17 +111,7 @@ def made_file(folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def _run(arguments: Sequence[str]) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise errors.KerastagError(
-            f"{' '.join(arguments)}: exit status {done.returncode}: {done.stderr.strip()[-300:]}"
-        )
-
-
-COMMAND = cli.Command("tools/benchmark_startup", "time how long commands take to answer", FLAGS, main)
+COMMAND = cli.Command("python -m tools.benchmarks.startup", "time how long commands take to answer", FLAGS, main)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

@@ -1,27 +1,25 @@
-"""One cold `kerastag tag`, timed by phase: tools/benchmark_startup runs this file as a process.
+"""One cold `kerastag tag`, timed by phase: tools.benchmarks.startup runs this module as a process.
 
-    python tools/startup_work.py TIMINGS_FILE STARTED [arguments of kerastag tag...]
+    python -m tools.benchmarks.startup_work TIMINGS_FILE STARTED [arguments of kerastag tag...]
 
-STARTED is time.time() when the process was asked for. Phases that lie in each other count once, for the inner one.
-The last moment is written beside them, so that who waits for the process can tell what its end took.
+STARTED is time.time() when the process was asked for. A phase inside another counts once, for the inner one. The moment
+at which the command returned is written beside the seconds, so that whoever waits for the process can tell how long
+its end took.
 """
 
+import contextlib
+import functools
+import json
+import pathlib
+import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
-BEGAN = time.time()
+BEGAN = time.time()  # with the modules above, which the command needs as well
 
-import contextlib  # noqa: E402
-import functools  # noqa: E402
-import json  # noqa: E402
-import pathlib  # noqa: E402
-import sys  # noqa: E402
-import threading  # noqa: E402
-from collections.abc import Callable, Iterator  # noqa: E402
-from typing import Any  # noqa: E402
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))  # the package of this checkout
-
-PHASES = {  # as they are shown; the first two are not ours
+PHASES = {  # in the order in which they are shown; the first two are not kerastag's own
     "tensorflow": "importing TensorFlow and Keras",
     "reading": "reading the file",
     "python": "starting Python",
@@ -34,7 +32,11 @@ OTHERS = ("tensorflow", "reading")
 
 
 class Clock:
-    """Adds up seconds by phase; what a phase spends inside another is not counted twice."""
+    """Adds up seconds by phase; what a phase spends inside another is not counted twice.
+
+    Attributes:
+      seconds: of each phase so far.
+    """
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(PHASES, 0.0)
@@ -65,21 +67,22 @@ class Clock:
         setattr(owner, name, timed)
 
 
-def main(timings: str, asked: float, arguments: list[str]) -> int:
+def main(timings: str, started: float, arguments: list[str]) -> int:
     """Runs the command; writes seconds by phase and the moment of its return. Returns its exit status."""
     clock = Clock()
-    clock.seconds["python"] = BEGAN - asked
+    clock.seconds["python"] = BEGAN - started
     with clock.phase("command"):
         from kerastag import audio, runtime, tag
         from kerastag.inference import tagger
+        from kerastag.runs import model
 
         clock.wrap(runtime, "start", "tensorflow")
-        clock.wrap(tagger.Parts, "models", "model")
+        clock.wrap(model.Model, "networks", "model")
         clock.wrap(tagger.Tagger, "score_files", "scoring")
         clock.wrap(audio, "read_chunks", "reading")
     with clock.phase("rest"):
         status = tag.COMMAND.run(arguments)
-    clock.seconds["scoring"] -= clock.seconds["reading"]  # which is done in a thread while scoring waits for it
+    clock.seconds["scoring"] -= clock.seconds["reading"]  # which a thread does while scoring waits for it
     pathlib.Path(timings).write_text(json.dumps({**clock.seconds, "returned": time.time()}))
     return status
 

@@ -1,45 +1,39 @@
-#!/usr/bin/env python3
 """Times tagging of real music files, from the file to the scores, beside the same in librosa and PyTorch.
 
-    tools/benchmark_tagging --music=MUSIC_DIR [--codecs=mp3,vorbis]
+    python -m tools.benchmarks.tagging --music=MUSIC_DIR [--codecs=mp3,vorbis]
 
-Each way takes its turn in a process of its own, after a call on two files that is not timed: imports and the first
-trace are in no figure. Files were read once before, so what is timed is decoding, not the disk. Where there are
-fewer files than --num_files, they come again under other names, so that no cache by name can help.
+Each way of tagging takes its turn in a process of its own, after a call on two files that is not timed: no figure
+includes imports or the first trace. Files were read once before, so that the time is that of decoding, not of the disk.
+Where there are fewer files than --num_files, they are used again under other names, so that no cache by name can help.
 """
 
 import contextlib
 import dataclasses
-import multiprocessing
 import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
+from collections.abc import Callable, Sequence
 
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
 from kerastag import audio, cli, errors
 from kerastag.cli import options
-from tools.benchmarks import machine, real_music, tagging_work
+from tools.benchmarks import machine, processes, real_music, tagging_work
 
 GOALS = {"mp3": 1500, "vorbis": 1200}  # seconds of music in a second
 TWIN_GOAL = 8
 NUM_WARM_UP = 2
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("music", None, "Folder of music, such as tools/debian_music writes.", flag_values=FLAGS)
+flags.DEFINE_string("music", None, "Folder of music, such as tools.datasets.debian_music writes.", flag_values=FLAGS)
 flags.DEFINE_list("codecs", ["mp3", "vorbis"], "Codecs to tag: mp3, vorbis, opus, flac.", flag_values=FLAGS)
 options.positive(FLAGS, "num_files", 40, "Files of each codec.")
 options.positive(FLAGS, "num_twin_files", 4, "Files of each codec for librosa, which is slow.")
 flags.DEFINE_string(
     "work_dir",
     None,
-    "Where files are made of codecs that --music lacks; those there already are taken. Without it, made anew.",
+    "Where files of codecs that --music lacks are made and kept; without it they are made anew.",
     flag_values=FLAGS,
 )
 MAIN_FLAGS = len(list(FLAGS))
@@ -79,7 +73,7 @@ def time_codec(turns: "Turns", goal: int | None) -> None:
     print_line("kerastag tag", ours, f"goal {goal:,}" if goal else "")
     print_line("  its reading alone", turns.rate(tagging_work.reading_seconds, turns.all))
     print_line("  its network alone", turns.rate(tagging_work.network_seconds, turns.all))
-    if has_torch():
+    if machine.has_torch():
         twin = turns.rate(tagging_work.twin_seconds, turns.few)
         note = f"kerastag is {ours.times_real_time / twin.times_real_time:.1f} x as fast, goal {TWIN_GOAL}"
         print_line("librosa, PyTorch's twin in float32", twin, note)
@@ -106,7 +100,7 @@ class Turns:
       folder: where links to them are made.
 
     Attributes:
-      all: as many files as --num_files, some perhaps again.
+      all: as many files as --num_files, some of them perhaps several times under different names.
       few: those for librosa.
     """
 
@@ -129,17 +123,9 @@ class Turns:
         job = tagging_work.Job(
             paths, self._warm_up, values.num_chunks, values.batch_size, values.num_channels, values.precision
         )
-        with alone() as process:
-            seconds = process.submit(seconds_of, job).result()
+        seconds = processes.alone(seconds_of, job)
         music = sum(audio.info(path).seconds for path in paths)
         return Rate(len(paths), len(paths) / seconds, music / seconds)
-
-
-@contextlib.contextmanager
-def alone() -> Iterator[futures.Executor]:
-    """Something that runs a function in a process of its own."""
-    with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        yield process
 
 
 def print_line(name: str, rate: Rate, note: str = "") -> None:
@@ -148,18 +134,8 @@ def print_line(name: str, rate: Rate, note: str = "") -> None:
     print(f"{line}  {note}".rstrip(), flush=True)
 
 
-def has_torch() -> bool:
-    """Whether PyTorch is installed; says so if it is not."""
-    try:
-        import torch  # noqa: F401  the import itself is the question
-    except ImportError:
-        print("PyTorch is not installed (pip install 'kerastag[torch]'): no twin")
-        return False
-    return True
-
-
 COMMAND = cli.Command(
-    "tools/benchmark_tagging", "time tagging beside librosa and PyTorch", FLAGS, main, main_flags=MAIN_FLAGS
+    "python -m tools.benchmarks.tagging", "time tagging beside librosa and PyTorch", FLAGS, main, main_flags=MAIN_FLAGS
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What tools/benchmark_tagging times: music files to scores, by kerastag and by what a user would write instead.
+"""The work that tools.benchmarks.tagging times: files to scores, by kerastag and by what a user would write instead.
 
-Every function takes a Job, warms up outside the time taken, and returns wall-clock seconds. Each is meant for a
+Every function takes a Job, warms up before the time starts, and returns wall-clock seconds. Each is meant for a
 process of its own, so that no library's threads or memory are in another's way.
 """
 
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from kerastag import audio, errors, tags
+from kerastag.data.reading import Reading
 
 NUM_TAGS = 56
 CHUNK_SAMPLES = 73_600  # of the 4.6 s network, at 16 kHz
-MUSICNN = {"n_fft": 512, "hop_length": 256, "n_mels": 96}  # its front end, at 16 kHz
+MUSICNN_FFT, MUSICNN_HOP, MUSICNN_MELS = 512, 256, 96  # of its front end, at 16 kHz
 MUSICNN_FRAMES = 187  # of its windows of 3 s, which do not overlap
 
 
@@ -25,7 +26,7 @@ class Job:
 
     Attributes:
       paths: to be timed.
-      warm_up: scored first, untimed, so that tracing and imports are not in it; other names than `paths`.
+      warm_up: scored first, untimed, so that the time has no tracing and no imports; other names than `paths`.
       num_chunks: of each file.
       batch_size: chunks per step; a file's own chunks for the twin.
       num_channels: of the network; its weights are random, on which the speed does not depend.
@@ -49,11 +50,11 @@ def kerastag_seconds(job: Job) -> float:
     model = tagger.Tagger([member], tags.Vocabulary(list(map(str, range(NUM_TAGS)))))
 
     def score(paths: Sequence[str]) -> None:
-        _, unreadable = model.score_files(paths, job.num_chunks, job.batch_size)
+        _, unreadable = model.score_files(paths, Reading(job.num_chunks, job.batch_size))
         if unreadable:
             raise errors.KerastagError(next(iter(unreadable.values())))
 
-    return _timed(score, job)
+    return timed(score, job)
 
 
 def reading_seconds(job: Job) -> float:
@@ -69,7 +70,7 @@ def reading_seconds(job: Job) -> float:
         for _ in pipeline.evaluation_batches(pipeline.Tracks(paths), chunk, job.num_chunks, job.batch_size):
             pass
 
-    return _timed(read, job)
+    return timed(read, job)
 
 
 def network_seconds(job: Job) -> float:
@@ -89,7 +90,7 @@ def network_seconds(job: Job) -> float:
     def score(paths: Sequence[str]) -> None:
         scorer.score_tracks(batches.repeat(-(-len(paths) * job.num_chunks // job.batch_size)), 1)
 
-    return _timed(score, job)
+    return timed(score, job)
 
 
 def twin_seconds(job: Job) -> float:
@@ -105,7 +106,7 @@ def twin_seconds(job: Job) -> float:
             waveform, _ = librosa.load(path, sr=audio.SAMPLE_RATE, mono=True)
             network(audio.cut_chunks(waveform, job.num_chunks, CHUNK_SAMPLES)).mean(axis=0)
 
-    return _timed(score, job)
+    return timed(score, job)
 
 
 def mel_seconds(job: Job) -> float:
@@ -115,10 +116,13 @@ def mel_seconds(job: Job) -> float:
     def windows(paths: Sequence[str]) -> None:
         for path in paths:
             waveform, rate = librosa.load(path, sr=audio.SAMPLE_RATE, mono=True)
-            mel = np.log10(10_000 * librosa.feature.melspectrogram(y=waveform, sr=rate, **MUSICNN).T + 1)
+            mel = librosa.feature.melspectrogram(
+                y=waveform, sr=rate, n_fft=MUSICNN_FFT, hop_length=MUSICNN_HOP, n_mels=MUSICNN_MELS
+            )
+            mel = np.log10(10_000 * mel.T + 1)  # (num_frames, num_mels)
             [mel[first : first + MUSICNN_FRAMES] for first in range(0, len(mel), MUSICNN_FRAMES)]
 
-    return _timed(windows, job)
+    return timed(windows, job)
 
 
 def _network(job: Job) -> tuple[Any, Callable[[Any], Any]]:
@@ -134,7 +138,8 @@ def _network(job: Job) -> tuple[Any, Callable[[Any], Any]]:
     return model, lambda waveform: scoring.scores_of(model(waveform, training=False))
 
 
-def _timed(work: Callable[[Sequence[str]], None], job: Job) -> float:
+def timed(work: Callable[[Sequence[str]], None], job: Job) -> float:
+    """Seconds in which `work` does a job's files, after its warm-up."""
     work(job.warm_up)
     started = time.perf_counter()
     work(job.paths)

@@ -110,7 +110,7 @@ class Twin:
 
 
 def trainer(precision: str, num_tags: int = 56, num_channels: int = 128) -> Callable[[np.ndarray, np.ndarray], float]:
-    """A function from waveform (batch, samples) and labels (batch, num_tags) to the loss of a finished step."""
+    """A function that makes a training step: waveform (batch, samples) and labels (batch, num_tags) to the loss."""
     twin = Twin(precision, num_tags, num_channels)
     twin.network.train()
     optimizer = torch.optim.Adam(twin.network.parameters(), lr=1e-4, weight_decay=1e-4)

@@ -1,31 +1,25 @@
-#!/usr/bin/env python3
 """Times the paper's network, waveform in, beside the same network in PyTorch: training steps, or inference.
 
-    tools/benchmark_training [--mode=inference] [--precisions=float32,mixed_bfloat16]
+    python -m tools.benchmarks.training [--mode=inference] [--precisions=float32,mixed_bfloat16]
 
-Ours is what `kerastag train`, and `kerastag tag` with batch norm folded, run; chunks travel as int16 and only files
-are left out. PyTorch's twin is tools/torch_twin.py, needs the extra `torch`, and is left out without it. All
-take turns, each turn in a process of its own: a machine that slows down slows all, and no library's threads or
-memory are in another's way. Last comes the raw cost of the work: how fast the machine multiplies large matrices, and
-what share of that the network's convolutions get, all else of a step included in its time.
+Ours is the network as `kerastag train` runs it, or `kerastag tag` with batch norm folded; chunks are int16 as there,
+and only reading files is left out. PyTorch's twin, tools/benchmarks/torch_twin.py, needs the extra `torch` and is left
+out without it. All take turns, each turn in a process of its own: a machine that slows down slows all, and no library's
+threads or memory are in another's way. The last lines are the raw cost of the work: how fast the machine multiplies
+large matrices, and what share of that rate the convolutions of a step reach, its other operations included in its time.
 """
 
 import dataclasses
-import multiprocessing
-import pathlib
 import sys
 import time
 from collections.abc import Callable
-from concurrent import futures
 
 import numpy as np
 from absl import flags
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
 from kerastag import cli, losses, runtime
 from kerastag.cli import options
-from tools.benchmarks import machine
+from tools.benchmarks import machine, processes
 
 NUM_TAGS = 56
 MATRIX_SIZE = 4096
@@ -49,7 +43,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     print(machine.describe())
     work = Work(values.mode, values.num_channels, values.batch_size, values.num_steps)
     turns = {f"kerastag {name}": (work.ours, name) for name in values.precisions}
-    if values.twin and has_torch():
+    if values.twin and machine.has_torch():
         turns |= {title: (work.twin, name) for name, title in TWINS.items()}
         turns |= {FOLDED: (work.folded_twin, "bfloat16")} if values.mode == "inference" else {}
     raw = {f"matrices {name}": (work.matrices, name) for name in values.precisions}
@@ -57,8 +51,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     times: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(values.num_rounds):
         for name, (run, precision) in turns.items():
-            with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                times[name] += process.submit(run, precision).result()
+            times[name] += processes.alone(run, precision)
     print(f"{values.mode}, {values.num_channels} channels, {values.batch_size} chunks of 4.6 s a step, median")
     medians = {name: float(np.median(seconds)) for name, seconds in times.items()}
     rates = {name: values.batch_size / seconds for name, seconds in medians.items() if name not in raw}
@@ -98,17 +91,7 @@ def network_operations(num_channels: int) -> float:
     return float(2 * np.dot(sizes, kernels))
 
 
-def has_torch() -> bool:
-    """Whether PyTorch is installed; says so if it is not."""
-    try:
-        import torch  # noqa: F401  the import itself is the question
-    except ImportError:
-        print("PyTorch is not installed (pip install 'kerastag[torch]'): no twin")
-        return False
-    return True
-
-
-def material(batch_size: int, num_samples: int = 73_600) -> tuple[np.ndarray, np.ndarray]:
+def random_batch(batch_size: int, num_samples: int = 73_600) -> tuple[np.ndarray, np.ndarray]:
     """Noise int16 (batch, samples) and sparse labels float32 (batch, num_tags)."""
     generator = np.random.default_rng(0)
     waveform = generator.integers(-8000, 8000, (batch_size, num_samples), dtype=np.int16)
@@ -117,7 +100,7 @@ def material(batch_size: int, num_samples: int = 73_600) -> tuple[np.ndarray, np
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What is timed; each method is a turn and gives the seconds of every step but the first WARM_UP."""
+    """The work to time; each public method is a turn and gives the seconds of every step but the first WARM_UP."""
 
     mode: str
     num_channels: int
@@ -143,14 +126,14 @@ class Work:
         import tensorflow as tf
 
         dtype = precision.removeprefix("mixed_")
-        one = tf.cast(tf.random.normal([MATRIX_SIZE, MATRIX_SIZE]), dtype)
-        multiply = tf.function(lambda: tf.matmul(one, one))
+        matrix = tf.cast(tf.random.normal([MATRIX_SIZE, MATRIX_SIZE]), dtype)
+        multiply = tf.function(lambda: tf.matmul(matrix, matrix))
         return self._timed(lambda: multiply()[0, 0].numpy())
 
     def _twin(self, precision: str, folded: bool) -> list[float]:
         from tools.benchmarks import torch_twin
 
-        waveform, labels = material(self.batch_size)
+        waveform, labels = random_batch(self.batch_size)
         waveform = waveform.astype(np.float32) / 32768
         if self.mode == "training":
             train = torch_twin.trainer(precision, NUM_TAGS, self.num_channels)
@@ -175,11 +158,11 @@ class Work:
         optimization = build.Optimization(schedules.Schedule())
         loss = losses.get("focal")
         trainer = build.trainer(devices.strategy("one"), network, loss, optimization, precision, seed=0)
-        waveform, labels = material(self.batch_size)
+        waveform, labels = random_batch(self.batch_size)
         batch = {"waveform": waveform, "labels": labels, "draw": np.arange(self.batch_size)}
         batches = tf.data.Dataset.from_tensors(batch).map(pipeline.weighted).cache().repeat(WARM_UP + self.num_steps)
-        at, times = state.TrainingState(), [0.0]
-        trainer.train_epoch(batches, at, lambda step, logs: times.append(at.seconds))
+        training_state, times = state.TrainingState(), [0.0]
+        trainer.train_epoch(batches, training_state, lambda step, logs: times.append(training_state.seconds))
         return list(np.diff(times)[WARM_UP:])
 
     def _our_inference(self, precision: str) -> list[float]:
@@ -190,7 +173,7 @@ class Work:
         from kerastag.models import folding
 
         model = folding.fold(models.short_chunk_resnet(NUM_TAGS, self.num_channels), precision)
-        waveform, _ = material(self.batch_size)
+        waveform, _ = random_batch(self.batch_size)
         batch = {"waveform": waveform, "row": np.zeros(self.batch_size, np.int64)}
         batches = tf.data.Dataset.from_tensors({**batch, "weight": np.ones(self.batch_size, np.float32)}).cache()
         times = [time.perf_counter()]
@@ -200,7 +183,7 @@ class Work:
         return list(np.diff(times)[WARM_UP:])
 
 
-COMMAND = cli.Command("tools/benchmark_training", "time the network beside the same in PyTorch", FLAGS, main)
+COMMAND = cli.Command("python -m tools.benchmarks.training", "time the network beside the same in PyTorch", FLAGS, main)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

@@ -1,12 +1,11 @@
-#!/usr/bin/env python3
 """Compares a server's own WAV decoding and resampling with that of the reader, on real music.
 
-    tools/measure_wav_resampling --data_dir=FOLDER [--run_dir=RUN] [--rates=44100,48000]
+    python -m tools.benchmarks.wav_resampling --data_dir=FOLDER [--run_dir=RUN] [--rates=44100,48000]
 
-Clips from the middle of evenly chosen tracks are brought to each rate and written as 16-bit stereo WAV. Each file
-goes both ways: through serving.wav_ops, and through audio.read. Under both waveforms' log mel spectrograms, the
-scores of a run are compared: with chunks in float32 both ways, with the reader's chunks in int16 as `kerastag tag`
-has them by default, and with the server's waveform rounded likewise.
+Clips from the middle of evenly chosen tracks are resampled to each rate and written as 16-bit stereo WAV. Each file is
+read both ways, by serving.graph.wav_ops and by audio.read, and the waveforms and their log mel spectrograms are
+compared. With --run_dir the scores of a run are compared as well: with chunks in float32 both ways; with the reader's
+chunks in int16, as `kerastag tag` has them by default; and with the server's waveform rounded likewise.
 """
 
 import pathlib
@@ -21,13 +20,13 @@ import soundfile
 import soxr
 from absl import flags
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
 from kerastag import audio, cli, errors, runtime
 from kerastag.audio import pcm
 from kerastag.cli import options
+from kerastag.data import dataset
+from kerastag.data.reading import Reading
 from kerastag.inference import tagger
-from kerastag.runs import ensemble_folder
+from kerastag.runs.model import Model
 from tools.benchmarks import machine
 
 RATES = "44100,48000,22050,11025,8000,32000,96000,192000,12000,24000,88200,176400,37799,51234"
@@ -46,7 +45,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     rates = [int(rate) for rate in values.rates if rate.isdigit() and 4_000 <= int(rate) <= 192_000]
     if len(rates) < len(values.rates):
         raise errors.UsageError(f"--rates={','.join(values.rates)}: whole numbers from 4000 to 192000 are needed")
-    folder = options.data_folder(values.data_dir)
+    folder = dataset.folder(values.data_dir)
     paths = choose(audio.find_audio([folder]).files, values.num_tracks, values.seconds)
     if not paths:
         raise errors.KerastagError(f"{folder}: no track of {values.seconds} s")
@@ -99,63 +98,63 @@ class Scorer:
     def __init__(self, folder: str, num_chunks: int):
         import tensorflow as tf
 
-        from kerastag.serving.bundle import saved_model
+        from kerastag.serving.graph import module, served_model
 
-        parts = tagger.Parts.of_folder(ensemble_folder.existing(pathlib.Path(folder)))
-        models = parts.models("float32")
-        self.sample_rate: int = models[0].sample_rate
-        module = saved_model.ServingModule(models, parts.combination, num_chunks)
+        model = Model.load(folder)
+        served = served_model.ServedModel(model.networks("float32"), model.vocabulary, model.combination, num_chunks)
+        self.sample_rate: int = served.sample_rate
         spec = [tf.TensorSpec([1, None], tf.float32)]
-        self._served = tf.function(module.scores, input_signature=spec)
-        # one for each type of chunks: a tagger keeps to that of its first
+        self._served = tf.function(module.ServingModule(served).serving_default, input_signature=spec)
+        # one for each type of chunks: a tagger is traced for that of its first
         self._taggers = {dtype: tagger.load(folder, "float32") for dtype in ("float32", "int16")}
         self._num_chunks = num_chunks
 
     def differences(self, waveforms: list[np.ndarray], paths: list[str]) -> list[float]:
         """The largest: float32 both ways, int16 only by the reader, int16 both ways."""
         as_float, as_int16 = (
-            one.score_files(paths, self._num_chunks, dtype=dtype)[0] for dtype, one in self._taggers.items()
+            loaded.score_files(paths, Reading(self._num_chunks, dtype=dtype))[0]
+            for dtype, loaded in self._taggers.items()
         )
         served = self._scores(waveforms)
         rounded = self._scores([pcm.from_int16(pcm.to_int16(waveform)) for waveform in waveforms])
         pairs = ((served, as_float), (served, as_int16), (rounded, as_int16))
-        return [float(np.abs(one - other).max()) for one, other in pairs]
+        return [float(np.abs(by_server - by_reader).max()) for by_server, by_reader in pairs]
 
     def _scores(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate([self._served(waveform[None]).numpy() for waveform in waveforms])
+        return np.concatenate([self._served(waveform[None])["scores"].numpy() for waveform in waveforms])
 
 
 def line(rate: int, clips: list[np.ndarray], decode: Any, sample_rate: int, scorer: Scorer | None) -> str:
-    """What is printed for a rate."""
+    """The line of the table for a rate."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(pathlib.Path(folder) / f"{number}.wav") for number in range(len(clips))]
         for path, samples in zip(paths, clips, strict=True):
             soundfile.write(path, samples, rate, "PCM_16")
-        contents = [pathlib.Path(path).read_bytes() for path in paths]
-        waveforms = [decode(one) for one in contents]
-        begin = time.perf_counter()
-        for one in contents:
-            decode(one)
-        milliseconds = 1000 * (time.perf_counter() - begin) / len(contents)
-        read = [audio.read(path, sample_rate) for path in paths]
-        decibels = np.concatenate(
-            [mel_difference(*pair, sample_rate).ravel() for pair in zip(waveforms, read, strict=True)]
-        )
-        largest = max(float(np.abs(one - other).max()) for one, other in zip(waveforms, read, strict=True))
+        wav_files = [pathlib.Path(path).read_bytes() for path in paths]
+        waveforms = [decode(wav_bytes) for wav_bytes in wav_files]
+        started = time.perf_counter()
+        for wav_bytes in wav_files:
+            decode(wav_bytes)
+        milliseconds = 1000 * (time.perf_counter() - started) / len(wav_files)
+        pairs = [(waveform, audio.read(path, sample_rate)) for waveform, path in zip(waveforms, paths, strict=True)]
+        decibels = np.concatenate([mel_difference(*pair, sample_rate).ravel() for pair in pairs])
+        largest = max(float(np.abs(by_server - by_reader).max()) for by_server, by_reader in pairs)
         text = f"{rate:7} {decibels.mean():8.5f} {decibels.max():8.2f} {np.mean(decibels > 1):10.1e} {largest:9.1e}"
         scores = scorer.differences(waveforms, paths) if scorer else []
-    return f"{text} {milliseconds:12.1f}" + "".join(f"{one:10.1e}" for one in scores)
+    return f"{text} {milliseconds:12.1f}" + "".join(f"{score:10.1e}" for score in scores)
 
 
-def mel_difference(one: np.ndarray, other: np.ndarray, sample_rate: int) -> np.ndarray:
+def mel_difference(first: np.ndarray, second: np.ndarray, sample_rate: int) -> np.ndarray:
     """How far apart two waveforms are in the mel bands that the model sees, in dB, (num_mels, frames, 1)."""
     from kerastag import models
 
     mel = models.LogMelSpectrogram(sample_rate)
-    return np.abs(np.asarray(mel(one[None])) - np.asarray(mel(other[None])))[0]
+    return np.abs(np.asarray(mel(first[None])) - np.asarray(mel(second[None])))[0]
 
 
-COMMAND = cli.Command("tools/measure_wav_resampling", "compares a server's WAV decoding with the reader's", FLAGS, main)
+COMMAND = cli.Command(
+    "python -m tools.benchmarks.wav_resampling", "compares a server's WAV decoding with the reader's", FLAGS, main
+)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

@@ -33,7 +33,7 @@ class Record:
         return self.file.seconds - self.track.seconds
 
     def place(self) -> dict[str, str]:
-        """Where the track is found, for JSON."""
+        """Where the track is: split, id and file, for JSON."""
         return {"split": self.split, "track_id": self.track.track_id, "path": self.file.path}
 
 
@@ -65,15 +65,15 @@ def analyse(
 
 def files(records: Sequence[Record]) -> dict[str, Any]:
     """Missing and unreadable files: their number by split, and each with its place and the reason; damaged ones."""
-    found: dict[str, Any] = {}
+    findings: dict[str, Any] = {}
     for state in ("missing", "unreadable"):
         bad = [record for record in records if record.file.state == state]
-        found[f"num_{state}"] = _by_split(records, bad)
-        found[state] = [{**record.place(), "reason": record.file.reason} for record in bad]
-    found["heard_in_part"] = [
+        findings[f"num_{state}"] = _by_split(records, bad)
+        findings[state] = [{**record.place(), "reason": record.file.reason} for record in bad]
+    findings["heard_in_part"] = [
         {**record.place(), **record.file.heard.facts()} for record in records if record.file.heard
     ]
-    return found
+    return findings
 
 
 def durations(records: Sequence[Record]) -> dict[str, Any]:
@@ -136,16 +136,16 @@ def repeated_ids(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 def artists(records: Sequence[Record]) -> dict[str, Any]:
     """How many artists there are, and those in more than one split, by falling number of tracks."""
-    known = [record for record in records if record.track.artist_id]
+    with_artist = [record for record in records if record.track.artist_id]
     counts = {
         artist: dict(Counter(record.split for record in group))
-        for artist, group in _groups(known, lambda record: record.track.artist_id).items()
+        for artist, group in _groups(with_artist, lambda record: record.track.artist_id).items()
     }
     across = [(artist, count) for artist, count in counts.items() if len(count) > 1]
     across.sort(key=lambda pair: -sum(pair[1].values()))
     return {
         "num_artists": len(counts),
-        "num_tracks_without": len(records) - len(known),
+        "num_tracks_without": len(records) - len(with_artist),
         "across_splits": [{"artist_id": artist, "num_tracks": count} for artist, count in across],
     }
 
@@ -193,12 +193,12 @@ def co_occurrence(records: Sequence[Record], vocabulary: tags.Vocabulary) -> dic
     together = (labels.T @ labels).astype(np.int64)
     pairs = [
         {
-            "tags": [vocabulary.names[one], vocabulary.names[other]],
-            "num_tracks": int(together[one, other]),
-            "share": float(together[one, other] / min(together[one, one], together[other, other])),
+            "tags": [vocabulary.names[first], vocabulary.names[second]],
+            "num_tracks": int(together[first, second]),
+            "share": float(together[first, second] / min(together[first, first], together[second, second])),
         }
-        for one, other in itertools.combinations(range(len(vocabulary)), 2)
-        if together[one, other]
+        for first, second in itertools.combinations(range(len(vocabulary)), 2)
+        if together[first, second]
     ]
     sizes = Counter(labels.sum(axis=1).astype(int).tolist())
     return {
@@ -219,8 +219,9 @@ def _shown_tags(record: Record, vocabulary: tags.Vocabulary) -> tuple[str, ...]:
     return tuple(vocabulary.short_names[column] for column in sorted(map(vocabulary.index, record.track.tags)))
 
 
-def _by_split(records: Sequence[Record], some: Iterable[Record]) -> dict[str, int]:
-    counts = Counter(record.split for record in some)
+def _by_split(records: Sequence[Record], selected: Iterable[Record]) -> dict[str, int]:
+    """How many records are selected of each split, 0 included."""
+    counts = Counter(record.split for record in selected)
     return {split: counts[split] for split in dict.fromkeys(record.split for record in records)}
 
 

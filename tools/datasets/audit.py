@@ -1,5 +1,7 @@
-#!/usr/bin/env python3
-"""Tells what is wrong with a dataset before it is trained on: files, lengths, copies, leaks, tags."""
+"""Tells what is wrong with a dataset before it is trained on: files, lengths, copies, leaks, tags.
+
+python -m tools.datasets.audit --data_dir=MUSIC [--hash=audio] [--output=findings.json]
+"""
 
 import functools
 import pathlib
@@ -9,13 +11,10 @@ from typing import Any
 
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
 from kerastag import cli, errors, files, tags
 from kerastag.cli import options
-from kerastag.data import splits
-from kerastag.metrics import groups  # noqa: E402
+from kerastag.data import dataset, splits
+from kerastag.metrics import groups
 from tools.datasets import analysis, audit_report, inspection
 
 FLAGS = flags.FlagValues()
@@ -46,24 +45,24 @@ options.define_verbosity(FLAGS)
 
 
 def split_files(values: flags.FlagValues, folder: pathlib.Path) -> tuple[list[tuple[str, pathlib.Path]], list[str]]:
-    """The split files, those by flag and those with the usual names, and the latter ones that are not there.
+    """Name and path of every split file, by flag or with the usual name, and the paths of usual names that are absent.
 
     Raises:
       KerastagError: there is none at all.
     """
-    found, absent = [], []
+    present, absent = [], []
     for name in options.SPLITS:
         given = values[f"{name}_split"].value
         if given:
             paths = given if isinstance(given, list) else [given]
-            found += [(name, pathlib.Path(path)) for path in paths]
+            present += [(name, pathlib.Path(path)) for path in paths]
         elif (folder / f"{name}.tsv").is_file():
-            found.append((name, folder / f"{name}.tsv"))
+            present.append((name, folder / f"{name}.tsv"))
         else:
             absent.append(str(folder / f"{name}.tsv"))
-    if not found:
+    if not present:
         raise errors.KerastagError(f"{folder}: no train.tsv, validation.tsv or test.tsv; --train_split names another")
-    return found, absent
+    return present, absent
 
 
 def gather(values: flags.FlagValues, folder: pathlib.Path) -> dict[str, Any]:
@@ -73,21 +72,21 @@ def gather(values: flags.FlagValues, folder: pathlib.Path) -> dict[str, Any]:
       KerastagError: a split file is missing or malformed.
     """
     vocabulary = tags.Vocabulary.read(values.tags_file) if values.tags_file else None
-    named, absent = split_files(values, folder)
-    read = [(name, splits.read(path, vocabulary, unknown="drop", untagged="drop")) for name, path in named]
-    vocabulary = vocabulary or splits.collect_vocabulary(split for _, split in read)
-    tracks = [(name, track) for name, split in read for track in split.tracks]
+    paths, absent = split_files(values, folder)
+    named = [(name, splits.read(path, vocabulary, unknown="drop", untagged="drop")) for name, path in paths]
+    vocabulary = vocabulary or splits.collect_vocabulary(split for _, split in named)
+    tracks = [(name, track) for name, split in named for track in split.tracks]
     inspected = inspection.inspect([(folder, track) for _, track in tracks], values.hash, values.num_workers)
     records = [analysis.Record(name, track, file) for (name, track), file in zip(tracks, inspected, strict=True)]
     members = functools.partial(groups.members, head_over=values.head_over, tail_at_most=values.tail_at_most)
     return {
         "data_dir": str(folder),
-        "splits": {name: [str(path) for other, path in named if other == name] for name, _ in named},
+        "splits": {name: [str(path) for other, path in paths if other == name] for name, _ in paths},
         "absent_splits": absent,
         "hash": values.hash,
-        "num_tracks": total((name, len(split)) for name, split in read),
-        "num_untagged": total((name, split.num_untagged) for name, split in read),
-        "dropped_tags": total(pair for _, split in read for pair in split.dropped_tags.items()),
+        "num_tracks": total((name, len(split)) for name, split in named),
+        "num_untagged": total((name, split.num_untagged) for name, split in named),
+        "dropped_tags": total(pair for _, split in named for pair in split.dropped_tags.items()),
         **analysis.analyse(records, vocabulary, members),
     }
 
@@ -106,7 +105,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     files.check_output(output, values.overwrite)
     if values.tail_at_most > values.head_over:
         raise errors.UsageError("--tail_at_most is above --head_over")
-    findings = gather(values, options.data_folder(values.data_dir))
+    findings = gather(values, dataset.folder(values.data_dir))
     if output:
         files.write_json(output, findings)
     print(audit_report.text(findings))
@@ -116,7 +115,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 COMMAND = cli.Command(
-    "tools/audit_dataset", "tells what is wrong with a dataset before training", FLAGS, main, MAIN_FLAGS
+    "python -m tools.datasets.audit", "tells what is wrong with a dataset before training", FLAGS, main, MAIN_FLAGS
 )
 
 if __name__ == "__main__":

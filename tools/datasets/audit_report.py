@@ -1,4 +1,4 @@
-"""The findings of tools/audit_dataset for people: tables, counts, and a few examples of each kind."""
+"""The findings of an audit for people: tables, counts, and a few examples of each kind."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,31 +18,21 @@ def text(findings: Mapping[str, Any]) -> str:
 
 def _tracks(findings: Mapping[str, Any]) -> str:
     files, durations = findings["files"], findings["durations"]["by_split"]
-    header = (
-        "split",
-        "tracks",
-        "untagged",
-        "missing",
-        "unreadable",
-        "hours",
-        "shortest",
-        "median",
-        "longest",
-    )
-    rows = []
+    header = ("split", "tracks", "untagged", "missing", "unreadable", "hours", "shortest", "median", "longest")
+    cells = []
     for split, count in findings["num_tracks"].items():
         bad = [files[f"num_{state}"].get(split, 0) for state in ("missing", "unreadable")]
         seconds = durations.get(split)
         lengths = [_seconds(seconds and seconds[name]) for name in ("min", "median", "max")]
         hours = f"{seconds['total'] / 3600:.1f}" if seconds else None
-        rows.append((split, count, findings["num_untagged"][split], *bad, hours, *lengths))
+        cells.append((split, count, findings["num_untagged"][split], *bad, hours, *lengths))
     lines = [f"{findings['data_dir']}: {_count(sum(findings['num_tracks'].values()), 'track')}"]
     lines += [f"{path}: no such file, left out" for path in findings["absent_splits"]]
     dropped = findings["dropped_tags"]
     if dropped:
         named = [f"{name} ({count})" for name, count in sorted(dropped.items(), key=lambda pair: -pair[1])]
         lines.append(f"{_count(len(dropped), 'unknown tag')} not counted: {_names(named)}")
-    return "\n".join([*lines, "", _table(header, rows)])
+    return "\n".join([*lines, "", _table(header, cells)])
 
 
 def _files(findings: Mapping[str, Any]) -> str:
@@ -64,26 +54,28 @@ def _files(findings: Mapping[str, Any]) -> str:
 
 
 def _durations(findings: Mapping[str, Any]) -> str:
-    found = findings["durations"]
-    different, short = found["different"], found["short"]
+    durations = findings["durations"]
+    different, short = durations["different"], durations["short"]
     lines = [
-        f"{len(different)} of {_count(found['num_compared'], 'length')} are off their DURATION "
-        f"by more than {found['tolerance']:g} s"
+        f"{len(different)} of {_count(durations['num_compared'], 'length')} are off their DURATION "
+        f"by more than {durations['tolerance']:g} s"
     ]
     lines += _examples(f"{_place(track)}: {track['seconds']:.1f} s, not {track['stated']:.1f} s" for track in different)
-    lines.append(f"{_count(len(short), 'file')} shorter than a chunk of {found['short_seconds']:g} s")
+    lines.append(f"{_count(len(short), 'file')} shorter than a chunk of {durations['short_seconds']:g} s")
     lines += _examples(f"{_place(track)}: {track['seconds']:.1f} s" for track in short)
     return "\n".join(lines)
 
 
 def _duplicates(findings: Mapping[str, Any]) -> str:
-    found, repeated = findings["duplicates"], findings["repeated_ids"]
+    duplicates, repeated = findings["duplicates"], findings["repeated_ids"]
     by = {"bytes": "same bytes", "audio": "same audio", "none": "same file"}[findings["hash"]]
     lines = [
-        f"{by}: {_count(found['num_groups'], 'group')} of {_count(found['num_tracks'], 'track')}, "
-        f"{found['num_across_splits']} across splits, {found['num_different_tags']} with different tags"
+        f"{by}: {_count(duplicates['num_groups'], 'group')} of {_count(duplicates['num_tracks'], 'track')}, "
+        f"{duplicates['num_across_splits']} across splits, {duplicates['num_different_tags']} with different tags"
     ]
-    worst_first = sorted(found["groups"], key=lambda group: (not group["across_splits"], not group["different_tags"]))
+    worst_first = sorted(
+        duplicates["groups"], key=lambda group: (not group["across_splits"], not group["different_tags"])
+    )
     lines += _examples(
         "; ".join(f"{_place(track)} ({', '.join(track['tags'])})" for track in group["tracks"]) for group in worst_first
     )
@@ -93,55 +85,55 @@ def _duplicates(findings: Mapping[str, Any]) -> str:
 
 
 def _artists(findings: Mapping[str, Any]) -> str:
-    found = findings["artists"]
-    across = found["across_splits"]
-    lines = [f"{len(across)} of {_count(found['num_artists'], 'artist')} in more than one split"]
+    artists = findings["artists"]
+    across = artists["across_splits"]
+    lines = [f"{len(across)} of {_count(artists['num_artists'], 'artist')} in more than one split"]
     lines += _examples(
         f"{each['artist_id']}: " + ", ".join(f"{split} {n}" for split, n in each["num_tracks"].items())
         for each in across
     )
-    if found["num_tracks_without"]:
-        lines.append(f"{_count(found['num_tracks_without'], 'track')} without an artist")
+    if artists["num_tracks_without"]:
+        lines.append(f"{_count(artists['num_tracks_without'], 'track')} without an artist")
     return "\n".join(lines)
 
 
 def _tags(findings: Mapping[str, Any]) -> str:
-    found = findings["tags"]
-    short = _short_names(found["counts"])
+    of_tags = findings["tags"]
+    short = _short_names(of_tags["counts"])
     splits = list(findings["num_tracks"])
-    rows = [
-        (short[row["tag"]], row["group"], *(row["num_tracks"].get(split, 0) for split in splits))
-        for row in found["counts"]
+    cells = [
+        (short[count["tag"]], count["group"], *(count["num_tracks"].get(split, 0) for split in splits))
+        for count in of_tags["counts"]
     ]
-    lines = [_table(("tag", "group", *splits), rows)]
-    if found["groups"]:
-        named = ", ".join(f"{name} {count}" for name, count in found["groups"].items())
-        lines.append(f"{_count(len(rows), 'tag')}: {named}")
+    lines = [_table(("tag", "group", *splits), cells)]
+    if of_tags["groups"]:
+        named = ", ".join(f"{name} {size}" for name, size in of_tags["groups"].items())
+        lines.append(f"{_count(len(cells), 'tag')}: {named}")
     lines += [
         f"{split} has no track of {_count(len(names), 'tag')}: {_names([short[name] for name in names])}"
-        for split, names in found["absent"].items()
+        for split, names in of_tags["absent"].items()
         if names
     ]
     return "\n".join(lines)
 
 
 def _co_occurrence(findings: Mapping[str, Any]) -> str:
-    found = findings["co_occurrence"]
-    short = _short_names(findings["tags"]["counts"])
-    sizes = ", ".join(f"{size}: {count}" for size, count in found["num_tracks_by_num_tags"].items())
+    co_occurrence = findings["co_occurrence"]
+    pairs, short = co_occurrence["pairs"], _short_names(findings["tags"]["counts"])
+    sizes = ", ".join(f"{size}: {count}" for size, count in co_occurrence["num_tracks_by_num_tags"].items())
     lines = [f"tracks by their number of tags: {sizes}"]
-    rows = [
+    cells = [
         (" + ".join(short[name] for name in pair["tags"]), pair["num_tracks"], f"{pair['share']:.0%}")
-        for pair in found["pairs"][:NUM_PAIRS]
+        for pair in pairs[:NUM_PAIRS]
     ]
-    if rows:
-        lines.append(f"{_count(len(found['pairs']), 'pair')} of tags on one track; the commonest:")
-        lines.append(_table(("tags", "tracks", "of the rarer"), rows))
+    if cells:
+        lines.append(f"{_count(len(pairs), 'pair')} of tags on one track; the commonest:")
+        lines.append(_table(("tags", "tracks", "of the rarer"), cells))
     return "\n".join(lines)
 
 
-def _table(header: tuple[str, ...], rows: Iterable[Sequence[tables.Cell]]) -> str:
-    return tables.text([tables.Table(header, tuple(tuple(row) for row in rows))]).rstrip("\n")
+def _table(header: tuple[str, ...], lines: Iterable[Sequence[tables.Cell]]) -> str:
+    return tables.text([tables.Table(header, tuple(tuple(cells) for cells in lines))]).rstrip("\n")
 
 
 def _examples(lines: Iterable[str]) -> list[str]:
@@ -166,7 +158,7 @@ def _seconds(seconds: float | None) -> str | None:
 
 
 def _short_names(counts: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    names = [row["tag"] for row in counts]
+    names = [count["tag"] for count in counts]
     return dict(zip(names, tags.Vocabulary(names).short_names, strict=True))
 
 

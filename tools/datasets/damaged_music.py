@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 """Writes music that is damaged in every way, and tells how much of it is heard.
 
-    tools/damaged_music --output=FOLDER [--num_files=2000] [--read]
+    python -m tools.datasets.damaged_music --output=FOLDER [--num_files=2000] [--read]
 
-A steady sound in every format that can be encoded here is given bytes in front or behind, a hole, a cut, a second file
-joined to it, a wrong count in its header. truth.tsv tells how much music each file holds, or held before. With --read
-each is read, and a table shows what was heard by format and damage.
+A steady sound in every format that can be encoded here gets bytes in front or behind, a hole, a cut, a second file
+joined to it, or a wrong count in its header. truth.tsv tells how much music each file holds, or held before it was
+damaged. With --read each file is read, and a table shows how much was heard by format and damage.
 """
 
 import collections
@@ -14,21 +13,18 @@ import pathlib
 import random
 import struct
 import sys
-from collections.abc import Callable
 
 import numpy as np
 import soundfile
 from absl import flags
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))  # the package of this checkout
-
-from kerastag import audio, cli, errors, files, parallel
+from kerastag import audio, cli, errors, files, parallel, tsv
 from kerastag.audio import second_reader
 from kerastag.cli import options
 from kerastag.metrics import tables
 
 RATE = 48_000
-OURS = {  # name: libsndfile's container and codec, the suffix
+LIBSNDFILE_FORMS = {  # name: libsndfile's container and codec, the suffix
     "mp3": ("MP3", "MPEG_LAYER_III", "mp3"),
     "flac": ("FLAC", "PCM_16", "flac"),
     "vorbis": ("OGG", "VORBIS", "ogg"),
@@ -36,7 +32,12 @@ OURS = {  # name: libsndfile's container and codec, the suffix
     "wav": ("WAV", "PCM_16", "wav"),
     "aiff": ("AIFF", "PCM_16", "aiff"),
 }
-THEIRS = {"aac": ("mp4", "aac", "m4a"), "wma": ("asf", "wmav2", "wma"), "wavpack": ("wv", "wavpack", "wv")}
+FFMPEG_FORMS = {  # likewise
+    "aac": ("mp4", "aac", "m4a"),
+    "wma": ("asf", "wmav2", "wma"),
+    "wavpack": ("wv", "wavpack", "wv"),
+}
+TRUTH_COLUMNS = ("file", "format", "damage", "seconds")
 DAMAGES = ("none", "in front", "behind", "zeroed", "overwritten", "removed", "cut", "joined", "too few", "too many")
 
 FLAGS = flags.FlagValues()
@@ -59,31 +60,32 @@ def sound(seconds: int, seed: int) -> np.ndarray:
 
 def encoded(samples: np.ndarray) -> dict[str, bytes]:
     """The sound in each format."""
-    contents = {}
-    for name, (container, codec, _) in OURS.items():
+    by_format = {}
+    for name, (container, codec, _) in LIBSNDFILE_FORMS.items():
         memory = io.BytesIO()
         with soundfile.SoundFile(memory, "w", RATE, 2, format=container, subtype=codec) as file:
             file.write(samples)
-        contents[name] = memory.getvalue()
+        by_format[name] = memory.getvalue()
     if second_reader.available():
-        contents |= {name: encoded_by_ffmpeg(samples, *form[:2]) for name, form in THEIRS.items()}
-    return contents
+        by_format |= {name: encoded_by_ffmpeg(samples, *form[:2]) for name, form in FFMPEG_FORMS.items()}
+    return by_format
 
 
 def encoded_by_ffmpeg(samples: np.ndarray, container_name: str, codec: str) -> bytes:
+    """The sound as a file of FFmpeg's container and codec."""
     import av
 
     memory = io.BytesIO()
     with av.open(memory, "w", format=container_name) as container:
         stream = container.add_stream(codec, rate=RATE, layout="stereo")
         stream.bit_rate = 192_000
-        known = {form.name for form in stream.codec.audio_formats}
-        stream.format = next(name for name in ("fltp", "s16p", "s16") if name in known)
+        sample_formats = {sample_format.name for sample_format in stream.codec.audio_formats}
+        stream.format = next(name for name in ("fltp", "s16p", "s16") if name in sample_formats)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.reshape(1, -1)), "flt", "stereo")
         frame.sample_rate = RATE
         resampler = av.AudioResampler(stream.format, "stereo", RATE, stream.frame_size or 4096)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            container.mux(stream.encode(part))
+        for resampled in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(resampled))
         container.mux(stream.encode(None))
     return memory.getvalue()
 
@@ -117,18 +119,19 @@ def recounted(content: bytes, form: str, factor: float) -> bytes:
 
 
 def write(output: pathlib.Path, num_files: int, seconds: int, seed: int) -> list[tuple[str, str, str, float]]:
-    """Writes the files; name, format, damage and seconds of music of each."""
-    contents = encoded(sound(seconds, seed))
-    suffixes = {name: form[2] for name, form in (OURS | THEIRS).items()}
-    rows = []
+    """Writes the files and truth.tsv; returns the lines of that, TRUTH_COLUMNS of each file."""
+    whole = encoded(sound(seconds, seed))
+    suffixes = {name: form[2] for name, form in (LIBSNDFILE_FORMS | FFMPEG_FORMS).items()}
+    truth = []
     for number in range(num_files):
-        form = list(contents)[number % len(contents)]
-        damage = DAMAGES[number // len(contents) % len(DAMAGES)]
+        form = list(whole)[number % len(whole)]
+        damage = DAMAGES[number // len(whole) % len(DAMAGES)]
         name = f"{number:05d}.{suffixes[form]}"
         dice = random.Random(f"{seed} {number}")
-        (output / name).write_bytes(damaged(contents[form], damage, form, dice))
-        rows.append((name, form, damage, float(seconds * (2 if damage == "joined" else 1))))
-    return rows
+        (output / name).write_bytes(damaged(whole[form], damage, form, dice))
+        truth.append((name, form, damage, float(seconds * (2 if damage == "joined" else 1))))
+    tsv.write(output / "truth.tsv", TRUTH_COLUMNS, truth)
+    return truth
 
 
 def heard(path: pathlib.Path) -> tuple[float, float] | None:
@@ -141,20 +144,20 @@ def heard(path: pathlib.Path) -> tuple[float, float] | None:
     return account.seconds_read, account.seconds_missing
 
 
-def table(rows: list[tuple[str, str, str, float]], output: pathlib.Path) -> tables.Table:
+def table(truth: list[tuple[str, str, str, float]], output: pathlib.Path) -> tables.Table:
     """Shares of the music that is heard and that is said to be missing, by damage and format."""
-    results = parallel.run(heard, [output / name for name, *_ in rows], f"reading {len(rows)} files")
-    cells: dict[tuple[str, str], list[tuple[float, float] | None]] = collections.defaultdict(list)
-    for (_, form, damage, seconds), result in zip(rows, results, strict=True):
-        cells[damage, form].append(result and (result[0] / seconds, result[1] / seconds))
-    forms = list(dict.fromkeys(form for _, form, _, _ in rows))
-    show: Callable[[list[tuple[float, float] | None]], str] = shares
-    lines = [(damage, *(show(cells[damage, form]) for form in forms)) for damage in DAMAGES]
+    results = parallel.run(heard, [output / name for name, *_ in truth], f"reading {len(truth)} files")
+    by_damage: dict[tuple[str, str], list[tuple[float, float] | None]] = collections.defaultdict(list)
+    for (_, form, damage, seconds), result in zip(truth, results, strict=True):
+        by_damage[damage, form].append(result and (result[0] / seconds, result[1] / seconds))
+    forms = list(dict.fromkeys(form for _, form, _, _ in truth))
+    lines = [(damage, *(shares(by_damage[damage, form]) for form in forms)) for damage in DAMAGES]
     note = "Heard + said to be missing, in % of the music; r: so many of the files were refused, by name."
     return tables.Table(("damage", *forms), tuple(lines), note)
 
 
 def shares(results: list[tuple[float, float] | None]) -> str:
+    """A cell of the table: mean shares heard and said to be missing, in %, and how many files were refused."""
     read = [result for result in results if result]
     refused = f" r{len(results) - len(read)}/{len(results)}" if len(read) < len(results) else ""
     if not read:
@@ -164,20 +167,20 @@ def shares(results: list[tuple[float, float] | None]) -> str:
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Writes, and reads if asked to."""
+    """Writes the files; with --read reads them and prints the table."""
     options.require(values, "output")
     output = pathlib.Path(values.output)
     with files.whole_folder(output) as folder:
-        rows = write(folder, values.num_files, values.seconds, values.seed)
-        lines = ["\t".join(map(str, row)) for row in (("file", "format", "damage", "seconds"), *rows)]
-        files.write_text(folder / "truth.tsv", "\n".join(lines) + "\n")
-    print(f"{output}: {len(rows)} files")
+        truth = write(folder, values.num_files, values.seconds, values.seed)
+    print(f"{output}: {len(truth)} files")
     if values.read:
-        print(tables.text([table(rows, output)]))
+        print(tables.text([table(truth, output)]))
     return 0
 
 
-COMMAND = cli.Command("tools/damaged_music", "writes music that is damaged in every way", FLAGS, main, MAIN_FLAGS)
+COMMAND = cli.Command(
+    "python -m tools.datasets.damaged_music", "writes music that is damaged in every way", FLAGS, main, MAIN_FLAGS
+)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

@@ -27,8 +27,8 @@ def deal(groups: Mapping[str, Counter[str]], seed: int, num_tracks: Mapping[str,
     counted = {name: group + Counter({_TRACKS: (num_tracks or {}).get(name, 1)}) for name, group in groups.items()}
     totals: Counter[str] = sum(counted.values(), Counter())
     generator = random.Random(seed)
-    costs_and_places = [_start(counted, totals, generator) for _ in range(NUM_STARTS)]
-    _, places = min(costs_and_places, key=lambda outcome: outcome[0])
+    outcomes = [_start(counted, totals, generator) for _ in range(NUM_STARTS)]
+    _, places = min(outcomes, key=lambda outcome: outcome[0])
     return {name: SPLITS[places[name]] for name in groups}
 
 

@@ -1,5 +1,6 @@
-#!/usr/bin/env python3
 """Writes a dataset of real, free music from Debian packages: games' soundtracks with weak mood tags.
+
+    python -m tools.datasets.debian_music --output=MUSIC [--labels=package] [--packages=all]
 
 debian_music.tsv beside this file says which tracks there are, their moods and where each mood was found
 (metadata, name, package). The audio comes from the Debian archive; nothing is installed, no root is needed.
@@ -13,14 +14,13 @@ from collections import Counter
 
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
-from kerastag import cli, errors, files
+from kerastag import cli, errors, files, tsv
+from kerastag.data import splits
 from tools.datasets import deal, debian_packages
 
 SMALLEST = tuple(debian_packages.MEGABYTES)[:7]
-HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
+HEADER = splits.FORMS[0]
+LICENCE_COLUMNS = ("PACKAGE", "VERSION", "LICENCE", "TEXT")
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("output", None, "The dataset's folder, to be made.", flag_values=FLAGS)
@@ -95,11 +95,11 @@ def write(
     lost = 0
     for split in deal.SPLITS:
         kept = {track: [tag for tag in labelled[track] if tag in trained] for track in labelled}
-        rows = [track.row(kept[track]) for track in kept if places[track] == split and kept[track]]
+        lines = [track.cells(kept[track]) for track in kept if places[track] == split and kept[track]]
         lost += sum(places[track] == split and not kept[track] for track in kept)
-        files.write_text(output / f"{split}.tsv", "\n".join([HEADER, *rows]) + "\n")
+        tsv.write(output / f"{split}.tsv", HEADER, lines)
         tags = {tag for track in kept if places[track] == split for tag in kept[track]}
-        print(f"{split}: {len(rows)} tracks, {len(tags)} of {len(trained)} tags")
+        print(f"{split}: {len(lines)} tracks, {len(tags)} of {len(trained)} tags")
     if lost:
         print(f"{lost} tracks had no other tag and are left out")
 
@@ -107,13 +107,12 @@ def write(
 def write_licences(debs: dict[str, pathlib.Path], tracks: list[debian_packages.Track], output: pathlib.Path) -> None:
     """Writes licences.tsv: under which terms each package's music may be used."""
     licences = {track.package: track.licence for track in tracks}
-    rows = []
+    lines = []
     for package, deb in debs.items():
         version = deb.name.split("_")[1].replace("%3a", ":")
         text = f"{package}/{debian_packages.LEGAL}"
-        cells = (package, version, licences[package], text if (output / text).is_file() else "")
-        rows.append("\t".join(cells))
-    files.write_text(output / "licences.tsv", "\n".join(["PACKAGE\tVERSION\tLICENCE\tTEXT", *rows]) + "\n")
+        lines.append((package, version, licences[package], text if (output / text).is_file() else ""))
+    tsv.write(output / "licences.tsv", LICENCE_COLUMNS, lines)
 
 
 def gather(
@@ -130,7 +129,7 @@ def gather(
         listed = [track for track in table if track.package == package]
         try:
             deb = debian_packages.fetch(package, cache)
-            found = debian_packages.extract(deb, listed, output)
+            extracted = debian_packages.extract(deb, listed, output)
         except debian_packages.MissingProgram:
             raise
         except errors.KerastagError as error:
@@ -138,8 +137,8 @@ def gather(
             failed.append(package)
             continue
         debs[package] = deb
-        tracks += found
-        print(f"{number} of {len(packages)}: {package}: {len(found)} of {len(listed)} tracks", flush=True)
+        tracks += extracted
+        print(f"{number} of {len(packages)}: {package}: {len(extracted)} of {len(listed)} tracks", flush=True)
     write_licences(debs, tracks, output)
     return tracks, failed
 
@@ -154,8 +153,8 @@ def chosen_packages(names: list[str]) -> list[str]:
         return list(debian_packages.MEGABYTES)
     for name in names:
         if name not in debian_packages.MEGABYTES:
-            known = ", ".join(debian_packages.MEGABYTES)
-            raise errors.UsageError(f"--packages: no '{name}'; there are all, {known}")
+            names_of_all = ", ".join(debian_packages.MEGABYTES)
+            raise errors.UsageError(f"--packages: no '{name}'; there are all, {names_of_all}")
     if not names:
         raise errors.UsageError("--packages is empty")
     return list(dict.fromkeys(names))
@@ -172,7 +171,7 @@ def list_packages() -> None:
 
 
 def check_output(output: pathlib.Path, overwrite: bool) -> None:
-    """Lets nothing be replaced but a dataset of this tool.
+    """Checks that the dataset may be written: nothing but another dataset of this tool is ever replaced.
 
     Raises:
       KerastagError: the folder exists and may not be replaced.
@@ -182,7 +181,10 @@ def check_output(output: pathlib.Path, overwrite: bool) -> None:
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Fetches, unpacks, splits, writes. Exit status 1 if a package could not be had."""
+    """Fetches and unpacks the packages, splits their tracks, writes the dataset.
+
+    Exit status 1 if a package could not be had.
+    """
     if values.list:
         list_packages()
         return 0
@@ -216,7 +218,9 @@ def cache_folder(chosen: str | None) -> pathlib.Path:
     return pathlib.Path(chosen) if chosen else users / "kerastag" / "debian_music"
 
 
-COMMAND = cli.Command("tools/debian_music", "writes a dataset of free music from Debian packages", FLAGS, main)
+COMMAND = cli.Command(
+    "python -m tools.datasets.debian_music", "writes a dataset of free music from Debian packages", FLAGS, main
+)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

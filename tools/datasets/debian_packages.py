@@ -1,4 +1,4 @@
-"""Debian packages with music in them: the table of their tracks, and how these get out of the archive."""
+"""Debian packages with music in them: the table of their tracks, and how these are fetched and unpacked."""
 
 import dataclasses
 import glob
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import soundfile
 
-from kerastag import errors
+from kerastag import errors, tsv
 
 TABLE = pathlib.Path(__file__).resolve().with_name("debian_music.tsv")
 LISTS = "/var/lib/apt/lists/*_Packages*"
@@ -38,7 +38,7 @@ MEGABYTES = {  # to download, in Debian 12
 
 
 class MissingProgram(errors.KerastagError):
-    """What no other package will do without either."""
+    """A program or its lists are missing, so that no package at all can be fetched."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,23 +53,22 @@ class Track:
     target: str = ""  # in the dataset's folder
     seconds: float = 0.0
 
-    def row(self, tags: Iterable[str]) -> str:
-        """Its line in a split file, with these tags."""
+    def cells(self, tags: Iterable[str]) -> list[str]:
+        """Its line in a split file of MTG-Jamendo's form, with these tags."""
         ids = [f"track_{self.number:07d}", self.package, self.package]
-        return "\t".join([*ids, self.target, f"{self.seconds:.1f}", *tags])
+        return [*ids, self.target, f"{self.seconds:.1f}", *tags]
 
 
 def read_table(path: pathlib.Path = TABLE) -> list[Track]:
     """The tracks of the table, each with the place it will have in a dataset: package/folders/name."""
-    header, *lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    lines = tsv.read_columns(path)
     tracks = []
-    for number, row in enumerate(rows, 1):
-        inner = [_inside(other["path"]) for other in rows if other["package"] == row["package"]]
+    for number, line in enumerate(lines, 1):
+        inner = [_inside(other["path"]) for other in lines if other["package"] == line["package"]]
         common = os.path.commonpath([os.path.dirname(name) for name in inner])
-        target = os.path.join(row["package"], os.path.relpath(_inside(row["path"]), common))
-        tags = tuple(tag for tag in row["tags"].split(",") if tag)
-        tracks.append(Track(number, row["package"], row["path"], tags, row["licence"], target))
+        target = os.path.join(line["package"], os.path.relpath(_inside(line["path"]), common))
+        tags = tuple(tag for tag in line["tags"].split(",") if tag)
+        tracks.append(Track(number, line["package"], line["path"], tags, line["licence"], target))
     return tracks
 
 
@@ -92,9 +91,9 @@ def fetch(package: str, cache: pathlib.Path) -> pathlib.Path:
     with tempfile.TemporaryDirectory(prefix=f".{package}.", suffix=".partial", dir=cache) as folder:
         command = ["apt-get", "download", "-q", package]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        found = list(pathlib.Path(folder).glob("*.deb"))
-        if run.returncode == 0 and found:
-            return found[0].rename(cache / found[0].name)
+        downloaded = next(pathlib.Path(folder).glob("*.deb"), None)
+        if run.returncode == 0 and downloaded:
+            return downloaded.rename(cache / downloaded.name)
     if not glob.glob(LISTS):
         raise MissingProgram("apt-get: no package lists on this machine; run 'apt-get update' as root first")
     problems = [line for line in run.stderr.splitlines() if line.startswith("E:")] or ["E: nothing came"]
@@ -114,14 +113,15 @@ def extract(deb: pathlib.Path, tracks: list[Track], output: pathlib.Path) -> lis
         if run.returncode:
             raise errors.KerastagError(f"{deb}: cannot be unpacked; delete it to have it downloaded anew")
         root = pathlib.Path(folder)
-        found = [_copy(track, root, output) for track in tracks]
+        copied = [_copy(track, root, output) for track in tracks]
         legal = root / "usr/share/doc" / tracks[0].package / "copyright"
         if legal.is_file():
             shutil.copyfile(legal, output / tracks[0].package / LEGAL)
-    return [track for track in found if track]
+    return [track for track in copied if track]
 
 
 def _copy(track: Track, root: pathlib.Path, output: pathlib.Path) -> Track | None:
+    """Copies a track from an unpacked package; returns it with its length, or None if that failed."""
     target = output / track.target
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -146,5 +146,5 @@ def _copy(track: Track, root: pathlib.Path, output: pathlib.Path) -> Track | Non
 
 
 def report(problem: str) -> None:
-    """Says on standard error what went wrong without ending the run."""
+    """Prints on standard error what went wrong with one track or package; the run goes on."""
     print(problem, file=sys.stderr)

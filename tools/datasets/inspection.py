@@ -11,7 +11,7 @@ from kerastag import audio, errors, parallel
 from kerastag.data import splits
 
 HASHES = ("bytes", "audio", "none")
-_KEY_LIMIT = 5  # times as long as a chunk may take, whole files may
+_KEY_LIMIT = 5  # a whole file may take this many times as long as a chunk
 PROBE_SECONDS = 1  # of a file's middle, compared before whole files are decoded
 
 
@@ -20,13 +20,13 @@ class File:
     """One audio file, or the place where it should be.
 
     Attributes:
-      path: as found, or as looked for.
+      path: where the file is, or should be.
       state: "good", "missing" or "unreadable".
       reason: one line about what is wrong; empty for a good file.
       sample_rate: of a good file, in Hz.
       num_frames: of a good file; what decodes, whatever its header states.
       same_as: a name that all files of the same audio share; empty for one that is not good.
-      heard: what is missing of its music, as far as looking at it showed; None: nothing.
+      heard: what is missing of its music, as far as the inspection read it; None: nothing.
     """
 
     path: str
@@ -59,8 +59,8 @@ def inspect(
     Returns:
       (num_tracks,), in the order of `places`.
     """
-    found = parallel.run(_look, places, f"looking at {len(places)} files", num_workers)
-    good = [file for file in found if file.state == "good"]
+    looked_at = parallel.run(_look, places, f"looking at {len(places)} files", num_workers)
+    good = [file for file in looked_at if file.state == "good"]
     real = {file.path: os.path.realpath(file.path) for file in good}
     unique = {real[file.path]: file for file in reversed(good)}  # of a file with several names the first
     same = _first_of_the_same(unique, _KEYS[hash_of], num_workers)
@@ -69,7 +69,7 @@ def inspect(
         dataclasses.replace(file, same_as=same[real[file.path]], heard=heard.get(file.path))
         if file.state == "good"
         else file
-        for file in found
+        for file in looked_at
     ]
 
 
@@ -102,17 +102,18 @@ def _first_of_the_same(
         names = [name for group in groups for name in group]
         text = f"comparing {len(names)} files"
         values = dict(zip(names, parallel.run(key, [files[name] for name in names], text, num_workers), strict=True))
-        groups = [part for group in groups for part in _parts(group, values) if len(part) > 1]
+        groups = [alike for group in groups for alike in _divided(group, values) if len(alike) > 1]
     same = {name: name for name in files}
     same.update((name, group[0]) for group in groups for name in group)
     return same
 
 
-def _parts(group: list[str], values: dict[str, Hashable]) -> list[list[str]]:
-    parts: dict[Hashable, list[str]] = defaultdict(list)
+def _divided(group: list[str], values: dict[str, Hashable]) -> list[list[str]]:
+    """The names of a group, divided by their values."""
+    by_value: dict[Hashable, list[str]] = defaultdict(list)
     for name in group:
-        parts[values[name]].append(name)
-    return list(parts.values())
+        by_value[values[name]].append(name)
+    return list(by_value.values())
 
 
 def _unless_unreadable(key: Callable[[File], Hashable]) -> Callable[[File], Hashable]:

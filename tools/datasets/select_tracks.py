@@ -1,10 +1,11 @@
-#!/usr/bin/env python3
 """Selects the tracks of a table whose tags are in a vocabulary: Music4All's for MTG-Jamendo's tags.
 
-Reads either published form of a split file, or the id_tags.csv of Music4All's own release, which is not a
-CSV file: id and tags parted by a tab, the tags by commas. Writes TRACK_ID PATH TAGS. In the split file that
-came with the winner of MediaEval 2020 the PATHs follow from the order of its rows and not from the ids (they
-are dealt out to folders A/A to Z/Z); as the --table it keeps them, unless --path_pattern is given.
+    python -m tools.datasets.select_tracks --table=id_tags.csv --tags=tags.txt --output=music4all.tsv
+
+Reads either published form of a split file, or the id_tags.csv of Music4All's own release, which is not a CSV file: a
+tab stands between id and tags, commas between the tags. Writes TRACK_ID PATH TAGS. In the split file that came with the
+winner of MediaEval 2020 the PATHs follow from the order of its lines and not from the ids (tracks are distributed to
+folders A/A to Z/Z); as the --table it keeps them, unless --path_pattern is given.
 """
 
 import dataclasses
@@ -16,12 +17,9 @@ from collections.abc import Iterable, Iterator
 
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent)]  # the package of this checkout
-
-from kerastag import cli, errors, files, tags
+from kerastag import cli, errors, files, tags, tsv
 from kerastag.cli import options
-from kerastag.data import splits  # noqa: E402
+from kerastag.data import splits
 
 ID_TAGS = ["id", "tags"]  # the header of id_tags.csv
 RELEASE_PATTERN = "audios/{id}.mp3"  # where Music4All's release has its audio
@@ -52,7 +50,7 @@ options.define_verbosity(FLAGS)
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class Track:
     """A track of the table; `path` is empty where the table has none."""
 
     track_id: str
@@ -64,7 +62,7 @@ class Row:
 class Selection:
     """The tracks that keep a tag, with full names of the vocabulary, and what was dropped."""
 
-    rows: list[Row]
+    tracks: list[Track]
     kept: Counter[str]  # full name -> number of tracks
     dropped: Counter[str]  # tag of the table -> number of tracks
     num_untagged: int
@@ -137,7 +135,7 @@ def read_synonyms(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> 
     return pairs
 
 
-def read_table(path: str | os.PathLike[str]) -> list[Row]:
+def read_table(path: str | os.PathLike[str]) -> list[Track]:
     """Every track of a table, in its order, those without tags included where it is id_tags.csv.
 
     Raises:
@@ -146,10 +144,10 @@ def read_table(path: str | os.PathLike[str]) -> list[Row]:
     _, header = next(read_lines(path), (1, ""))
     if [column.strip().lower() for column in header.split("\t")] != ID_TAGS:
         split = splits.read(path, untagged="drop")
-        untagged = [Row("", "", ())] * split.num_untagged
-        return [Row(track.track_id, track.path, track.tags) for track in split.tracks] + untagged
+        untagged = [Track("", "", ())] * split.num_untagged
+        return [Track(track.track_id, track.path, track.tags) for track in split.tracks] + untagged
     first_lines: dict[str, int] = {}
-    rows = []
+    tracks = []
     for number, line in list(read_lines(path))[1:]:
         track_id, _, text = line.partition("\t")
         if not track_id.strip() or "\t" in text:
@@ -158,35 +156,35 @@ def read_table(path: str | os.PathLike[str]) -> list[Row]:
         if first != number:
             raise errors.KerastagError(f"{path}:{number}: id {track_id!r} is in line {first} already")
         names = dict.fromkeys(name.strip() for name in text.split(","))
-        rows.append(Row(track_id, "", tuple(name for name in names if name)))
-    return rows
+        tracks.append(Track(track_id, "", tuple(name for name in names if name)))
+    return tracks
 
 
-def select(rows: Iterable[Row], matcher: Matcher) -> Selection:
-    """Keeps known tags, and the tracks that have one."""
+def select(tracks: Iterable[Track], matcher: Matcher) -> Selection:
+    """Keeps tags of the vocabulary, and the tracks that have at least one."""
     selection = Selection([], Counter(), Counter(), 0, 0)
     num_untagged = num_unknown = 0
-    for row in rows:
-        matches = {name: matcher.match(name) for name in row.tags}
+    for track in tracks:
+        matches = {name: matcher.match(name) for name in track.tags}
         selection.dropped.update(name for name, match in matches.items() if not match)
-        known = tuple(dict.fromkeys(full for match in matches.values() for full in match))
-        if known:
-            selection.kept.update(known)
-            selection.rows.append(dataclasses.replace(row, tags=known))
-        num_untagged += not row.tags
-        num_unknown += bool(row.tags) and not known
+        full_names = tuple(dict.fromkeys(full for match in matches.values() for full in match))
+        if full_names:
+            selection.kept.update(full_names)
+            selection.tracks.append(dataclasses.replace(track, tags=full_names))
+        num_untagged += not track.tags
+        num_unknown += bool(track.tags) and not full_names
     return dataclasses.replace(selection, num_untagged=num_untagged, num_unknown=num_unknown)
 
 
-def placed(rows: Iterable[Row], pattern: str | None) -> list[Row]:
-    """The rows with their PATHs by `pattern`; without one, by the table or RELEASE_PATTERN.
+def placed(tracks: Iterable[Track], pattern: str | None) -> list[Track]:
+    """The tracks with their PATHs by `pattern`; without one, by the table or RELEASE_PATTERN.
 
     Raises:
       UsageError: the pattern does not make a relative path of an id.
     """
     return [
-        dataclasses.replace(row, path=row.path if not pattern and row.path else _path(pattern, row.track_id))
-        for row in rows
+        dataclasses.replace(track, path=track.path if not pattern and track.path else _path(pattern, track.track_id))
+        for track in tracks
     ]
 
 
@@ -201,15 +199,15 @@ def _path(pattern: str | None, track_id: str) -> str:
     return path
 
 
-def report(rows: list[Row], selection: Selection, vocabulary: tags.Vocabulary) -> str:
-    """What was kept and what was dropped, in lines."""
+def report(num_tracks: int, selection: Selection, vocabulary: tags.Vocabulary) -> str:
+    """What was kept and what was dropped of `num_tracks` tracks, in lines."""
     commonest = ", ".join(f"{name} ({count})" for name, count in selection.dropped.most_common(LISTED))
     absent = [
         short for short, name in zip(vocabulary.short_names, vocabulary.names, strict=True) if not selection.kept[name]
     ]
     lines = [
-        f"{len(rows):,} tracks in the table",
-        f"{len(selection.rows):,} kept, with {len(selection.kept)} tags {selection.kept.total():,} times",
+        f"{num_tracks:,} tracks in the table",
+        f"{len(selection.tracks):,} kept, with {len(selection.kept)} tags {selection.kept.total():,} times",
         f"{selection.num_unknown:,} dropped, whose tags are all outside the vocabulary",
         f"{selection.num_untagged:,} dropped, which have no tag",
         f"{len(selection.dropped):,} tags dropped, {selection.dropped.total():,} times"
@@ -221,26 +219,28 @@ def report(rows: list[Row], selection: Selection, vocabulary: tags.Vocabulary) -
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Selects, writes the split file, reports."""
+    """Selects the tracks, prints what was kept, writes the split file."""
     options.require(values, "table", "tags", "output")
     output = pathlib.Path(values.output)
     files.check_output(output, values.overwrite)
     vocabulary = tags.Vocabulary.read(values.tags)
     synonyms = read_synonyms(values.synonyms, vocabulary) if values.synonyms else []
-    rows = read_table(values.table)
-    selection = select(rows, Matcher(vocabulary, synonyms))
-    print(report(rows, selection, vocabulary))
-    if not selection.rows:
+    tracks = read_table(values.table)
+    selection = select(tracks, Matcher(vocabulary, synonyms))
+    print(report(len(tracks), selection, vocabulary))
+    if not selection.tracks:
         raise errors.KerastagError(f"{output}: not written, no track has a tag of the vocabulary")
-    lines = ["\t".join(splits.FORMS[1])]
-    lines += ["\t".join([row.track_id, row.path, *row.tags]) for row in placed(selection.rows, values.path_pattern)]
-    files.write_text(output, "".join(f"{line}\n" for line in lines))
+    lines = [(track.track_id, track.path, *track.tags) for track in placed(selection.tracks, values.path_pattern)]
+    tsv.write(output, splits.FORMS[1], lines)
     print(f"{output}: written")
     return 0
 
 
 COMMAND = cli.Command(
-    "tools/select_tracks", "selects the tracks of a table whose tags are in a vocabulary", FLAGS, main
+    "python -m tools.datasets.select_tracks",
+    "selects the tracks of a table whose tags are in a vocabulary",
+    FLAGS,
+    main,
 )
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-#!/usr/bin/env python3
 """Turns a PyTorch checkpoint into a run folder that evaluate, tag and export take; PyTorch is not needed.
 
-It knows the short-chunk residual CNN in both variants (Won et al. 2020, Knox et al. 2020), whatever its width, and
-MTG's VGG-ish baseline; which one a checkpoint is of, its width and its number of tags show in its names and shapes.
+    python -m tools.paper.convert_checkpoint --checkpoint=best_model.pth --tags=tags.txt --output=runs/published
+
+Checkpoints of three networks are recognised: the short-chunk residual CNN in both variants (Won et al. 2020, Knox et
+al. 2020) at any width, and MTG's VGG-ish baseline. Names and shapes of the weights tell the network, its width and its
+number of tags.
 """
 
 import dataclasses
@@ -14,12 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent)]  # the package of this checkout
-
 from kerastag import cli, errors, files, models, runtime, tags
 from kerastag.cli import options
-from kerastag.runs import run_folder
+from kerastag.runs import record, run_folder
 
 if TYPE_CHECKING:
     import keras
@@ -33,23 +32,20 @@ flags.DEFINE_bool("overwrite", False, "Replace the run in --output.", flag_value
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
 
-FRONT_END = (
-    "spec.",
-    "to_db.",
-)  # buffers of the mel spectrogram in PyTorch; the networks here compute their own
+FRONT_END = ("spec.", "to_db.")  # buffers of the mel spectrogram in PyTorch; the networks here compute their own
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """How a network shows in its checkpoint.
+    """How a network is recognised in a checkpoint, and built.
 
     Attributes:
       title: for people.
-      mark: a weight that only this network has.
-      first: a weight of the first convolution, as many as `num_channels`.
-      head: the bias of the output layer, as many as tags.
-      builder: the function of kerastag.models.
-      options: of the builder.
+      mark: the name of a weight that no other network has.
+      first: the name of a bias of the first convolution, (num_channels,).
+      head: the name of the bias of the output layer, (num_tags,).
+      builder: the name of a function in kerastag.models.
+      options: arguments of the builder.
     """
 
     title: str
@@ -90,8 +86,8 @@ def recognise(state: Mapping[str, "np.ndarray"]) -> Network:
     for network in NETWORKS:
         if {network.mark, network.first, network.head} <= state.keys():
             return network
-    known = "; ".join(network.title for network in NETWORKS)
-    raise errors.KerastagError(f"weights such as {min(state)} are of no network known here ({known})")
+    titles = "; ".join(network.title for network in NETWORKS)
+    raise errors.KerastagError(f"weights such as {min(state)} are of no network known here ({titles})")
 
 
 def build(state: Mapping[str, "np.ndarray"], network: Network) -> "keras.Model":
@@ -103,8 +99,8 @@ def build(state: Mapping[str, "np.ndarray"], network: Network) -> "keras.Model":
     num_channels, num_tags = (state[name].size for name in (network.first, network.head))
     builder = getattr(models, network.builder)
     model = builder(num_tags, num_channels, precision="float32", **network.options)
-    own = {name: array for name, array in state.items() if not name.startswith(FRONT_END)}
-    models.load_torch_state(model, own)
+    weights = {name: array for name, array in state.items() if not name.startswith(FRONT_END)}
+    models.load_torch_state(model, weights)
     return model
 
 
@@ -114,21 +110,19 @@ def write(
     """Writes model.keras, tags.txt and run.json."""
     model.save(folder.model_path)
     vocabulary.write(folder.tags_path)
-    record = {
-        "command": run_folder.command_line(),
-        "flags": {},
-        "data_dir": None,
-        "precision": model.precision,
-        "class_counts": None,
-        "versions": run_folder.versions(),
-        "git_commit": run_folder.git_commit(),
-        "source": {"file": checkpoint.name, "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest()},
-    }
-    files.write_json(folder.record_path, record)
+    run_record = record.RunRecord(
+        flags={},
+        command=record.command_line(),
+        precision=model.precision,
+        versions=record.versions(),
+        git_commit=record.git_commit(),
+        source={"file": checkpoint.name, "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest()},
+    )
+    run_record.write(folder.record_path)
 
 
 def check_output(folder: run_folder.RunFolder, overwrite: bool) -> None:
-    """Lets nothing be replaced but a run.
+    """Checks that the run may be written: nothing but another run is ever replaced.
 
     Raises:
       KerastagError: the folder exists and may not be replaced.
@@ -142,7 +136,7 @@ def check_output(folder: run_folder.RunFolder, overwrite: bool) -> None:
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Reads, recognises, converts."""
+    """Reads the checkpoint, recognises its network and writes the run."""
     options.require(values, "checkpoint", "tags", "output")
     checkpoint, output = pathlib.Path(values.checkpoint), run_folder.RunFolder(pathlib.Path(values.output))
     check_output(output, values.overwrite)
@@ -167,7 +161,11 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 COMMAND = cli.Command(
-    "tools/convert_torch_checkpoint", "turns a PyTorch checkpoint into a run folder", FLAGS, main, MAIN_FLAGS
+    "python -m tools.paper.convert_checkpoint",
+    "turns a PyTorch checkpoint into a run folder",
+    FLAGS,
+    main,
+    MAIN_FLAGS,
 )
 
 if __name__ == "__main__":

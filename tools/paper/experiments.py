@@ -1,4 +1,4 @@
-"""Runs of kerastag.train and kerastag.evaluate, one process after the other, that can be stopped and started again."""
+"""Runs of kerastag.train and kerastag.evaluate, one process after the other, which can be stopped and started again."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from kerastag import errors, files
 from kerastag.runs import run_folder
 from tools.paper import paper_tables
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]  # of the checkout, where kerastag is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Job:
 
     @property
     def record_path(self) -> pathlib.Path:
-        """Beside the run's folder, since it is written before training: the flags of training and evaluation."""
+        """JSON of the flags of training and evaluation; beside the run's folder, for it is written before training."""
         return self.folder.path.with_name(f"{self.folder.path.name}.json")
 
     @property
@@ -50,7 +50,7 @@ class Job:
 
     @property
     def state_path(self) -> pathlib.Path:
-        return self.folder.checkpoint_path / "state.json"
+        return self.folder.checkpoint_path / run_folder.STATE
 
     def record(self) -> dict[str, Any]:
         """The flags with which the run was last trained and evaluated; empty for none."""
@@ -68,10 +68,10 @@ class Job:
 
 
 def check_unchanged(job: Job, overwrite: bool) -> None:
-    """Sees to it that what a run's folder holds was trained with these flags; removes it if not and `overwrite`.
+    """Checks that the run in the job's folder, if any, was trained with these flags; with `overwrite` removes another.
 
     Raises:
-      KerastagError: it was not, and is not to be overwritten.
+      KerastagError: it was trained with others, and is not to be overwritten.
     """
     if not job.folder.holds_run():
         return
@@ -154,7 +154,7 @@ def run_command(arguments: list[str]) -> int:
         if process is not None:
             process.send_signal(signal.SIGINT)
 
-    before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         process = subprocess.Popen(
@@ -165,7 +165,7 @@ def run_command(arguments: list[str]) -> int:
         )
         status = process.wait()
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
     if received:
         raise KeyboardInterrupt

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Writes a submission to MediaEval's "Emotion and Theme Recognition in Music", or checks anybody's.
 
-tools/mediaeval_submission --run_dir=runs/R --split=test.tsv --tags=tags.txt --output_dir=submission
-tools/mediaeval_submission --check --split=test.tsv --tags=tags.txt --output_dir=submission
+python -m tools.paper.mediaeval --run_dir=runs/R --split=test.tsv --tags=tags.txt --output_dir=submission
+python -m tools.paper.mediaeval --check --split=test.tsv --tags=tags.txt --output_dir=submission
 """
 
 import pathlib
@@ -11,12 +10,9 @@ import sys
 import numpy as np
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # the package of this checkout
-
 from kerastag import cli, errors, files, metrics, tags
 from kerastag.cli import options
-from kerastag.data import splits  # noqa: E402
+from kerastag.data import splits
 from kerastag.metrics import decisions
 from kerastag.runs import run_folder
 from tools.paper import submission
@@ -43,7 +39,7 @@ options.define_verbosity(FLAGS)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Writes or checks; a check with faults has exit status 1."""
+    """Writes the submission unless --check is given, then checks it. Exit status 1 if it has faults."""
     options.require(values, "output_dir", "split", "tags")
     official = tags.Vocabulary.read(values.tags)
     split = splits.read(values.split, official, unknown="drop", untagged="error")
@@ -72,27 +68,31 @@ def write(values: flags.FlagValues, official: tags.Vocabulary, num_tracks: int) 
         raise errors.UsageError("give either --run_dir or --scores, or --check")
     for name in (submission.PREDICTIONS, submission.DECISIONS):
         files.check_output(pathlib.Path(values.output_dir) / name, values.overwrite)
-    scores, own, thresholds = material(values, official)
-    if scores.shape != (num_tracks, len(own)):
-        raise errors.KerastagError(f"scores are {scores.shape} for {num_tracks} tracks and {len(own)} tags")
-    ordered = submission.in_order(np.vstack([scores, thresholds]), own, official)
+    scores, vocabulary, thresholds = scores_and_thresholds(values, official)
+    if scores.shape != (num_tracks, len(vocabulary)):
+        raise errors.KerastagError(f"scores are {scores.shape} for {num_tracks} tracks and {len(vocabulary)} tags")
+    ordered = submission.in_order(np.vstack([scores, thresholds]), vocabulary, official)
     submission.write(values.output_dir, ordered[:-1].astype(scores.dtype), ordered[-1], values.mediaeval_compatible)
 
 
-def material(values: flags.FlagValues, official: tags.Vocabulary) -> tuple[np.ndarray, tags.Vocabulary, np.ndarray]:
-    """Scores, the tags of their columns, and thresholds in the order of these tags."""
+def scores_and_thresholds(
+    values: flags.FlagValues, official: tags.Vocabulary
+) -> tuple[np.ndarray, tags.Vocabulary, np.ndarray]:
+    """Scores (num_tracks, num_tags), the tags of their columns, and thresholds (num_tags,) in the same order."""
     if values.scores:
         options.require(values, "thresholds")
-        own = tags.Vocabulary.read(values.scores_tags) if values.scores_tags else official
-        return metrics.load_matrix(values.scores), own, decisions.read_thresholds(values.thresholds, own)
-    run = run_folder.RunFolder.existing(values.run_dir)
-    own = run.vocabulary()
-    thresholds = values.thresholds or run.path / "thresholds.tsv"
-    return metrics.load_matrix(run.predictions_path("test")), own, decisions.read_thresholds(thresholds, own)
+        vocabulary = tags.Vocabulary.read(values.scores_tags) if values.scores_tags else official
+        scores_path, thresholds_path = values.scores, values.thresholds
+    else:
+        run = run_folder.RunFolder.existing(values.run_dir)
+        vocabulary = run.vocabulary()
+        scores_path, thresholds_path = run.predictions_path("test"), values.thresholds or run.thresholds_path
+    scores = metrics.load_matrix(scores_path)
+    return scores, vocabulary, decisions.read_thresholds(thresholds_path, vocabulary)
 
 
 COMMAND = cli.Command(
-    "tools/mediaeval_submission",
+    "python -m tools.paper.mediaeval",
     "writes a submission to MediaEval's mood and theme task, or checks one",
     FLAGS,
     main,

@@ -60,12 +60,12 @@ TITLES = {
 }
 
 
-def rows_of(table: int, names: Sequence[str]) -> list[System]:
+def systems_of(table: int, names: Sequence[str]) -> list[System]:
     """The systems of a table among `names`; the ensemble stands after its members if all of them are there."""
-    rows = [system for system in SYSTEMS if system.table == table and system.name in names]
+    systems = [system for system in SYSTEMS if system.table == table and system.name in names]
     if table == 1 and set(MEMBERS) <= set(names):
-        rows.insert(1 + max(rows.index(system) for system in rows if system.name in MEMBERS), ENSEMBLE)
-    return rows
+        systems.insert(1 + max(systems.index(system) for system in systems if system.name in MEMBERS), ENSEMBLE)
+    return systems
 
 
 def headline(results: dict[str, Any]) -> Figures:
@@ -76,9 +76,8 @@ def headline(results: dict[str, Any]) -> Figures:
 
 def summary(runs: Sequence[Figures], figure: str) -> tuple[float | None, float | None]:
     """Mean over runs and standard deviation (n - 1); None where there is none."""
-    found = [run[figure] for run in runs]
-    numbers = [number for number in found if number is not None]
-    if not numbers or len(numbers) < len(found):
+    numbers = [number for run in runs if (number := run[figure]) is not None]
+    if not numbers or len(numbers) < len(runs):
         return None, None
     return statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None
 
@@ -90,30 +89,31 @@ def areas_table(systems: Sequence[System], runs: dict[str, list[Figures]]) -> ta
       systems: one a row.
       runs: of each system's name, the figures of the runs that succeeded.
     """
-    header, rows = _columns(systems, runs, _AREAS)
+    header, lines = _columns(systems, runs, _AREAS)
     counts = [len(runs.get(system.name, [])) for system in systems]
-    rows = [(row[0], count, *row[1:]) for row, count in zip(rows, counts, strict=True)]
-    return tables.Table((header[0], "runs", *header[1:]), tuple(rows), _note(systems))
+    counted = [(line[0], count, *line[1:]) for line, count in zip(lines, counts, strict=True)]
+    return tables.Table((header[0], "runs", *header[1:]), tuple(counted), _note(systems))
 
 
 def groups_table(systems: Sequence[System], runs: dict[str, list[Figures]], note: str = "") -> tables.Table:
     """Mean PR-AUC over the tags of each group; see `areas_table`."""
-    header, rows = _columns(systems, runs, _GROUPS)
-    return tables.Table(header, tuple(rows), note)
+    header, lines = _columns(systems, runs, _GROUPS)
+    return tables.Table(header, tuple(lines), note)
 
 
 def _columns(
     systems: Sequence[System], runs: dict[str, list[Figures]], figures: Sequence[tuple[str, str]]
 ) -> tuple[tuple[str, ...], list[tuple[tables.Cell, ...]]]:
+    """The header, and a line of cells for each system: of every figure the paper's, our mean and its deviation."""
     header = ("system", *(title for name, _ in figures for title in (f"{name} paper", "ours", "sd")))
-    rows: list[tuple[tables.Cell, ...]] = []
+    lines: list[tuple[tables.Cell, ...]] = []
     for system in systems:
         cells: list[tables.Cell] = [system.name]
         for _, figure in figures:
             published = system.paper(figure)
             cells += [None if published is None else f"{published:.3f}", *summary(runs.get(system.name, []), figure)]
-        rows.append(tuple(cells))
-    return header, rows
+        lines.append(tuple(cells))
+    return header, lines
 
 
 def _note(systems: Sequence[System]) -> str:

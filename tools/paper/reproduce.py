@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """Trains and measures every system of the paper's tables on a dataset, and prints its own figures beside the paper's.
 
-tools/reproduce_paper --epochs=12 --num_channels=8 --learning_rate=1e-3    # the demo set
-tools/reproduce_paper --data_dir=MTG_JAMENDO --num_seeds=3 --pretrained=msd.pth \\
-    --train_split=a.tsv,b.tsv --train_dirs=A,B
+    python -m tools.paper.reproduce --epochs=12 --num_channels=8 --learning_rate=1e-3    # the demo set
+    python -m tools.paper.reproduce --data_dir=MTG_JAMENDO --num_seeds=3 --pretrained=msd.pth \\
+        --train_split=a.tsv,b.tsv --train_dirs=A,B
 """
 
 import dataclasses
@@ -15,13 +14,11 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # the package of this checkout, and what stands beside this file
-
 from kerastag import cli, errors, files, metrics, precisions, tags
-from kerastag.cli import options
-from kerastag.data import splits  # noqa: E402
-from kerastag.metrics import ensembles, groups, tables  # noqa: E402
+from kerastag.cli import options, presets
+from kerastag.data import dataset, splits
+from kerastag.metrics import ensembles, groups, tables
+from kerastag.metrics.documents import Figures
 from kerastag.runs import run_folder
 from tools.paper import experiments, paper_tables
 
@@ -75,7 +72,7 @@ options.define_verbosity(FLAGS)
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains and evaluates all runs, writes the tables. Exit status 1 if a run failed."""
-    folder = options.data_folder(values.data_dir).resolve()
+    folder = dataset.folder(values.data_dir).resolve()
     jobs = all_jobs(values, folder)
     for job in jobs:
         experiments.check_unchanged(job, values.overwrite)
@@ -128,7 +125,7 @@ def make_job(values: flags.FlagValues, folder: pathlib.Path, system: paper_table
 
 def read_preset(name: str) -> dict[str, str]:
     """The flags of a preset, by name."""
-    lines = cli.find_preset(name).read_text(encoding="utf-8").splitlines()
+    lines = presets.find(name).read_text(encoding="utf-8").splitlines()
     pairs = (line.removeprefix("--").partition("=") for line in lines if line.startswith("--"))
     return {flag: value for flag, _, value in pairs}
 
@@ -170,24 +167,24 @@ def gather(values: flags.FlagValues, folder: pathlib.Path, jobs: list[experiment
     A system trained on less has smaller counts; its groups would be others.
     """
     measure = measurer(values, folder, jobs[0].folder.vocabulary()) if jobs else None
-    found = []
+    results = []
     for job in jobs:
         assert measure is not None
-        kept = job.folder.read_scores("test")
-        found.append(entry(job.system.name, job.seed, job.folder, measure(kept.labels, kept.scores)))
+        test = job.folder.read_scores("test")
+        results.append(result_of(job.system.name, job.seed, job.folder, measure(test.labels, test.scores)))
     for seed in range(values.num_seeds):
         members = {job.system.name: job.folder for job in jobs if job.seed == seed}
         if set(paper_tables.MEMBERS) <= set(members):
             assert measure is not None
             chosen = [members[name] for name in paper_tables.MEMBERS]
             run = run_folder.RunFolder(pathlib.Path(values.output_dir) / "ensemble" / f"seed_{seed}")
-            found.append(entry("ensemble", seed, run, ensemble(run, chosen, measure)))
-    return found
+            results.append(result_of("ensemble", seed, run, ensemble(run, chosen, measure)))
+    return results
 
 
 def measurer(
     values: flags.FlagValues, folder: pathlib.Path, vocabulary: tags.Vocabulary
-) -> Callable[[np.ndarray, np.ndarray], dict[str, Any]]:
+) -> Callable[[np.ndarray, np.ndarray], Figures]:
     """A function from labels and scores to all figures."""
     paths = values.train_split or [splits.split_path(folder, None, "train")]
     training = [splits.read(path, vocabulary, unknown="drop", untagged="drop") for path in paths]
@@ -202,26 +199,26 @@ def bounds_of(values: flags.FlagValues) -> tuple[int, int]:
     return head_over, groups.TAIL_AT_MOST if values.tail_at_most is None else values.tail_at_most
 
 
-def entry(name: str, seed: int, run: run_folder.RunFolder, figures: dict[str, Any]) -> dict[str, Any]:
-    """A run in results.json."""
+def result_of(name: str, seed: int, run: run_folder.RunFolder, figures: Figures) -> dict[str, Any]:
+    """What results.json says of a run."""
     return {"system": name, "seed": seed, "run_dir": str(run.path), "figures": figures}
 
 
 def ensemble(
-    run: run_folder.RunFolder, members: list[run_folder.RunFolder], measure: Callable[..., dict[str, Any]]
-) -> dict[str, Any]:
+    run: run_folder.RunFolder, members: list[run_folder.RunFolder], measure: Callable[..., Figures]
+) -> Figures:
     """Writes the mean of the members' scores and its figures in `run`; returns the figures.
 
     Raises:
       KerastagError: the members were measured on different tracks.
     """
-    kept = [member.read_scores("test") for member in members]
-    for other in kept:
-        kept[0].check_same_tracks(other)
-    scores = ensembles.combine([one.scores for one in kept])
-    figures = measure(kept[0].labels, scores)
+    tests = [member.read_scores("test") for member in members]
+    for test in tests:
+        tests[0].check_same_tracks(test)
+    scores = ensembles.combine([test.scores for test in tests])
+    figures = measure(tests[0].labels, scores)
     members[0].vocabulary().write(run.tags_path)
-    run.write_scores("test", dataclasses.replace(kept[0], scores=scores.astype(np.float32)))
+    run.write_scores("test", dataclasses.replace(tests[0], scores=scores.astype(np.float32)))
     files.write_json(run.path / "metrics.json", figures)
     return figures
 
@@ -248,7 +245,7 @@ def report(values: flags.FlagValues, folder: pathlib.Path, results: list[dict[st
     shown = {
         title: paper_table(values, number, results)
         for number, title in paper_tables.TITLES.items()
-        if paper_tables.rows_of(number, names(values))
+        if paper_tables.systems_of(number, names(values))
     }
     print("\n" + "\n".join(f"{title}\n\n{tables.text(pair)}" for title, pair in shown.items()))
     print("\n".join([heading, *remarks]))
@@ -260,7 +257,7 @@ def report(values: flags.FlagValues, folder: pathlib.Path, results: list[dict[st
 
 def paper_table(values: flags.FlagValues, number: int, results: list[dict[str, Any]]) -> list[tables.Table]:
     """One of the paper's tables, in two parts: areas over all tags, and by group."""
-    systems = paper_tables.rows_of(number, names(values))
+    systems = paper_tables.systems_of(number, names(values))
     runs: dict[str, list[paper_tables.Figures]] = {}
     for result in results:
         runs.setdefault(result["system"], []).append(paper_tables.headline(result["figures"]))
@@ -276,7 +273,11 @@ def paper_table(values: flags.FlagValues, number: int, results: list[dict[str, A
 
 
 COMMAND = cli.Command(
-    "tools/reproduce_paper", "trains every system of the paper's tables and prints both", FLAGS, main, MAIN_FLAGS
+    "python -m tools.paper.reproduce",
+    "trains every system of the paper's tables and prints both",
+    FLAGS,
+    main,
+    MAIN_FLAGS,
 )
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ DECISIONS = "decisions.npy"
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
       faults: why the files cannot be handed in, one line each.
@@ -54,14 +54,14 @@ def write(
     return paths
 
 
-def in_order(scores: np.ndarray, own: tags.Vocabulary, official: tags.Vocabulary) -> np.ndarray:
-    """Scores (num_tracks, num_tags) with their columns in the official order; either list may have short names.
+def in_order(scores: np.ndarray, vocabulary: tags.Vocabulary, official: tags.Vocabulary) -> np.ndarray:
+    """Scores (num_tracks, num_tags), columns as in `vocabulary`, in the official order; either may have short names.
 
     Raises:
       KerastagError: the official list has a tag that the model does not know.
     """
     columns = [
-        own.index(short if own.find(full) is None and own.find(short) is not None else full)
+        vocabulary.index(short if vocabulary.find(full) is None and vocabulary.find(short) is not None else full)
         for full, short in zip(official.names, official.short_names, strict=True)
     ]
     return scores[:, columns]
@@ -130,22 +130,20 @@ def _not_finite(path: str | os.PathLike[str], scores: np.ndarray, official: tags
 
 
 def _odd_scores(path: str | os.PathLike[str], scores: np.ndarray, official: tags.Vocabulary) -> list[str]:
-    found = []
-    constant = [
-        tag for tag, is_one in zip(official.short_names, (scores == scores[0]).all(axis=0), strict=True) if is_one
-    ]
+    warnings = []
+    constant = _selected(official, (scores == scores[0]).all(axis=0))
     if constant:
-        found.append(f"{path}: one and the same score on every track: {', '.join(constant)}")
+        warnings.append(f"{path}: one and the same score on every track: {', '.join(constant)}")
     low, high = scores.min(), scores.max()
     if low < 0 or high > 1:
-        found.append(f"{path}: scores are {low:g} .. {high:g}; allowed, but they are no probabilities")
-    return found
+        warnings.append(f"{path}: scores are {low:g} .. {high:g}; allowed, but they are no probabilities")
+    return warnings
 
 
 def _odd_decisions(
     path: str | os.PathLike[str], scores: np.ndarray, decided: np.ndarray, official: tags.Vocabulary
 ) -> list[str]:
-    found = []
+    warnings = []
     never, always = ~decided.any(axis=0), decided.all(axis=0)
     lowest_yes = np.where(decided, scores, np.inf).min(axis=0)
     highest_no = np.where(decided, -np.inf, scores).max(axis=0)
@@ -157,8 +155,13 @@ def _odd_decisions(
             "decided on a track that scores lower than one that is not (other tag order?)",
         ),
     ):
-        names = [tag for tag, is_one in zip(official.short_names, mask, strict=True) if is_one]
+        names = _selected(official, mask)
         if names:
             shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            found.append(f"{path}: {what}: {shown}")
-    return found
+            warnings.append(f"{path}: {what}: {shown}")
+    return warnings
+
+
+def _selected(official: tags.Vocabulary, mask: np.ndarray) -> list[str]:
+    """Short names of the tags where a mask (num_tags,) is true."""
+    return [tag for tag, selected in zip(official.short_names, mask, strict=True) if selected]

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """Tags files and folders of music by a model behind TensorFlow Serving, many at once.
 
-    tools/query_serving MUSIC --server=http://localhost:8501 --model=NAME --output=tags.tsv
+    python -m tools.serving.query MUSIC --server=http://localhost:8501 --model=NAME --output=tags.tsv
 
-Files are read here and scored there; the tables are those of `kerastag tag`. Over gRPC (grpc://localhost:8500) whole
-waveforms travel and tensorflow-serving-api is needed, over REST WAV files of 16 bits.
+This process reads the files and the server scores them; the tables are those of `kerastag tag`. Over gRPC
+(grpc://localhost:8500) whole waveforms are sent and tensorflow-serving-api is needed, over REST WAV files of 16 bits.
 """
 
 import pathlib
@@ -13,15 +12,14 @@ import sys
 import numpy as np
 from absl import flags
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))  # the package of this checkout
-
 from kerastag import audio, cli, errors, files, parallel
 from kerastag.cli import options
 from kerastag.inference import score_table
-from kerastag.serving.client import client, failures
+from kerastag.serving import client
+from kerastag.serving.client import failures
 
 LONGEST_PAUSE = 5.0  # seconds between two tries of a request
-OF_ONE_FILE = (audio.AudioError, failures.Refused, failures.TooLarge, failures.TimedOut)  # others may be fine
+OF_ONE_FILE = (failures.Refused, failures.TooLarge, failures.TimedOut)  # errors that other files may not have
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
@@ -40,9 +38,15 @@ flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_val
 MAIN_FLAGS = len(list(FLAGS))
 options.positive(FLAGS, "version", None, "Version of the model; without it the latest.")
 flags.DEFINE_string("label", None, "Label of a version, from the server's models.config.", flag_values=FLAGS)
-flags.DEFINE_float("timeout", 30.0, "Seconds to wait for an answer.", lower_bound=0.001, flag_values=FLAGS)
+flags.DEFINE_float(
+    "timeout", client.TIMEOUT_SECONDS, "Seconds to wait for an answer.", lower_bound=0.001, flag_values=FLAGS
+)
 flags.DEFINE_integer(
-    "retries", 3, "How often a request is sent again when nobody answers.", lower_bound=0, flag_values=FLAGS
+    "retries",
+    client.MAX_RETRIES,
+    "How often a request is sent again when nobody answers.",
+    lower_bound=0,
+    flag_values=FLAGS,
 )
 options.define_verbosity(FLAGS)
 
@@ -55,42 +59,49 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if not arguments:
         raise errors.UsageError("no files or folders to tag")
     output = checked_output(values)
-    found = audio.find_audio(arguments)
-    paths = found.files
+    search = audio.find_audio(arguments)
+    paths = search.files
     if not paths:
-        raise errors.KerastagError("; ".join(found.warnings()) or f"{' '.join(arguments)}: no audio files")
-    asked = {"version": values.version, "label": values.label}
+        raise errors.KerastagError("; ".join(search.warnings()) or f"{' '.join(arguments)}: no audio files")
+    version = {"version": values.version, "label": values.label}
     sending = {"timeout_seconds": values.timeout, "max_retries": values.retries}
     limit = parallel.READ_SECONDS + (values.timeout + LONGEST_PAUSE) * (values.retries + 1)
-    with client.connect(values.server, values.model, **asked, **sending) as one:
-        tags = one.tags()
+    with client.connect(values.server, values.model, **version, **sending) as connection:
+        tags = connection.tags()
         results = parallel.run(
-            lambda path: score(one, path, limit),
+            lambda path: score(connection, path, limit),
             paths,
             f"tagging {len(paths)} files",
             min(values.concurrency, len(paths)),
         )
-    problems = [result for result in results if isinstance(result, Exception)]
     scored = {path: result for path, result in zip(paths, results, strict=True) if isinstance(result, dict)}
-    show(values, output, scored, tags)
-    heard = audio.heard_in_part()
-    cli.warn(f"heard in part: {path}: {heard[str(path)].text()}" for path in scored if str(path) in heard)
-    skipped = [*found.warnings(), *map(str, problems)]
+    table = table_of(scored, tags)
+    if scored and output is None:
+        print(table.text(values.top))
+    elif scored and output is not None:
+        table.write(output)
+        print(f"{output}: {len(scored)} files, {len(tags)} tags")
+    cli.warn(table.warnings())
+    skipped = [*search.warnings(), *(str(result) for result in results if isinstance(result, Exception))]
     cli.warn(f"skipped: {reason}" for reason in skipped)
     return 1 if skipped else 0
 
 
-def score(one: client.Client, path: pathlib.Path, limit: float) -> dict[str, float] | Exception:
-    """The scores of a file, or why it has none, after `limit` seconds at the most; a server that is gone stops all."""
+def score(connection: client.Client, path: pathlib.Path, limit: float) -> dict[str, float] | Exception:
+    """The scores of a file by tag, or the error why it has none, after `limit` seconds at most.
+
+    Raises:
+      KerastagError: the server or the model is gone; then no other file can be scored either.
+    """
     try:
-        return parallel.within(limit, one.score, path)
+        return parallel.within(limit, connection.score, path)
     except audio.AudioError as error:
         return error
     except OF_ONE_FILE as error:
         return errors.KerastagError(f"{path}: {error}")
-    except errors.KerastagError:  # of the server
+    except errors.KerastagError:
         raise
-    except Exception as error:  # others may be fine
+    except Exception as error:
         return errors.KerastagError(parallel.mishap(str(path), error))
 
 
@@ -104,13 +115,8 @@ def checked_output(values: flags.FlagValues) -> pathlib.Path | None:
     return output
 
 
-def show(
-    values: flags.FlagValues,
-    output: pathlib.Path | None,
-    scored: dict[pathlib.Path, dict[str, float]],
-    tags: list[str],
-) -> None:
-    """Prints the top tags, or writes the table.
+def table_of(scored: dict[pathlib.Path, dict[str, float]], tags: list[str]) -> score_table.ScoreTable:
+    """The scores of all files as a table.
 
     Raises:
       KerastagError: another version with other tags was served meanwhile.
@@ -119,15 +125,11 @@ def show(
         if list(by_tag) != tags:
             raise errors.KerastagError(f"{path}: scored by a version with other tags; run again, or give --version")
     scores = np.array([list(by_tag.values()) for by_tag in scored.values()])  # (num_files, num_tags)
-    if output is None and scored:
-        print(score_table.text(list(scored), scores, tags, values.top))
-    elif scored:
-        score_table.write(output, list(scored), scores, tags, audio.heard_in_part())
-        print(f"{output}: {len(scored)} files, {len(tags)} tags")
+    return score_table.ScoreTable(tuple(scored), scores, tags, audio.heard_in_part())
 
 
 COMMAND = cli.Command(
-    "tools/query_serving",
+    "python -m tools.serving.query",
     "tags files by a model behind TensorFlow Serving",
     FLAGS,
     main,

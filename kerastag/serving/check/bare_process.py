@@ -92,6 +92,7 @@ def _run(command: list[str], form: str, folder: pathlib.Path) -> str:
         raise errors.KerastagError(f"{command[0]}: cannot be run ({files.reason(error)})") from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        what = "plain TensorFlow" if form == plan.SAVED_MODEL else f"{form}'s runtime"
-        raise errors.KerastagError(f"{folder}: does not run in {what} by {command[0]}: {reason[:500]}")
+        if form != plan.SAVED_MODEL:
+            raise errors.KerastagError(f"{form}: does not run without kerastag: {reason[:500]}")
+        raise errors.KerastagError(f"{folder}: does not run in plain TensorFlow by {command[0]}: {reason[:500]}")
     return done.stdout.splitlines()[-1]

@@ -1,22 +1,20 @@
-"""TensorFlow Serving's REST API, by the standard library alone."""
+"""TensorFlow Serving's REST API, over urllib3's pool of connections."""
 
 import base64
-import contextlib
-import http.client
 import json
 import socket
-import threading
 import urllib.parse
-import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import urllib3
 
 from kerastag import errors
 from kerastag.serving import signatures
 from kerastag.serving.client import failures
 
+_KEPT_CONNECTIONS = 64  # more threads than that connect anew for each request
 _CODES = {  # of HTTP, as canonical ones
     **{400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 408: "DEADLINE_EXCEEDED", 429: "RESOURCE_EXHAUSTED"},
     **{501: "UNIMPLEMENTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"},
@@ -24,7 +22,7 @@ _CODES = {  # of HTTP, as canonical ones
 
 
 class RestTransport:
-    """Requests to one server; each thread keeps a connection of its own.
+    """Requests to one server, over connections that threads share.
 
     Args:
       address: http://HOST:PORT or https://HOST, with a path where the server stands behind a proxy.
@@ -41,10 +39,10 @@ class RestTransport:
         if parts.scheme not in ("http", "https") or not _has_host(parts) or parts.query or parts.fragment:
             raise errors.KerastagError(f"{address}: not an address of a REST server; give http://HOST:PORT")
         self.place = address.rstrip("/")
-        self._secure, self._host = parts.scheme == "https", parts.netloc.rpartition("@")[2]
         self._prefix, self._timeout = parts.path.rstrip("/"), timeout_seconds
-        self._own = threading.local()
-        self._all: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
+        kind = urllib3.HTTPSConnectionPool if parts.scheme == "https" else urllib3.HTTPConnectionPool
+        # urllib3's own retries know HTTP alone; failures.retried serves both transports
+        self._pool = kind(parts.hostname, parts.port, timeout=timeout_seconds, maxsize=_KEPT_CONNECTIONS, retries=False)
 
     def predict(
         self, target: signatures.Target, name: str, signature: signatures.Signature, inputs: Mapping[str, np.ndarray]
@@ -73,9 +71,8 @@ class RestTransport:
         ]
 
     def close(self) -> None:
-        """Closes the connections of all threads."""
-        for connection in list(self._all):
-            connection.close()
+        """Closes the connections."""
+        self._pool.close()
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The answer as JSON; raises ServingError."""
@@ -95,54 +92,43 @@ class RestTransport:
         raise failures.of_code(self.place, _CODES.get(status, f"HTTP {status}"), str(said))
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, str, bytes]:
-        connection = self._connection()
-        kept = connection.sock is not None
+        """Status, its name and body of the answer; raises ServingError."""
         try:
+            had_requests = self._pool.num_requests > 0
             try:
-                return _request(connection, method, path, body)
-            except ConnectionError:
-                if not kept:
+                return self._request(method, path, body)
+            except urllib3.exceptions.ProtocolError:
+                if not had_requests:
                     raise
-                connection.close()  # a server may close a connection that was idle: that is no failure of its own
-                return _request(connection, method, path, body)
-        except TimeoutError:
+                return self._request(method, path, body)  # a server may close a connection that was idle
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError) as error:
+            raise self._not_reached(error) from None
+        except urllib3.exceptions.TimeoutError:
             problem, advice = f"no answer within {self._timeout:g} s", "allow more seconds, or send shorter audio"
-            raise self._broken(connection, failures.TimedOut(self.place, problem, advice)) from None
-        except socket.gaierror as error:
-            problem = f"unknown host ({error.strerror})"
-            unknown = failures.UnknownHost(self.place, problem, "give the address of the model server")
-            raise self._broken(connection, unknown) from None
-        except (OSError, http.client.HTTPException) as error:
-            problem = f"no model server answers ({_reason(error)})"
-            down = failures.ServerDown(self.place, problem, "start it, or give its address")
-            raise self._broken(connection, down) from None
+            raise failures.TimedOut(self.place, problem, advice) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._down(error) from None
 
-    def _connection(self) -> http.client.HTTPConnection:
-        if not hasattr(self._own, "connection"):
-            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-            self._own.connection = kind(self._host, timeout=self._timeout)
-            self._all.add(self._own.connection)
-        return self._own.connection
+    def _request(self, method: str, path: str, body: bytes | None) -> tuple[int, str, bytes]:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        response = self._pool.request(method, path, body=body, headers=headers)
+        return response.status, response.reason or "", response.data
 
-    def _broken(self, connection: http.client.HTTPConnection, error: failures.ServingError) -> failures.ServingError:
-        connection.close()
-        return error
+    def _not_reached(self, error: urllib3.exceptions.HTTPError) -> failures.ServingError:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, socket.gaierror):
+            problem = f"unknown host ({cause.strerror})"
+            return failures.UnknownHost(self.place, problem, "give the address of the model server")
+        return self._down(cause if isinstance(cause, OSError) else error)
+
+    def _down(self, error: BaseException) -> failures.ServingError:
+        problem = f"no model server answers ({_reason(error)})"
+        return failures.ServerDown(self.place, problem, "start it, or give its address")
 
     def _part(self, answer: Any, key: str) -> Any:
         if not isinstance(answer, dict) or key not in answer:
             raise failures.ServingError(self.place, f"no '{key}' in the answer", "give the address of a model server")
         return answer[key]
-
-
-def _request(
-    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None
-) -> tuple[int, str, bytes]:
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    # whoever refuses a long body may answer, and close, before all of it was sent
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        connection.request(method, path, body, headers)
-    response = connection.getresponse()
-    return response.status, response.reason, response.read()
 
 
 def _has_host(parts: urllib.parse.SplitResult) -> bool:
@@ -161,7 +147,7 @@ def _path(target: signatures.Target) -> str:
 def _nested(array: np.ndarray) -> Any:
     """A nested list for JSON; nine digits give back a float32 exactly, and are half of what its float64 would be."""
     if array.dtype == object:
-        flat: list[Any] = [{"b64": base64.b64encode(_bytes(one)).decode()} for one in array.ravel()]
+        flat: list[Any] = [{"b64": base64.b64encode(_bytes(value)).decode()} for value in array.ravel()]
         return np.array([*flat, None], object)[:-1].reshape(array.shape).tolist()  # None: no look inside
     if array.dtype == np.float32:
         short = [float(f"{value:.9g}") for value in array.ravel().tolist()]
@@ -177,11 +163,11 @@ def _array(value: Any, dtype: str) -> np.ndarray:
     if dtype != "object":
         return np.asarray(value, dtype)
     array = np.asarray(value, object)
-    flat = [base64.b64decode(one["b64"]) if isinstance(one, dict) else _bytes(one) for one in array.ravel()]
+    flat = [base64.b64decode(item["b64"]) if isinstance(item, dict) else _bytes(item) for item in array.ravel()]
     return np.array([*flat, None], object)[:-1].reshape(array.shape)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return " ".join(str(error).split()).lower() or type(error).__name__

@@ -11,6 +11,7 @@ import numpy as np
 from kerastag import audio, errors, tags
 from kerastag.serving import signatures
 from kerastag.serving.client import failures
+from kerastag.serving.client import inputs as client_inputs
 
 VALID_SECONDS = 10.0  # for so long it is not asked again which version is the latest, or has the label
 Result = TypeVar("Result")
@@ -103,8 +104,8 @@ class Session:
     def run(self, served: signatures.Served, name: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The outputs of a signature of that version; see Client.predict."""
         place = f"{self._transport.place}: {self._wanted.model}"
-        signature = served.signature(place, name)
-        arrays = signature.checked(f"{place}: {name}", inputs)
+        signature = client_inputs.find_signature(served, place, name)
+        arrays = client_inputs.checked(signature, f"{place}: {name}", inputs)
         exact = signatures.Target(self._wanted.model, served.version)
         try:
             return self._sent(lambda: self._transport.predict(exact, name, signature, arrays))

@@ -2,22 +2,31 @@
 
 import json
 import shutil
+import types
 
 import numpy as np
 import pytest
 
 from kerastag import errors, export
-from kerastag.inference import tagger
+from kerastag.inference import export_facts
 from kerastag.metrics import calibration, decisions
 from kerastag.runs import run_folder
+from kerastag.runs.model import Model
+from kerastag.serving import plan
 from kerastag.serving.bundle import bundle_folder, saved_model, texts
 from kerastag.serving.check import bare_process
 
 EMPTY = b"\x12\x00"  # a SavedModel's meta_graphs = 2, one of them, without signatures
 FACTS = {
     **{"sample_rate": 16_000, "chunk_samples": 73_600, "num_chunks": 2, "precision": "float32"},
-    **{"calibrated": True, "method": "mean", "weights": [1.0], "members": [{"centred": False}]},
+    **{"calibrated": True, "method": "mean", "weights": [1.0]},
+    "members": [{"signature": "network_1", "chunk_samples": 73_600, "centred": False}],
 }
+
+
+def network():
+    """As much of a network as an export looks at that is not written."""
+    return types.SimpleNamespace(sample_rate=16_000, chunk_samples=73_600, centred=False, precision="float32")
 
 
 @pytest.fixture
@@ -36,38 +45,38 @@ def run_export(source, folder, *arguments):
     return export.COMMAND.run([f"--run_dir={source.path}", f"--output_dir={folder}", *arguments])
 
 
-def quick_export(models, vocabulary, combination, folder, *others):
+def quick_export(served, folder):
     """Writes a SavedModel without signatures, in no time."""
-    (folder / tagger.ASSETS).mkdir(parents=True)
+    (folder / export_facts.ASSETS).mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(EMPTY)
-    (folder / tagger.ASSETS / tagger.MODEL_FACTS).write_text(json.dumps(FACTS))
-    answers = bare_process.Answers({"serving_default": {"scores": np.array([[0.1, 0.7, 0.2]])}}, "2.x", 1.25, 2.0)
+    (folder / export_facts.ASSETS / export_facts.FILE).write_text(json.dumps(FACTS))
+    answers = bare_process.Answers({"serving_default": {"scores": np.array([[0.1, 0.7, 0.2]])}}, [], "2.x", 1.25, 2.0)
     return saved_model.Exported({}, b"RIFF", {}, answers, 0.0)
 
 
 def test_names_that_are_whole_numbers_are_versions(tmp_path):
     for name in ("1", "007", "20", "x", "-3", "+4", ".export.9", "²", "1.5", str(2**63), "models.config"):
         (tmp_path / name).mkdir()
-    assert bundle_folder.versions(tmp_path) == {1: "1", 7: "007", 20: "20"}
-    assert bundle_folder.versions(tmp_path / "none") == {}
+    assert plan.versions(tmp_path) == {1: "1", 7: "007", 20: "20"}
+    assert plan.versions(tmp_path / "none") == {}
 
 
 def test_a_plan_that_cannot_be_carried_out_is_refused(tmp_path):
     (tmp_path / "my model" / "007").mkdir(parents=True)
-    assert bundle_folder.Plan(tmp_path / "moods").name == "moods"
-    assert bundle_folder.Plan(tmp_path / "my model", "moods", 8).version == 8
+    assert plan.Plan(tmp_path / "moods").name == "moods"
+    assert plan.Plan(tmp_path / "my model", "moods", 8).version == 8
     for name in ("a/b", "..", "a:b", "a b", "-a", "ä"):
-        with pytest.raises(errors.KerastagError, match="--name takes letters"):
-            bundle_folder.Plan(tmp_path / "my model", name)
+        with pytest.raises(errors.KerastagError, match="has letters, digits"):
+            plan.Plan(tmp_path / "my model", name)
     with pytest.raises(errors.KerastagError, match="my model: not a name"):
-        bundle_folder.Plan(tmp_path / "my model")
+        plan.Plan(tmp_path / "my model")
     with pytest.raises(errors.KerastagError, match="007: exists already"):
-        bundle_folder.Plan(tmp_path / "my model", "moods", 7)
+        plan.Plan(tmp_path / "my model", "moods", 7)
 
 
 def test_versions_may_be_named_in_any_order(source, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(saved_model, "export", quick_export)
-    monkeypatch.setattr(tagger.Parts, "models", lambda self, precision: [])
+    monkeypatch.setattr(Model, "networks", lambda self, precision: [network()])
     folder = tmp_path / "served"
     for arguments, version in ((["--version=7"], 7), (["--version=3"], 3), ([], 8)):
         assert run_export(source, folder, *arguments, "--name=tones") == 0
@@ -83,8 +92,8 @@ def test_versions_may_be_named_in_any_order(source, tmp_path, monkeypatch, capsy
 def test_a_version_that_does_not_answer_leaves_nothing(source, tmp_path, monkeypatch, capsys):
     seen = []
 
-    def fail(models, vocabulary, combination, folder, *others):
-        quick_export(models, vocabulary, combination, folder)
+    def fail(served, folder):
+        quick_export(served, folder)
         seen.extend(child.name for child in (tmp_path / "served").iterdir())
         raise errors.KerastagError(f"{folder}: does not run")
 
@@ -101,14 +110,14 @@ def test_a_version_that_an_inspection_refuses_leaves_nothing(source, tmp_path, m
         raise errors.KerastagError("its scores are others")
 
     monkeypatch.setattr(saved_model, "export", quick_export)
-    monkeypatch.setattr(tagger.Parts, "models", lambda self, precision: [])
+    monkeypatch.setattr(Model, "networks", lambda self, precision: [network()])
     with pytest.raises(errors.KerastagError, match="its scores are others"):
-        bundle_folder.write(source, tagger.Parts.of_folder(source), bundle_folder.Plan(tmp_path / "served"), refuse)
+        bundle_folder.write(Model.load(source.path), plan.Plan(tmp_path / "served"), refuse)
     assert not (tmp_path / "served").exists()
 
 
 def test_an_error_of_the_saved_model_names_the_bundle(source, tmp_path, monkeypatch, capsys):
-    def fail(models, vocabulary, combination, folder, *others):
+    def fail(served, folder):
         raise errors.KerastagError(f"{folder}: scores differ")
 
     (tmp_path / "served" / "1").mkdir(parents=True)
@@ -118,31 +127,48 @@ def test_an_error_of_the_saved_model_names_the_bundle(source, tmp_path, monkeypa
     assert [path.name for path in (tmp_path / "served").iterdir()] == ["1"]
 
 
-def test_two_exports_at_once_get_two_numbers(tmp_path, monkeypatch):
-    for name in ("bundle/1", "made", "other"):
-        (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "saved_model.pb").write_text(name)
-    first, second = bundle_folder.Plan(tmp_path / "bundle"), bundle_folder.Plan(tmp_path / "bundle", version=2)
-    seen = [{}, {1: "1"}]
-    monkeypatch.setattr(writing, "versions", lambda folder: seen.pop(0))
-    assert writing._place(tmp_path / "made", first) == tmp_path / "bundle" / "2"
-    assert (tmp_path / "bundle" / "2" / "saved_model.pb").read_text() == "made"
+def test_two_exports_at_once_get_two_numbers(source, tmp_path, monkeypatch):
+    """Another export takes the number between choosing it and renaming."""
+    bundle = tmp_path / "bundle"
+
+    def other_export(version):
+        (bundle / "1").mkdir()
+        (bundle / "1" / "saved_model.pb").write_text("the other's")
+
+    numbers = iter((1, 2))
+    monkeypatch.setattr(saved_model, "export", quick_export)
+    monkeypatch.setattr(Model, "networks", lambda self, precision: [network()])
+    monkeypatch.setattr(plan, "next_version", lambda folder: next(numbers))
+    written = bundle_folder.write(Model.load(source.path), plan.Plan(bundle), other_export)
+    assert written.path == bundle / "2" and (bundle / "2" / "saved_model.pb").read_bytes() == EMPTY
+    assert (bundle / "1" / "saved_model.pb").read_text() == "the other's"
+
+
+def test_a_number_that_was_asked_for_and_is_taken_meanwhile_is_refused(source, tmp_path, monkeypatch):
+    bundle = tmp_path / "bundle"
+
+    def other_export(version):
+        (bundle / "2").mkdir()
+        (bundle / "2" / "saved_model.pb").write_text("the other's")
+
+    monkeypatch.setattr(saved_model, "export", quick_export)
+    monkeypatch.setattr(Model, "networks", lambda self, precision: [network()])
     with pytest.raises(errors.KerastagError, match="bundle/2: exists already"):
-        writing._place(tmp_path / "other", second)
-    assert (tmp_path / "bundle" / "2" / "saved_model.pb").read_text() == "made"
+        bundle_folder.write(Model.load(source.path), plan.Plan(bundle, version=2), other_export)
+    assert (bundle / "2" / "saved_model.pb").read_text() == "the other's"
 
 
-def test_thresholds_decide_calibrated_scores_as_they_decided_scores(source, tmp_path, rng):
-    parts = tagger.Parts.of_folder(source, calibrated=True)
-    quick_export(None, None, None, tmp_path / "made")
-    writing._add_assets(tmp_path / "made", source, parts, bundle_folder.Plan(tmp_path, "m", calibrated=True))
-    vocabulary = source.vocabulary()
-    before = decisions.read_thresholds(source.thresholds_path, vocabulary)
-    after = decisions.read_thresholds(tmp_path / "made" / tagger.ASSETS / "thresholds.tsv", vocabulary)
+def test_thresholds_decide_calibrated_scores_as_they_decided_scores(source, tmp_path, monkeypatch, rng):
+    monkeypatch.setattr(saved_model, "export", quick_export)
+    monkeypatch.setattr(Model, "networks", lambda self, precision: [network()])
+    model = Model.load(source.path, calibrated=True)
+    written = bundle_folder.write(model, plan.Plan(tmp_path / "served"))
+    thresholds = written.path / export_facts.ASSETS / "thresholds.tsv"
+    before, after = (decisions.read_thresholds(path, model.vocabulary) for path in (source.thresholds_path, thresholds))
     # by hand: sigmoid(2 logit(1/4) + 1/2), logit(1/4) = -ln 3
     assert after.tolist() == pytest.approx([1 / (1 + 9 * np.exp(-0.5)), 0.5, np.inf])
     scores = rng.random((200, 3))
-    decided = decisions.decide(parts.combination([scores]), after)
+    decided = decisions.decide(model.combination([scores]), after)
     assert (decided == decisions.decide(scores, before)).all()
     assert 0 < decided.mean() < 1
 
@@ -160,9 +186,9 @@ def test_a_folder_with_a_blank_is_one_word_to_a_shell():
 def test_a_python_that_cannot_answer_is_one_line(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(EMPTY)
     with pytest.raises(errors.KerastagError, match="none/python: cannot be run"):
-        bare_process.ask(tmp_path, {}, str(tmp_path / "none" / "python"))
+        bare_process.ask(tmp_path, {}, python=str(tmp_path / "none" / "python"))
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho first >&2\necho 'No module named tensorflow' >&2\nexit 1\n")
     script.chmod(0o755)
     with pytest.raises(errors.KerastagError, match="does not run in plain TensorFlow by .*: No module named tens"):
-        bare_process.ask(tmp_path, {}, str(script))
+        bare_process.ask(tmp_path, {}, python=str(script))

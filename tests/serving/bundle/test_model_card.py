@@ -1,5 +1,6 @@
 """The model card: figures worked out by scikit-learn, the data and its terms, nothing that only this machine knows."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -7,21 +8,22 @@ import pytest
 from sklearn import metrics as reference
 
 from kerastag import errors, files
-from kerastag.inference import tagger
+from kerastag.inference import export_facts
 from kerastag.metrics import calibration, card, decisions
 from kerastag.runs import ensemble_folder, run_folder
+from kerastag.runs.model import Model
 from kerastag.serving.bundle import model_card
 
-FACTS = {
-    "sample_rate": 16_000,
-    "chunk_samples": 73_600,
-    "num_chunks": 16,
-    "precision": "float32",
-    "calibrated": False,
-    "method": "mean",
-    "weights": [1.0],
-    "members": [{"centred": False}],
-}
+FACTS = export_facts.ExportFacts(
+    sample_rate=16_000,
+    chunk_samples=73_600,
+    num_chunks=16,
+    precision="float32",
+    calibrated=False,
+    method="mean",
+    weights=(1.0,),
+    members=(export_facts.NetworkFacts("serving_default", 73_600, False),),
+)
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def source(run, tmp_path):
 
 
 def written(source, data_license=None, calibrated=False, **facts):
-    parts = tagger.Parts.of_folder(source, calibrated)
-    return model_card.text("moods", source, parts, {**FACTS, "calibrated": calibrated, **facts}, data_license)
+    model = Model.load(source.path, calibrated)
+    return model_card.text("moods", model, dataclasses.replace(FACTS, calibrated=calibrated, **facts), data_license)
 
 
 def test_figures_are_those_of_the_predictions(source):
@@ -74,7 +76,7 @@ def test_it_says_what_the_model_was_made_from_and_no_path_of_this_machine(source
 
 def test_terms_of_the_data_are_the_users_or_those_beside_it_or_not_stated(source, tmp_path):
     assert "licence: not stated" in written(source)
-    record = source.record()
+    record = files.read_json(source.record_path)
     (tmp_path / "songs").mkdir()
     files.write_json(source.record_path, {**record, "data_dir": str(tmp_path / "songs")})
     rows = ["PACKAGE\tVERSION\tLICENCE\tTEXT", "one\t1\tGPL-2\t", "two\t1\tCC-BY-4.0\t", "three\t2\tGPL-2\t"]
@@ -90,7 +92,7 @@ def test_terms_of_the_data_are_the_users_or_those_beside_it_or_not_stated(source
 
 def test_tags_come_with_what_is_known_of_them(source):
     vocabulary = source.vocabulary()
-    counts = source.record()["class_counts"]
+    counts = source.record().class_counts
     for tag in vocabulary.names:
         assert f"| {tag} | {counts[tag]} |\n" in written(source)
     assert "was not measured" in written(source)

@@ -7,11 +7,11 @@ import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
 from kerastag import errors, tags
-from kerastag.inference import tagger
 from kerastag.models import folding, popularity
+from kerastag.runs.model import Combination
 from kerastag.serving.bundle import saved_model
 from kerastag.serving.check import checking
-from kerastag.serving.graph import served_model
+from kerastag.serving.graph.served_model import ServedModel
 
 TAGS = ("a", "b", "c")
 EMPTY = b"\x12\x00"  # a SavedModel's meta_graphs = 2, one of them, without signatures
@@ -19,10 +19,10 @@ EMPTY = b"\x12\x00"  # a SavedModel's meta_graphs = 2, one of them, without sign
 
 def test_an_export_with_other_weights_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
     networks = [popularity.Popular(shares) for shares in ([0.1, 0.2, 0.3], [0.3, 0.2, 0.1])]
-    combination = tagger.Combination("mean", (0.5, 0.5))
-    monkeypatch.setattr(tagger.Combination, "__call__", lambda self, members: members[0])
+    combination = Combination("mean", (0.5, 0.5))
+    monkeypatch.setattr(Combination, "__call__", lambda self, members: members[0])
     with pytest.raises(errors.KerastagError, match="results of .* differ by 0.1 from the model's; not written"):
-        saved_model.export(networks, tags.Vocabulary(TAGS), combination, tmp_path / "served" / "1", 2)
+        saved_model.export(ServedModel(networks, tags.Vocabulary(TAGS), combination, 2), tmp_path / "served" / "1")
     assert not list(tmp_path.rglob("*.pb"))
 
 
@@ -42,9 +42,9 @@ def test_an_export_with_other_weights_is_refused_and_leaves_nothing(tmp_path, mo
 def test_how_much_may_differ(precision, signature, difference, passes, tmp_path, monkeypatch):
     found = {"serving_default": 1e-7, signature: difference}
     monkeypatch.setattr(saved_model, "save", lambda served, folder: (folder / "saved_model.pb").write_bytes(EMPTY))
-    monkeypatch.setattr(saved_model.checking, "check", lambda *given: checking.Checked(found, None))
+    monkeypatch.setattr(saved_model.checking, "check", lambda *given: checking.CheckResult(found, None))
     networks = [popularity.Popular([0.1, 0.2, 0.3], precision=precision)]
-    arguments = networks, tags.Vocabulary(TAGS), tagger.Combination(), tmp_path / "1", 2
+    arguments = ServedModel(networks, tags.Vocabulary(TAGS), Combination(), 2), tmp_path / "1"
     if passes:
         assert saved_model.export(*arguments).difference == (1e-7 if signature == "embed" else difference)  # of a score
     else:
@@ -53,10 +53,10 @@ def test_how_much_may_differ(precision, signature, difference, passes, tmp_path,
     assert (tmp_path / "1").exists() == passes
 
 
-def test_an_export_needs_a_threshold_for_each_tag(tmp_path):
-    arguments = [popularity.Popular([0.1, 0.2, 0.3])], tags.Vocabulary(TAGS), tagger.Combination(), tmp_path / "1", 2
+def test_an_export_needs_a_threshold_for_each_tag():
+    networks = [popularity.Popular([0.1, 0.2, 0.3])]
     with pytest.raises(errors.KerastagError, match=r"thresholds are \(2,\) for 3 tags"):
-        saved_model.export(*arguments, thresholds=np.array([0.1, 0.2]))
+        ServedModel(networks, tags.Vocabulary(TAGS), Combination(), 2, np.array([0.1, 0.2]))
 
 
 @pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
@@ -67,7 +67,7 @@ def folded(request, network):
 @pytest.fixture(scope="module")
 def folder(folded, tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved") / "1"
-    saved_model.save(served_model.Contents([folded], tags.Vocabulary(TAGS), tagger.Combination(), 2), folder)
+    saved_model.save(ServedModel([folded], tags.Vocabulary(TAGS), Combination(), 2), folder)
     return folder
 
 

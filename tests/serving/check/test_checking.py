@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from kerastag import errors, tags
-from kerastag.inference import tagger
 from kerastag.metrics import calibration
+from kerastag.runs.model import Combination
 from kerastag.serving.bundle import saved_model
 from kerastag.serving.check import bare_process, checking
-from kerastag.serving.graph import served_model
+from kerastag.serving.graph.served_model import ServedModel
 
 TAGS = ("mood/theme---a", "mood/theme---b", "mood/theme---c")
 TOLERANCE = 1e-5
@@ -17,16 +17,16 @@ TOLERANCE = 1e-5
 def test_scores_outside_of_what_the_members_make_are_found():
     rng = np.random.default_rng(0)
     members = [rng.random((4, 3)), rng.random((4, 3))]
-    for how in (tagger.Combination("mean", (0.7, 0.3)), tagger.Combination("logit_mean", (0.7, 0.3))):
+    for how in (Combination("mean", (0.7, 0.3)), Combination("logit_mean", (0.7, 0.3))):
         assert checking.beyond(how(members), members, how, 1e-6) == 0
-        other = tagger.Combination(how.method, (0.3, 0.7))(members)
+        other = Combination(how.method, (0.3, 0.7))(members)
         assert checking.beyond(other, members, how, 1e-6) > 0.01
         assert checking.beyond(other[:1], members, how, 1e-6) == np.inf
 
 
 def test_a_step_of_isotonic_regression_forgives_no_more_than_the_last_digit():
     step = calibration.Calibration("isotonic", {"a": calibration.Isotonic((0.5, 0.5 + 1e-9), (0.0, 1.0))})
-    how = tagger.Combination(fitted=step)
+    how = Combination(fitted=step)
     at_the_step, beside_it = np.full((1, 1), 0.5), np.full((1, 1), 0.499)
     for served in (0.0, 0.7, 1.0):
         assert checking.beyond(np.full((1, 1), served), [at_the_step], how, 1e-6) == 0
@@ -36,7 +36,7 @@ def test_a_step_of_isotonic_regression_forgives_no_more_than_the_last_digit():
 def test_what_is_not_a_number_is_no_small_difference():
     nan = np.full((1, 1), np.nan)
     assert checking.apart(nan, nan) == np.inf
-    assert checking.beyond(nan, [np.zeros((1, 1))], tagger.Combination(), 1) == np.inf
+    assert checking.beyond(nan, [np.zeros((1, 1))], Combination(), 1) == np.inf
     assert checking.apart(np.zeros(3), np.array([0, 0.5, -1])) == 1
 
 
@@ -46,12 +46,12 @@ def checked(network, tmp_path_factory):
     rng = np.random.default_rng(0)
     scores = rng.random((200, 3))
     fitted = calibration.fit(rng.random((200, 3)) < scores, scores, TAGS, "isotonic")
-    how = tagger.Combination("logit_mean", (2 / 3, 1 / 3), fitted)
+    how = Combination("logit_mean", (2 / 3, 1 / 3), fitted)
     networks = [network(variant="4s6"), network(variant="3s69")]
-    made = served_model.Contents(networks, tags.Vocabulary(TAGS), how, 3, np.array([0.2, np.inf, 0.6]))
+    made = ServedModel(networks, tags.Vocabulary(TAGS), how, 3, np.array([0.2, np.inf, 0.6]))
     folder = tmp_path_factory.mktemp("served") / "1"
     saved_model.save(made, folder)
-    found = checking._Check(made, TOLERANCE)
+    found = checking.SignatureComparison(made, TOLERANCE)
     return found, bare_process.ask(folder, found.requests()).outputs
 
 

@@ -1,5 +1,6 @@
 """Forms of one run: each gives the run's scores where neither TensorFlow nor this package is, or is not written."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -12,9 +13,13 @@ import soundfile
 
 import kerastag
 from kerastag import errors, export
+from kerastag.inference import split_scoring
 from kerastag.runs import run_folder
-from kerastag.serving import formats
-from kerastag.serving.formats import comparison_chunks, litert, parity
+from kerastag.runs.model import Model
+from kerastag.serving import formats, plan
+from kerastag.serving.bundle import bundle_folder
+from kerastag.serving.check import bare_process
+from kerastag.serving.formats import comparison_chunks, form_folder, litert, parity
 
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
@@ -121,13 +126,13 @@ def test_the_script_gives_the_scores_of_the_tagger_without_tensorflow(form, expo
 def test_one_number_is_one_export_in_every_form(exported, source, tmp_path):
     folder = tmp_path / "tones"
     shutil.copytree(exported[0], folder)
-    assert exporting.next_version(folder) == 2
+    assert plan.next_version(folder) == 2
     (folder / "litert" / "7").mkdir()
     (folder / "3").mkdir()
-    assert exporting.next_version(folder) == 8
+    assert plan.next_version(folder) == 8
     with pytest.raises(errors.KerastagError, match="litert/7: exists already"):
-        exporting.Plan(folder, version=7)
-    assert exporting.Plan(folder, version=6).version == 6
+        plan.Plan(folder, version=7)
+    assert plan.Plan(folder, version=6).version == 6
 
 
 def test_a_form_that_answers_with_another_output_is_refused_and_the_others_are_written(
@@ -145,13 +150,13 @@ def test_a_form_that_answers_with_another_output_is_refused_and_the_others_are_w
 
 
 def test_a_form_with_tags_in_another_order_is_refused(source, tmp_path, monkeypatch, capsys):
-    facts = exporting._facts
+    facts_of = form_folder.facts_of
 
     def reversed_tags(*arguments):
-        found = facts(*arguments)
-        return {**found, "full_names": found["full_names"][::-1]}
+        facts = facts_of(*arguments)
+        return dataclasses.replace(facts, full_names=facts.full_names[::-1])
 
-    monkeypatch.setattr(exporting, "_facts", reversed_tags)
+    monkeypatch.setattr(form_folder, "facts_of", reversed_tags)
     assert run_export(source, tmp_path / "tones", ["onnx"]) == 1
     assert capsys.readouterr().err == "onnx: its tags are not those of the run, in their order; not written\n"
     assert not (tmp_path / "tones").exists()
@@ -209,18 +214,18 @@ def test_an_unknown_form_is_bad_use(names, source, tmp_path, capsys):
 
 
 def test_forms_are_compared_on_the_best_chunks_there_are(source, run, music, network):
-    model, vocabulary = network(num_tags=3, num_channels=2), source.vocabulary()
+    listening, model = network(num_tags=3, num_channels=2), Model.load(source.path)
     split = music, music / "validation.tsv"
-    found = comparison_chunks.find(source, split, vocabulary, model, 2, 16)
+    found = comparison_chunks.find(model, split, listening, 2, 16)
     assert found.chunks.shape == (16, 73_600) and found.rows.tolist() == [row for row in range(8) for _ in "ab"]
     assert found.labels.shape == (8, 3) and found.labels.sum(axis=1).min() >= 1
     np.testing.assert_array_equal(found.chunks * 32768, np.rint(found.chunks * 32768))
     np.testing.assert_allclose(found.of_tracks(np.arange(48.0).reshape(16, 3))[1], [7.5, 8.5, 9.5])
-    few = comparison_chunks.find(source, split, vocabulary, model, 2, 3)
+    few = comparison_chunks.find(model, split, listening, 2, 3)
     assert few.rows.tolist() == [0, 1, 2] and few.source == "3 chunks of 3 of 8 validation tracks"
-    examples = comparison_chunks.find(run_folder.RunFolder(run), None, vocabulary, model, 2, 16)
+    examples = comparison_chunks.find(Model.load(run), None, listening, 2, 16)
     assert "the run's" in examples.source and examples.labels is None and examples.chunks.shape[1] == 73_600
-    made = comparison_chunks.find(source, None, vocabulary, model, 2, 16)
+    made = comparison_chunks.find(model, None, listening, 2, 16)
     assert made.source == "6 chunks of synthesised sounds" and not made.chunks[-1].any()
 
 
@@ -228,28 +233,27 @@ def test_unreadable_tracks_are_left_out_of_what_is_compared(source, music, tmp_p
     shutil.copytree(music / "validation", tmp_path / "validation")
     (tmp_path / "validation" / "3.wav").write_bytes(b"no sound")
     split = tmp_path, music / "validation.tsv"
-    found = comparison_chunks.find(source, split, source.vocabulary(), network(num_tags=3), 2, 16)
+    found = comparison_chunks.find(Model.load(source.path), split, network(num_tags=3), 2, 16)
     assert len(found.labels) == 7 and found.source == "14 chunks of 7 of 8 validation tracks"
 
 
 def test_where_the_validation_tracks_are_gone_there_is_no_split(source, run, tmp_path):
-    assert export.validation_split(source)[1].name == "validation.tsv"
+    assert split_scoring.find_validation(source)[1].name == "validation.tsv"
     moved = run_folder.RunFolder(tmp_path)
     record = json.loads((run / "run.json").read_text())
     moved.record_path.write_text(json.dumps({**record, "data_dir": str(tmp_path / "gone")}))
-    assert export.validation_split(moved) is None
+    assert split_scoring.find_validation(moved) is None
     moved.record_path.write_text("{}")
-    assert export.validation_split(moved) is None
+    assert split_scoring.find_validation(moved) is None
 
 
 def test_a_saved_model_is_compared_like_the_others_and_shares_their_number(source, tmp_path, monkeypatch, capsys):
     seen = []
 
-    def written(source, parts, plan, inspect):
+    def written(model, plan, inspect):
         seen.append(plan.version)
-        return None
 
-    monkeypatch.setattr(writing, "write", written)
+    monkeypatch.setattr(bundle_folder, "write", written)
     (tmp_path / "tones" / "4").mkdir(parents=True)
     assert run_export(source, tmp_path / "tones", ["onnx", "saved_model"]) == 0
     assert seen == [5] and [path.name for path in (tmp_path / "tones" / "onnx").iterdir()] == ["5"]
@@ -260,6 +264,7 @@ def test_a_saved_model_is_asked_in_plain_tensorflow(write_tiny, tiny_scores, tmp
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "tags.txt").write_text("a\nb\nc\n")
     chunks = rng.normal(0, 0.1, (25, 500)).astype(np.float32)
-    found = parity.ask(formats.SAVED_MODEL, folder, chunks, 0.01)
-    np.testing.assert_allclose(found.scores, [tiny_scores(chunk) for chunk in chunks], rtol=1e-5)
+    found = bare_process.ask(folder, {"serving_default": {"waveform": chunks}}, seconds=0.01)
+    scores = found.outputs["serving_default"]["scores"]
+    np.testing.assert_allclose(scores, [tiny_scores(chunk) for chunk in chunks], rtol=1e-5)
     assert found.tags == ["a", "b", "c"] and found.load_seconds > 0 and found.chunks_per_second > 0

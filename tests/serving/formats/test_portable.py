@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from kerastag import errors, models
-from kerastag.inference import tagger
 from kerastag.metrics import calibration
 from kerastag.models import layers, popularity, vgg
+from kerastag.runs.model import Combination
 from kerastag.serving.check import reference
 from kerastag.serving.formats import int8, litert, onnx_file, portable
 
@@ -30,7 +30,7 @@ def test_the_front_end_is_the_layers(front_end, by_matrix, rng):
 
 def test_the_forms_of_an_ensemble_give_its_weighted_mean(network, rng):
     members = [network(precision="float32", seed=seed) for seed in (0, 1)]
-    how = tagger.Combination("mean", (3.0, 1.0))
+    how = Combination("mean", (3.0, 1.0))
     chunks = rng.normal(0, 0.1, (3, members[0].chunk_samples)).astype(np.float32)
     expected = how([reference.of_chunks(one, chunks).scores for one in members])
     for by_matrix in (False, True):
@@ -43,15 +43,15 @@ def test_a_model_whose_chunks_do_not_average_to_its_scores_is_refused(network):
     long, short = network(variant="4s6"), network(variant="3s69")
     fitted = calibration.Calibration("platt", {"a": None})
     for members, how, words in (
-        ([popularity.Popular([0.1, 0.2])], tagger.Combination(), "the popularity baseline hears nothing"),
-        ([long, popularity.Popular([0.1, 0.2, 0.3])], tagger.Combination(), "the popularity baseline hears nothing"),
-        ([long, short], tagger.Combination(), "take chunks of several kinds"),
-        ([long, long], tagger.Combination("logit_mean"), "logit_mean is taken of a track's scores"),
-        ([long], tagger.Combination(fitted=fitted), "--calibrated: probabilities are those of a track's scores"),
+        ([popularity.Popular([0.1, 0.2])], Combination(), "the popularity baseline hears nothing"),
+        ([long, popularity.Popular([0.1, 0.2, 0.3])], Combination(), "the popularity baseline hears nothing"),
+        ([long, short], Combination(), "take chunks of several kinds"),
+        ([long, long], Combination("logit_mean"), "logit_mean is taken of a track's scores"),
+        ([long], Combination(fitted=fitted), "probabilities are those of a track's scores"),
     ):
         with pytest.raises(errors.KerastagError, match=f"{words}.*has the form saved_model alone"):
             portable.check(members, how)
-    portable.check([short], tagger.Combination("logit_mean"))  # of one
+    portable.check([short], Combination("logit_mean"))  # of one
 
 
 def answers(content, *batches):
@@ -65,7 +65,7 @@ def answers(content, *batches):
 def converted(network):
     """A network, and its LiteRT model in float."""
     made = network(num_channels=8, precision="float32")
-    return made, litert.convert([made], tagger.Combination())
+    return made, litert.convert([made], Combination())
 
 
 def test_a_chunks_scores_do_not_depend_on_the_batch(converted, rng):
@@ -79,11 +79,11 @@ def test_the_vggish_baseline_has_forms_too(rng):
     made = models.vggish(num_tags=4, num_channels=2, precision="float32")
     chunk = rng.normal(0, 0.1, (1, made.chunk_samples)).astype(np.float32)
     expected = reference.of_chunks(made, chunk).scores
-    (found,) = answers(litert.convert([made], tagger.Combination()), chunk)
+    (found,) = answers(litert.convert([made], Combination()), chunk)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
-    session = runtime.InferenceSession(onnx_file.convert([made], tagger.Combination()).SerializeToString())
+    session = runtime.InferenceSession(onnx_file.convert([made], Combination()).SerializeToString())
     np.testing.assert_allclose(session.run(["scores"], {"waveform": chunk})[0], expected, atol=1e-5)
 
 

@@ -11,12 +11,11 @@ from tensorflow.core.protobuf import config_pb2
 
 import kerastag
 from kerastag import audio, files, tags
-from kerastag.inference import tagger
 from kerastag.metrics import calibration, decisions
 from kerastag.models import popularity
-from kerastag.runs import run_folder
+from kerastag.runs.model import Combination, Model
 from kerastag.serving.bundle import saved_model
-from kerastag.serving.graph import served_model
+from kerastag.serving.graph.served_model import ServedModel
 
 TAGS = ("mood/theme---high", "mood/theme---été", "mood/theme---mid")
 SHORT = [b"high", "été".encode(), b"mid"]
@@ -51,7 +50,7 @@ def signature_dtype(info):
 
 def saved(folder, networks, how=None, thresholds=None):
     """Networks and the session of their SavedModel."""
-    made = served_model.Contents(networks, tags.Vocabulary(TAGS), how or tagger.Combination(), NUM_CHUNKS, thresholds)
+    made = ServedModel(networks, tags.Vocabulary(TAGS), how or Combination(), NUM_CHUNKS, thresholds)
     saved_model.save(made, folder / "1")
     return networks, Session(folder / "1")
 
@@ -70,7 +69,7 @@ def ensemble(network, tmp_path_factory):
     scores = rng.random((300, 3))
     fitted = calibration.fit(rng.random((300, 3)) < scores**2, scores, TAGS, "isotonic")
     networks = [network(), network(variant="3s69", seed=1), popularity.Popular([0.1, 0.2, 0.3])]
-    how = tagger.Combination("mean", (0.5, 0.3, 0.2), fitted)
+    how = Combination("mean", (0.5, 0.3, 0.2), fitted)
     return *saved(tmp_path_factory.mktemp("ensemble"), networks, how, THRESHOLDS), how
 
 
@@ -196,8 +195,8 @@ def test_top_tags_are_the_highest_scores(single, ensemble):
 
 def test_tags_are_above_by_their_scores_before_calibration(single, ensemble):
     waveform = waveforms(100_000, batch=6)
-    for networks, session, how in ((single[:1], single[1], tagger.Combination()), ensemble):
-        plain = tagger.Combination(how.method, how.weights)([of_tracks(one, waveform) for one in networks])
+    for networks, session, how in ((single[:1], single[1], Combination()), ensemble):
+        plain = Combination(how.method, how.weights)([of_tracks(one, waveform) for one in networks])
         expected = decisions.decide(plain, THRESHOLDS)
         found = session("top_tags", waveform=waveform, k=[3] * 6)
         columns = [[SHORT.index(name) for name in row] for row in found["tags"]]
@@ -292,8 +291,8 @@ def doors(network, tmp_path_factory):
     network(num_channels=4).save(folder / "model.keras")
     tags.Vocabulary(TAGS).write(folder / "tags.txt")
     files.write_json(folder / "run.json", {"flags": {}})
-    parts = tagger.Parts.of_folder(run_folder.RunFolder(folder))
-    made = served_model.Contents(parts.models("float32"), parts.vocabulary, parts.combination, NUM_CHUNKS)
+    model = Model.load(folder)
+    made = ServedModel(model.networks("float32"), model.vocabulary, model.combination, NUM_CHUNKS)
     saved_model.save(made, folder / "served")
     return kerastag.load(folder, "float32"), Session(folder / "served")
 

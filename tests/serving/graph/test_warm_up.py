@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from kerastag import errors
+from kerastag import audio, errors
 from kerastag.serving import signatures
 from kerastag.serving.graph import warm_up
 
@@ -22,14 +22,14 @@ def test_a_prediction_log_has_the_bytes_of_its_messages():
     assert warm_up.prediction_log("m", "s", {"x": b"abc"}) == expected
 
 
-def test_lengths_of_more_than_a_byte_keep_their_bits():
-    assert [warm_up._varint(value) for value in (0, 127, 128, 300, 2**21)] == [
-        b"\x00",
-        b"\x7f",
-        b"\x80\x01",
-        b"\xac\x02",
-        b"\x80\x80\x80\x01",
-    ]
+@pytest.mark.parametrize(
+    ("length", "written"),
+    [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02"), (2**21, b"\x80\x80\x80\x01")],
+)
+def test_lengths_of_more_than_a_byte_keep_their_bits(length, written):
+    """The tensor is the last field (number 2) of all: its key, its length, its bytes."""
+    log = warm_up.prediction_log("m", "s", {"x": b"a" * length})
+    assert log.endswith(b"\x12" + written + b"a" * length)
 
 
 def test_a_file_of_requests_is_read_by_the_servers_own_classes(tmp_path, rng, needs_grpc):
@@ -64,7 +64,7 @@ def test_the_example_is_music_that_16_bits_hold_and_a_wav_file_of_it_has_the_sam
     assert np.argmax(spectrum) * 2 == pytest.approx(220, abs=2)
     assert (warm_up.example_waveform(24_000, 12_000) == waveform).all()
     assert (warm_up.example_waveform(5_000, 12_000)[:4_000] == waveform[:4_000]).all()
-    samples, rate = soundfile.read(io.BytesIO(warm_up.wav(waveform, 12_000)), dtype="float32")
+    samples, rate = soundfile.read(io.BytesIO(audio.wav_bytes(waveform, 12_000)), dtype="float32")
     assert rate == 12_000 and (samples == waveform).all()
 
 

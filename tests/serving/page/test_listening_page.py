@@ -134,9 +134,8 @@ def test_a_list_sorts_by_a_tag_and_saves_what_the_tag_command_writes(opened, son
     assert opened.locator("#list th[aria-sort=descending]").inner_text() == "low"
     opened.click("#turn")
     assert files.locator("button").all_inner_texts() == [*(row[0] for row in rows[::-1]), broken.name]
-    score_table.write(
-        tmp_path / "tags.csv", [row[0] for row in rows], np.array([row[1:] for row in rows], float), header[1:]
-    )
+    scores = np.array([row[1:] for row in rows], float)
+    score_table.ScoreTable([row[0] for row in rows], scores, header[1:]).write(tmp_path / "tags.csv")
     written = list(csv.reader(io.StringIO((tmp_path / "tags.csv").read_text())))
     assert written == [header, *rows]
     quoted = opened.evaluate(

@@ -7,15 +7,16 @@ import pytest
 import tensorflow as tf
 
 from kerastag import tags
-from kerastag.inference import tagger
+from kerastag.runs.model import Combination
 from kerastag.serving.bundle import saved_model
+from kerastag.serving.graph.served_model import ServedModel
 
 
 def test_openvino_gives_the_scores_of_tensorflow(network, tmp_path, rng, monkeypatch):
     openvino = pytest.importorskip("openvino", reason="openvino is not installed")
     model, vocabulary = network(num_tags=3, num_channels=2, precision="float32"), tags.Vocabulary(["a", "b", "c"])
     folder = tmp_path / "model" / "1"
-    saved_model.export([model], vocabulary, tagger.Combination(), folder, num_chunks=3)
+    saved_model.export(ServedModel([model], vocabulary, Combination(), 3), folder)
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # its reader is to be OpenVINO's own
     core = openvino.Core()

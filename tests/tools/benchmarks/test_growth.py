@@ -1,8 +1,4 @@
-"""tools/measure_growth: its material is what it says, and every part prints its lines."""
-
-import importlib.machinery
-import importlib.util
-import pathlib
+"""tools.benchmarks.growth: its splits and files are as they should be, and every part prints its lines."""
 
 import numpy as np
 import pytest
@@ -10,12 +6,7 @@ import soundfile
 
 from kerastag import audio
 from kerastag.data import splits
-
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "measure_growth"
-_loader = importlib.machinery.SourceFileLoader("measure_growth", str(TOOL))
-measure_growth = importlib.util.module_from_spec(importlib.util.spec_from_loader("measure_growth", _loader))
-_loader.exec_module(measure_growth)
-growth_work = measure_growth.growth_work
+from tools.benchmarks import growth, growth_work, processes
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +40,9 @@ def test_a_long_file_is_a_minute_over_and_over(long_enough, tmp_path, form):
 
 
 def test_every_part_prints_a_line_for_each_size(long_enough, monkeypatch, capsys):
-    monkeypatch.setattr(measure_growth, "alone", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(processes, "alone", lambda function, *arguments: function(*arguments))
     arguments = ["--max_split=300", "--max_tracks=3", "--hours=0.02", "--num_channels=1", "--num_batches=2"]
-    assert measure_growth.COMMAND.run([f"--music={long_enough}", *arguments]) == 0
+    assert growth.COMMAND.run([f"--music={long_enough}", *arguments]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     assert [line[0] for line in lines] == ["tracks", "300", "tracks", "1", "3", "form", "wav", "wav", "mp3", "mp3"]
     assert [line[1] for line in lines[6:]] == ["16", "15", "16", "15"]  # 72 s hold 15 chunks of 4.6 s
@@ -59,25 +50,25 @@ def test_every_part_prints_a_line_for_each_size(long_enough, monkeypatch, capsys
 
 
 def test_sizes_are_powers_of_ten_and_the_greatest():
-    assert measure_growth.sizes(1, 1) == [1]
-    assert measure_growth.sizes(1, 100) == [1, 10, 100]
-    assert measure_growth.sizes(1000, 20_000) == [1000, 10_000, 20_000]
+    assert growth.sizes(1, 1) == [1]
+    assert growth.sizes(1, 100) == [1, 10, 100]
+    assert growth.sizes(1000, 20_000) == [1000, 10_000, 20_000]
 
 
 def test_the_first_batch_is_not_in_the_cost_of_a_chunk():
-    assert growth_work._steady_ms([10.0, 10.2, 10.5], [32, 10, 15]) == pytest.approx(500 / 25)
-    assert np.isnan(growth_work._steady_ms([10.0], [32]))
+    assert growth_work.steady_ms([10.0, 10.2, 10.5], [32, 10, 15]) == pytest.approx(500 / 25)
+    assert np.isnan(growth_work.steady_ms([10.0], [32]))
 
 
 def test_memory_is_that_of_this_process():
-    before = growth_work._peak_mb()
-    held = np.ones(100_000_000, np.uint8)
-    assert growth_work._status_mb("VmRSS") > 95 and growth_work._peak_mb() >= before
-    assert growth_work._peak_mb() >= growth_work._status_mb("VmRSS") - 1
-    assert held[-1] == 1
+    before = growth_work.peak_mb()
+    array = np.ones(100_000_000, np.uint8)
+    assert growth_work.held_mb() > 95 and growth_work.peak_mb() >= before
+    assert growth_work.peak_mb() >= growth_work.held_mb() - 1
+    assert array[-1] == 1
 
 
 def test_unknown_parts_and_forms_are_refused(long_enough, capsys):
     for wrong in ("--parts=long,wide", "--long_forms=ogg"):
-        assert measure_growth.COMMAND.run([f"--music={long_enough}", wrong]) == 2
+        assert growth.COMMAND.run([f"--music={long_enough}", wrong]) == 2
         assert "is none of" in capsys.readouterr().err

@@ -1,7 +1,5 @@
-"""tools/audit_dataset: a damaged dataset is told in a report and in JSON, a good one gives exit status 0."""
+"""tools.datasets.audit: a damaged dataset is told in a report and in JSON, a good one gives exit status 0."""
 
-import importlib.machinery
-import importlib.util
 import json
 import pathlib
 import shutil
@@ -11,11 +9,10 @@ import sys
 import pytest
 import soundfile
 
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "audit_dataset"
-PUBLISHED = TOOL.parents[1] / "../shared/data/mediaeval2020"
-_loader = importlib.machinery.SourceFileLoader("audit_dataset", str(TOOL))
-audit_dataset = importlib.util.module_from_spec(importlib.util.spec_from_loader("audit_dataset", _loader))
-_loader.exec_module(audit_dataset)
+from tools.datasets import audit
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PUBLISHED = ROOT.parent / "shared/data/mediaeval2020"
 
 HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
 ROWS = {
@@ -46,7 +43,7 @@ def folder(tmp_path, rng):
 
 
 def run(*arguments: object) -> int:
-    return audit_dataset.COMMAND.run([str(argument) for argument in arguments])
+    return audit.COMMAND.run([str(argument) for argument in arguments])
 
 
 def test_the_report_tells_all_that_is_wrong(folder, capsys):
@@ -129,8 +126,8 @@ def test_wrong_folders_and_files_are_one_line(tmp_path, capsys):
         f"{tmp_path}: no train.tsv, validation.tsv or test.tsv; --train_split names another",
         "gone.tsv: no such file or directory",
         f"{tmp_path}/train.tsv:2: 2 columns, not TRACK_ID ARTIST_ID ALBUM_ID PATH DURATION TAGS",
-        "tools/audit_dataset: flag --hash=md5: value should be one of <bytes|audio|none> (see --help)",
-        "tools/audit_dataset: --tail_at_most is above --head_over (see --help)",
+        "python -m tools.datasets.audit: flag --hash=md5: value should be one of <bytes|audio|none> (see --help)",
+        "python -m tools.datasets.audit: --tail_at_most is above --head_over (see --help)",
     ]
 
 
@@ -146,18 +143,17 @@ def test_many_findings_are_summed_up(tmp_path, capsys):
     assert len(report) < 90
 
 
-def test_the_command_runs_by_itself_and_helps_without_heavy_imports():
-    code = f"""
+def test_it_runs_as_a_module_and_helps_without_heavy_imports():
+    code = """
 import runpy, sys
-sys.argv = [{str(TOOL)!r}, "--help"]
+sys.argv = ["audit", "--help"]
 try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    runpy.run_module("tools.datasets.audit", run_name="__main__")
 except SystemExit as end:
-    print(end.code, {{"tensorflow", "keras", "sklearn"}} & set(sys.modules))
+    print(end.code, {"tensorflow", "keras", "sklearn"} & set(sys.modules))
 """
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert output.startswith("usage: tools/audit_dataset") and output.endswith("0 set()\n")
-    assert TOOL.stat().st_mode & 0o111
+    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert output.startswith("usage: python -m tools.datasets.audit ") and output.endswith("0 set()\n")
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the MediaEval 2020 data in ../shared")

@@ -1,7 +1,5 @@
-"""tools/debian_music, without a network: what it writes, what it refuses, that it resumes from its cache."""
+"""tools.datasets.debian_music without a network: what it writes, what it refuses, that it resumes from its cache."""
 
-import importlib.machinery
-import importlib.util
 import pathlib
 import re
 import shutil
@@ -15,13 +13,9 @@ import pytest
 import soundfile
 
 from kerastag import errors
+from tools.datasets import deal, debian_music, debian_packages
 
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "debian_music"
-_loader = importlib.machinery.SourceFileLoader("debian_music", str(TOOL))
-debian_music = importlib.util.module_from_spec(importlib.util.spec_from_loader("debian_music", _loader))
-_loader.exec_module(debian_music)
-debian_packages = debian_music.debian_packages
-
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 APT_GET = """#!/bin/sh
 echo "$@" >> {log}
 cp {debs}/"$3"_*.deb . 2>/dev/null && exit 0
@@ -98,9 +92,9 @@ def run(tmp_path, monkeypatch, small_table):
 
 
 def _rows(folder: pathlib.Path) -> dict[str, list[list[str]]]:
-    lines = {split: (folder / f"{split}.tsv").read_text().splitlines() for split in debian_music.deal.SPLITS}
-    assert all(rows[0] == debian_music.HEADER for rows in lines.values())
-    return {split: [row.split("\t") for row in rows[1:]] for split, rows in lines.items()}
+    lines = {split: (folder / f"{split}.tsv").read_text().splitlines() for split in deal.SPLITS}
+    assert all(split[0] == "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS" for split in lines.values())
+    return {name: [line.split("\t") for line in split[1:]] for name, split in lines.items()}
 
 
 def test_the_table_names_safe_and_different_places():
@@ -130,9 +124,7 @@ def test_the_real_table_splits_every_package_by_track():
     for package in debian_packages.MEGABYTES:
         counts = Counter(places[track] for track in labelled if track.package == package)
         total = sum(counts.values())
-        assert all(
-            abs(counts[s] - f * total) <= 1 for s, f in zip(debian_music.deal.SPLITS, (0.6, 0.2, 0.2), strict=True)
-        )
+        assert all(abs(counts[s] - f * total) <= 1 for s, f in zip(deal.SPLITS, (0.6, 0.2, 0.2), strict=True))
         assert min(counts.values()) >= 1 and len(counts) == 3
 
 
@@ -186,7 +178,7 @@ def test_downloads_are_taken_from_the_cache(run, tmp_path):
 @needs_dpkg
 def test_a_package_that_fails_is_named_and_the_rest_is_written(run, tmp_path, monkeypatch, capsys):
     (tmp_path / "debs/beta_1%3a2_all.deb").unlink()
-    monkeypatch.setattr(debian_packages, "LISTS", str(TOOL))  # something that exists
+    monkeypatch.setattr(debian_packages, "LISTS", str(ROOT))  # something that exists
     assert run("--labels=package") == 1
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "beta: apt-get download: Unable to locate package beta"
@@ -267,9 +259,10 @@ def test_the_list_and_the_help_need_no_tensorflow():
     for flag in ("--list", "--help"):
         program = (
             f"import runpy, sys; sys.argv = ['x', '{flag}']\n"
-            f"try: runpy.run_path({str(TOOL)!r}, run_name='__main__')\n"
+            "try: runpy.run_module('tools.datasets.debian_music', run_name='__main__')\n"
             "except SystemExit as end: assert end.code == 0\n"
             "assert 'tensorflow' not in sys.modules"
         )
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert "asc-music" in done.stdout
+        command = [sys.executable, "-c", program]
+        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert "asc-music" in process.stdout

@@ -1,7 +1,5 @@
-"""tools/select_tracks: which tags match, where the audio lies, what is dropped and told."""
+"""tools.datasets.select_tracks: which tags match, where the audio lies, what is dropped and told."""
 
-import importlib.machinery
-import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -10,12 +8,10 @@ import pytest
 
 from kerastag import errors, tags
 from kerastag.data import splits
+from tools.datasets import select_tracks
 
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "select_tracks"
-PUBLISHED = TOOL.parents[1] / "../shared/data/mediaeval2020"
-_loader = importlib.machinery.SourceFileLoader("select_tracks", str(TOOL))
-select_tracks = importlib.util.module_from_spec(importlib.util.spec_from_loader("select_tracks", _loader))
-_loader.exec_module(select_tracks)
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PUBLISHED = ROOT.parent / "shared/data/mediaeval2020"
 
 TAGS = ("mood/theme---christmas", "mood/theme---happy", "mood/theme---sad", "mood/theme---slow")
 RELEASE = (
@@ -80,7 +76,7 @@ def test_the_pattern_says_where_audio_lies(folder, pattern, path):
 @pytest.mark.parametrize("pattern", ["{}", "{name}", "{id", "{id[9]}", "{id.x}", "/{id}", "../{id}", " ", "a\t{id}"])
 def test_a_pattern_that_makes_no_path_is_a_usage_error(folder, pattern, capsys):
     assert run(folder, f"--path_pattern={pattern}") == 2
-    assert capsys.readouterr().err.startswith("tools/select_tracks: --path_pattern=")
+    assert capsys.readouterr().err.startswith("python -m tools.datasets.select_tracks: --path_pattern=")
     assert not (folder / "out.tsv").exists()
 
 
@@ -168,12 +164,13 @@ def test_missing_files_and_flags(folder, capsys):
     assert run(folder, table="gone.csv") == 1
     assert capsys.readouterr().err == f"{folder}/gone.csv: no such file or directory\n"
     assert select_tracks.COMMAND.run(["--table=a"]) == 2
-    assert capsys.readouterr().err == "tools/select_tracks: --tags is needed (see --help)\n"
+    assert capsys.readouterr().err == "python -m tools.datasets.select_tracks: --tags is needed (see --help)\n"
 
 
-def test_the_command_runs_by_itself():
-    output = subprocess.run([sys.executable, TOOL, "--help"], capture_output=True, text=True, check=True).stdout
-    assert output.startswith("usage: tools/select_tracks") and TOOL.stat().st_mode & 0o111
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "tools.datasets.select_tracks", "--help"]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert output.startswith("usage: python -m tools.datasets.select_tracks ")
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the MediaEval 2020 data in ../shared")

@@ -1,8 +1,6 @@
-"""tools/convert_torch_checkpoint: runs that the tagger takes, with the checkpoint's very weights, and refusals."""
+"""tools.paper.convert_checkpoint: runs that the tagger takes, with the checkpoint's very weights, and refusals."""
 
 import hashlib
-import importlib.machinery
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -14,22 +12,14 @@ import pytest
 import soundfile
 
 from kerastag import models
+from kerastag.data.reading import Reading
 from kerastag.inference import tagger
 from kerastag.models import loading
+from tests.models.torch import torch_writer
+from tools.paper import convert_checkpoint
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared"
-
-
-def _module(name, path):
-    loader = importlib.machinery.SourceFileLoader(name, str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    loader.exec_module(module)
-    return module
-
-
-convert = _module("convert_torch_checkpoint", ROOT / "tools" / "convert_torch_checkpoint")
-torch_writer = _module("torch_writer", ROOT / "tests" / "models" / "torch_writer.py")
 
 PARAMETERS = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 NETWORKS = {
@@ -61,7 +51,7 @@ def place(tmp_path):
 def _run(place, *flags, checkpoint="model.pth"):
     names = {"checkpoint": place / checkpoint, "tags": place / "tags.txt", "output": place / "run"}
     given = {flag.partition("=")[0] for flag in flags}
-    return convert.COMMAND.run(
+    return convert_checkpoint.COMMAND.run(
         [*(f"--{name}={path}" for name, path in names.items() if f"--{name}" not in given), *flags]
     )
 
@@ -104,7 +94,7 @@ def test_the_tagger_takes_the_run(place):
     waveform = np.random.default_rng(0).normal(0, 0.1, 73_600).astype(np.float32)
     soundfile.write(place / "noise.wav", waveform, 16_000, subtype="FLOAT")
     expected = keras.ops.sigmoid(original(waveform[None], training=False))[0]
-    scores, _ = loaded.score_files([place / "noise.wav"], num_chunks=2, dtype="float32")
+    scores, _ = loaded.score_files([place / "noise.wav"], Reading(num_chunks=2, dtype="float32"))
     np.testing.assert_allclose(scores[0], expected, atol=1e-6)
 
 
@@ -146,15 +136,15 @@ def test_refusals_name_the_file_and_leave_nothing(place, capsys):
 def test_a_missing_file_or_flag(place, capsys):
     assert _run(place) == 1
     assert "model.pth: no such file" in capsys.readouterr().err
-    assert convert.COMMAND.run([f"--checkpoint={place}/model.pth"]) == 2
+    assert convert_checkpoint.COMMAND.run([f"--checkpoint={place}/model.pth"]) == 2
     assert "--tags is needed" in capsys.readouterr().err
 
 
 def test_help_needs_no_tensorflow():
-    command = [sys.executable, "-X", "importtime", ROOT / "tools" / "convert_torch_checkpoint", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert "--checkpoint" in done.stdout and "--[no]overwrite" in done.stdout
-    assert "absl" in done.stderr and "tensorflow" not in done.stderr and "keras\n" not in done.stderr
+    command = [sys.executable, "-X", "importtime", "-m", "tools.paper.convert_checkpoint", "--help"]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--checkpoint" in process.stdout and "--[no]overwrite" in process.stdout
+    assert "absl" in process.stderr and "tensorflow" not in process.stderr and "keras\n" not in process.stderr
 
 
 def test_mtgs_own_checkpoint_gives_the_scores_of_mtgs_code(place, goldens):

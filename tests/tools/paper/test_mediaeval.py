@@ -1,5 +1,6 @@
-"""tools/mediaeval_submission from end to end."""
+"""tools.paper.mediaeval from end to end."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,13 +9,16 @@ import numpy as np
 import pytest
 
 from kerastag.metrics import decisions
+from tools.paper import mediaeval
 
-TOOL = pathlib.Path(__file__).parents[2] / "tools" / "mediaeval_submission"
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 TAGS = ("mood/theme---calm", "mood/theme---dark")
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    """A split, two tag lists, scores and thresholds; the tests' working folder."""
+    monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     labels = np.eye(2, dtype=bool)[rng.integers(2, size=40)]
     header = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\r\n"
@@ -27,47 +31,53 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder, *arguments):
-    command = [sys.executable, TOOL, "--split=test.tsv", "--tags=tags.txt", "--output_dir=out", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def run(*arguments):
+    return mediaeval.COMMAND.run(["--split=test.tsv", "--tags=tags.txt", "--output_dir=out", *arguments])
 
 
-def test_it_writes_what_it_then_finds_right(folder):
+def test_what_it_writes_passes_its_check(folder, capsys):
     scores = ("--scores=scores.npy", "--scores_tags=own.txt", "--thresholds=thresholds.tsv")
-    done = run(folder, *scores)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "out: 40 tracks, 2 tags, ready to hand in\n"
+    assert run(*scores) == 0
+    assert capsys.readouterr() == ("out: 40 tracks, 2 tags, ready to hand in\n", "")
     own = np.load(folder / "scores.npy")
     np.testing.assert_array_equal(np.load(folder / "out/predictions.npy"), own[:, ::-1])
     np.testing.assert_array_equal(np.load(folder / "out/decisions.npy"), own[:, ::-1] >= [0.25, 0.75])
-    assert run(folder, "--check").returncode == 0
-    again = run(folder, *scores)
-    assert again.returncode == 1 and "exists already (see --overwrite)" in again.stderr
-    assert run(folder, *scores, "--overwrite").returncode == 0
+    assert run("--check") == 0
+    assert run(*scores) == 1
+    assert "exists already (see --overwrite)" in capsys.readouterr().err
+    assert run(*scores, "--overwrite") == 0
 
 
 def test_it_takes_a_run_that_was_evaluated(folder):
     run_dir = folder / "run"
     (run_dir / "predictions").mkdir(parents=True)
-    (run_dir / "run.json").write_text("{}")
+    (run_dir / "run.json").write_text('{"flags": {}}')
     (run_dir / "tags.txt").write_text("mood/theme---dark\nmood/theme---calm\n")
     np.save(run_dir / "predictions/test.npy", np.load(folder / "scores.npy"))
     decisions.write_thresholds(run_dir / "thresholds.tsv", TAGS, np.array([0.25, 0.75]))
-    assert run(folder, "--run_dir=run").returncode == 0
+    assert run("--run_dir=run") == 0
     np.testing.assert_array_equal(
         np.load(folder / "out/decisions.npy"), np.load(folder / "scores.npy")[:, ::-1] >= [0.25, 0.75]
     )
 
 
-def test_faults_and_usage_errors_have_their_status(folder):
-    missing = run(folder, "--check")
-    assert missing.returncode == 1
-    assert missing.stderr.splitlines() == [
+def test_faults_and_usage_errors_have_their_status(folder, capsys):
+    assert run("--check") == 1
+    assert capsys.readouterr().err.splitlines() == [
         "out/predictions.npy: no such file or directory",
         "out/decisions.npy: no such file or directory",
     ]
-    assert run(folder).returncode == 2
-    assert run(folder, "--scores=scores.npy").returncode == 2
+    assert run() == 2
+    assert run("--scores=scores.npy") == 2
     np.save(folder / "scores.npy", np.ones((39, 2)))
-    short = run(folder, "--scores=scores.npy", "--thresholds=thresholds.tsv")
-    assert (short.returncode, short.stderr) == (1, "scores are (39, 2) for 40 tracks and 2 tags\n")
+    capsys.readouterr()
+    assert run("--scores=scores.npy", "--thresholds=thresholds.tsv") == 1
+    assert capsys.readouterr().err == "scores are (39, 2) for 40 tracks and 2 tags\n"
+
+
+def test_it_runs_as_a_module_in_any_folder(folder):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tools.paper.mediaeval", "--check", "--split=test.tsv", "--tags=tags.txt"]
+    process = subprocess.run([*command, "--output_dir=out"], env=environment, capture_output=True, text=True)
+    assert process.returncode == 1
+    assert process.stderr.startswith("out/predictions.npy: no such file or directory\n")

@@ -1,7 +1,5 @@
-"""tools/reproduce_paper, with commands that only write what train and evaluate would."""
+"""tools.paper.reproduce, with commands that only write what train and evaluate would."""
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import pathlib
@@ -13,16 +11,14 @@ import time
 import numpy as np
 import pytest
 
-from kerastag import cli, evaluate, tags, train
+from kerastag import evaluate, tags, train
+from kerastag.cli import presets
 from kerastag.metrics import split_scores
 from kerastag.runs import run_folder
 from kerastag.training import schedules
+from tools.paper import experiments, paper_tables, reproduce
 
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "reproduce_paper"
-_loader = importlib.machinery.SourceFileLoader("reproduce_paper", str(TOOL))
-reproduce_paper = importlib.util.module_from_spec(importlib.util.spec_from_loader("reproduce_paper", _loader))
-_loader.exec_module(reproduce_paper)
-paper_runs, paper_tables = reproduce_paper.paper_runs, reproduce_paper.paper_tables
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 TAGS = ("mood---calm", "mood---dark")
 LABELS = np.array([[1, 1], [1, 0], [0, 0], [0, 0]], bool)
@@ -90,7 +86,7 @@ def checkpoint(run, epoch):
 @pytest.fixture
 def commands(monkeypatch):
     fake = Commands()
-    monkeypatch.setattr(paper_runs, "run_command", fake)
+    monkeypatch.setattr(experiments, "run_command", fake)
     return fake
 
 
@@ -103,7 +99,7 @@ def folder(tmp_path):
 
 
 def run(folder, *arguments):
-    return reproduce_paper.COMMAND.run([f"--data_dir={folder}", f"--output_dir={folder / 'out'}", *arguments])
+    return reproduce.COMMAND.run([f"--data_dir={folder}", f"--output_dir={folder / 'out'}", *arguments])
 
 
 def arguments_of(commands, system, module="kerastag.train"):
@@ -112,17 +108,17 @@ def arguments_of(commands, system, module="kerastag.train"):
 
 
 def test_every_preset_of_the_paper_is_a_row_and_every_row_but_the_ensemble_a_preset():
-    presets = {name for name in cli.preset_names() if name.startswith("paper_")}
-    names = [name.removeprefix("paper_") for name in presets]
-    rows = [row for table in paper_tables.TITLES for row in paper_tables.rows_of(table, names)]
-    assert {row.preset for row in rows} - {"paper_ensemble"} == presets
-    assert len(rows) == len(presets) + 1
-    assert [row.name for row in paper_tables.rows_of(1, names)][4] == "ensemble"
+    of_paper = {name for name in presets.names() if name.startswith("paper_")}
+    names = [name.removeprefix("paper_") for name in of_paper]
+    systems = [system for table in paper_tables.TITLES for system in paper_tables.systems_of(table, names)]
+    assert {system.preset for system in systems} - {"paper_ensemble"} == of_paper
+    assert len(systems) == len(of_paper) + 1
+    assert [system.name for system in paper_tables.systems_of(1, names)][4] == "ensemble"
 
 
 def test_figures_and_needs_are_those_in_the_presets():
     for system in paper_tables.SYSTEMS:
-        text = cli.find_preset(system.preset).read_text()
+        text = presets.find(system.preset).read_text()
         if system.published:
             assert "Expect: {:.3f} / {:.3f}".format(*system.published[:2]) in text
             groups = system.published[2:]
@@ -238,16 +234,16 @@ def test_without_outside_data_equal_systems_are_told(folder, commands, capsys):
     ],
 )
 def test_a_shorter_run_has_shorter_stages(preset, arguments, lengths):
-    reproduce_paper.COMMAND.parse(arguments)
-    found = reproduce_paper.stage_lengths(reproduce_paper.FLAGS, reproduce_paper.read_preset(preset))
+    reproduce.COMMAND.parse(arguments)
+    found = reproduce.stage_lengths(reproduce.FLAGS, reproduce.read_preset(preset))
     assert found == ({} if lengths is None else {"adam_epochs": str(lengths[0]), "sgd_epochs": str(lengths[1])})
 
 
 def test_a_run_of_five_epochs_or_more_goes_through_all_stages():
-    preset = reproduce_paper.read_preset("paper_focal")
+    preset = reproduce.read_preset("paper_focal")
     for epochs in range(5, 200):
-        reproduce_paper.COMMAND.parse([f"--epochs={epochs}"])
-        found = reproduce_paper.stage_lengths(reproduce_paper.FLAGS, preset)
+        reproduce.COMMAND.parse([f"--epochs={epochs}"])
+        found = reproduce.stage_lengths(reproduce.FLAGS, preset)
         lengths = {name: int(length) for name, length in found.items()}
         schedule = schedules.Schedule("staged", epochs=epochs, **lengths)
         assert {schedule.stage(epoch).number for epoch in range(epochs)} == {0, 1, 2, 3, 4}
@@ -354,7 +350,7 @@ def test_when_all_fail_the_tables_are_empty(folder, commands, capsys):
 
 
 def test_training_that_ended_but_skipped_tracks_counts(folder, commands, monkeypatch, capsys):
-    monkeypatch.setattr(paper_runs, "run_command", lambda line: commands(line) or int(line[0] == "kerastag.train"))
+    monkeypatch.setattr(experiments, "run_command", lambda line: commands(line) or int(line[0] == "kerastag.train"))
     assert run(folder, "--presets=bce") == 0
     assert capsys.readouterr().err == "bce, seed 0: training ended with exit status 1\n"
     assert commands.done() == [("train", "bce", "0"), ("evaluate", "bce", "0")]
@@ -389,7 +385,7 @@ def test_a_process_is_asked_to_stop_once_and_waited_for(tmp_path, monkeypatch):
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        paper_runs.run_command(["slow_command"])
+        experiments.run_command(["slow_command"])
     assert stopped.read_text() == "1"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -405,5 +401,5 @@ def test_a_process_uses_this_checkout_and_its_exit_status_comes_back(tmp_path, m
         (tmp_path / "elsewhere" / "kerastag.py").touch()
         (tmp_path / "elsewhere" / "where.txt").symlink_to(tmp_path / "where.txt")
         monkeypatch.chdir(tmp_path / "elsewhere")
-    assert paper_runs.run_command(["where", "3"]) == 3
-    assert (tmp_path / "where.txt").read_text() == str(TOOL.parents[1] / "kerastag" / "__init__.py")
+    assert experiments.run_command(["where", "3"]) == 3
+    assert (tmp_path / "where.txt").read_text() == str(ROOT / "kerastag" / "__init__.py")

@@ -1,23 +1,26 @@
-"""tools/check_bundle: how far two answers are apart, and what it makes of that."""
-
-import importlib.machinery
-import importlib.util
-import pathlib
+"""tools.serving.check_bundle: how far two answers are apart, and what it makes of that."""
 
 import numpy as np
 import pytest
 
-from kerastag import files, tags
+from kerastag import tags
+from kerastag.inference import export_facts
 from kerastag.serving import signatures
 from kerastag.serving.bundle import saved_model
 from kerastag.serving.check import bare_process
-
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "check_bundle"
-_loader = importlib.machinery.SourceFileLoader("check_bundle", str(TOOL))
-check_bundle = importlib.util.module_from_spec(importlib.util.spec_from_loader("check_bundle", _loader))
-_loader.exec_module(check_bundle)
+from tools.serving import check_bundle
 
 FLOATS, NUMBERS = signatures.Tensor("float32", (None, None)), signatures.Tensor("int32", (None,))
+FACTS = export_facts.ExportFacts(
+    sample_rate=16_000,
+    chunk_samples=100,
+    num_chunks=16,
+    precision="float32",
+    calibrated=False,
+    method="mean",
+    weights=(1.0,),
+    members=(export_facts.NetworkFacts("serving_default", 100, False),),
+)
 SERVED = {
     "serving_default": signatures.Signature({"waveform": FLOATS}, {}),
     "metadata": signatures.Signature({"request": NUMBERS}, {}),
@@ -28,11 +31,11 @@ SERVED = {
 def saved(tmp_path):
     """A bundle whose newest version is 12."""
     for version in ("9", "12"):
-        assets = tmp_path / "bundle" / version / "assets.extra"
-        assets.mkdir(parents=True)
-        (assets.parent / "saved_model.pb").touch()
-        tags.Vocabulary(["a", "b"]).write(assets / "tags.txt")
-        files.write_json(assets / "model.json", {"sample_rate": 16_000, "chunk_samples": 100, "precision": "float32"})
+        folder = tmp_path / "bundle" / version
+        (folder / "assets.extra").mkdir(parents=True)
+        (folder / "saved_model.pb").touch()
+        tags.Vocabulary(["a", "b"]).write(folder / "assets.extra" / "tags.txt")
+        FACTS.write(folder)
     return tmp_path / "bundle"
 
 
@@ -50,7 +53,7 @@ def answer(monkeypatch):
                 "serving_default": {"scores": np.array([own], np.float32)},
                 "metadata": {"tags": np.array([["a", "b"]])},
             }
-            return bare_process.Answers(outputs, "2.x", 1.0, 2.0)
+            return bare_process.Answers(outputs, ["a", "b"], "2.x", 1.0, 2.0)
 
         monkeypatch.setattr(bare_process, "ask", ask)
         monkeypatch.setattr(saved_model, "signatures_of", lambda folder: SERVED)

@@ -1,7 +1,5 @@
-"""tools/query_serving: the tables of `kerastag tag` from a running server, files that fail, servers that do."""
+"""tools.serving.query: the tables of `kerastag tag` from a running server, files that fail, servers that do."""
 
-import importlib.machinery
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -12,12 +10,11 @@ import pytest
 import soundfile
 
 from kerastag import audio
+from kerastag.serving import client
 from kerastag.serving.client import failures
+from tools.serving import query
 
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "query_serving"
-_loader = importlib.machinery.SourceFileLoader("query_serving", str(TOOL))
-query_serving = importlib.util.module_from_spec(importlib.util.spec_from_loader("query_serving", _loader))
-_loader.exec_module(query_serving)
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +47,7 @@ def test_what_nobody_foresaw_costs_its_file_alone(songs, server, monkeypatch, ca
         return read(path, *arguments)
 
     monkeypatch.setattr(audio, "read", wrong)
-    assert query_serving.COMMAND.run([str(songs / "0"), f"--server={server}", "--model=tiny"]) == 1
+    assert query.COMMAND.run([str(songs / "0"), f"--server={server}", "--model=tiny"]) == 1
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 1
     assert captured.err == f"skipped: {songs / '0' / '2.flac'}: RuntimeError: boom\n"
@@ -58,7 +55,7 @@ def test_what_nobody_foresaw_costs_its_file_alone(songs, server, monkeypatch, ca
 
 def test_a_library_becomes_a_table(songs, server, tmp_path, capsys, tiny_scores):
     common = [str(songs), f"--server={server}", "--model=tiny", "--concurrency=3"]
-    assert query_serving.COMMAND.run([*common, f"--output={tmp_path / 'tags.tsv'}"]) == 1
+    assert query.COMMAND.run([*common, f"--output={tmp_path / 'tags.tsv'}"]) == 1
     printed = capsys.readouterr()
     assert printed.out == f"{tmp_path / 'tags.tsv'}: 4 files, 3 tags\n"
     assert printed.err.startswith("skipped: ") and "broken.mp3" in printed.err and printed.err.count("\n") == 1
@@ -69,16 +66,16 @@ def test_a_library_becomes_a_table(songs, server, tmp_path, capsys, tiny_scores)
     ]
     for path, *cells in table[1:]:
         assert list(map(float, cells)) == pytest.approx(tiny_scores(audio.read(path)), abs=1e-4)
-    assert query_serving.COMMAND.run([*common, f"--output={tmp_path / 'tags.tsv'}"]) == 1
+    assert query.COMMAND.run([*common, f"--output={tmp_path / 'tags.tsv'}"]) == 1
     assert "exists already (see --overwrite)" in capsys.readouterr().err
-    assert query_serving.COMMAND.run([*common, f"--output={tmp_path / 'tags.json'}"]) == 1
+    assert query.COMMAND.run([*common, f"--output={tmp_path / 'tags.json'}"]) == 1
     found = json.loads((tmp_path / "tags.json").read_text())
     assert found[table[1][0]] == dict(zip(table[0][1:], map(float, table[1][1:]), strict=True))
 
 
 def test_the_top_tags_are_printed(songs, server, capsys):
     file = songs / "0" / "0.flac"
-    assert query_serving.COMMAND.run([str(file), f"--server={server}", "--model=tiny", "--top=2"]) == 0
+    assert query.COMMAND.run([str(file), f"--server={server}", "--model=tiny", "--top=2"]) == 0
     words = capsys.readouterr().out.split()
     assert words[:2] == [str(file), "peaky"] and words[3] == "loud" and len(words) == 5
 
@@ -86,14 +83,14 @@ def test_the_top_tags_are_printed(songs, server, capsys):
 def test_versions_and_labels(songs, server, capsys, needs_grpc):
     file = str(songs / "0" / "0.flac")
     for which, tag in (("--version=1", "peaky"), ("--label=canary", "b"), ("--label=stable", "peaky")):
-        assert query_serving.COMMAND.run([file, f"--server={server}", "--model=labelled", which, "--top=1"]) == 0
+        assert query.COMMAND.run([file, f"--server={server}", "--model=labelled", which, "--top=1"]) == 0
         assert capsys.readouterr().out.split()[1] == tag
 
 
 def test_a_file_over_the_servers_limit_is_skipped(songs, tiny_server, tmp_path, capsys, needs_grpc):
     soundfile.write(tmp_path / "long.wav", np.zeros(300_000), 16_000)  # 1.2 MB of float32, the limit is 1 MB
     files = [str(tmp_path / "long.wav"), str(songs / "0")]
-    assert query_serving.COMMAND.run([*files, f"--server=grpc://{tiny_server.grpc}", "--model=tiny"]) == 1
+    assert query.COMMAND.run([*files, f"--server=grpc://{tiny_server.grpc}", "--model=tiny"]) == 1
     printed = capsys.readouterr()
     assert "0.flac" in printed.out and "long.wav" not in printed.out
     assert printed.err.startswith(f"skipped: {tmp_path / 'long.wav'}: ") and "over the server's limit" in printed.err
@@ -112,7 +109,7 @@ def test_a_file_over_the_servers_limit_is_skipped(songs, tiny_server, tmp_path, 
     ],
 )
 def test_errors_are_one_line(songs, tiny_server, capsys, arguments, status, message):
-    assert query_serving.COMMAND.run([str(songs), f"--server={tiny_server.rest}", *arguments]) == status
+    assert query.COMMAND.run([str(songs), f"--server={tiny_server.rest}", *arguments]) == status
     printed = capsys.readouterr()
     assert message in printed.err and printed.err.count("\n") == 1 and printed.out == ""
 
@@ -121,23 +118,23 @@ def test_a_server_that_dies_stops_everything(songs, tiny_server, monkeypatch, tm
     def score(one, path):
         raise failures.ServerDown("http://there", "no model server answers", "start it")
 
-    monkeypatch.setattr(query_serving.client.Client, "score", score)
+    monkeypatch.setattr(client.Client, "score", score)
     arguments = [str(songs), f"--server={tiny_server.rest}", "--model=tiny", f"--output={tmp_path / 'tags.tsv'}"]
-    assert query_serving.COMMAND.run(arguments) == 1
+    assert query.COMMAND.run(arguments) == 1
     assert capsys.readouterr().err == "http://there: no model server answers; start it\n"
     assert not list(tmp_path.iterdir())
 
 
 def test_help_comes_without_tensorflow():
-    code = f"""
+    code = """
 import runpy, sys
-sys.argv = [{str(TOOL)!r}, "--help"]
+sys.argv = ["query", "--help"]
 try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    runpy.run_module("tools.serving.query", run_name="__main__")
 except SystemExit as error:
     assert error.code == 0
-assert not {{"tensorflow", "keras", "grpc"}} & set(sys.modules)
+assert not {"tensorflow", "keras", "grpc"} & set(sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--concurrency=NUMBER" in done.stdout
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert "--concurrency=NUMBER" in process.stdout
