@@ -1,5 +1,6 @@
-"""The one name for what TensorFlow and Keras compute with."""
+"""The names for what TensorFlow and Keras compute with: mypy cannot follow the types of either."""
 
 from typing import Any, TypeAlias
 
-Tensor: TypeAlias = Any  # a tensor, symbolic or not, or an object of either library: mypy cannot follow their types
+Tensor: TypeAlias = Any  # a tensor, symbolic or not, or an object of either library
+Config: TypeAlias = dict[str, Any]  # what get_config gives and from_config takes

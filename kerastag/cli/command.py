@@ -36,7 +36,7 @@ class Command:
     """A command: its flags in, an exit status out.
 
     Attributes:
-      name: what the user types, `kerastag train` or `tools/debian_music`.
+      name: what the user types, `kerastag train` or `python -m tools.datasets.debian_music`.
       summary: one line for the help.
       flag_values: the command's own flags, defined in the order in which the help shows them.
       main: called with the parsed flags and the remaining arguments; returns None or an exit status.

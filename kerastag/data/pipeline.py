@@ -4,7 +4,7 @@ import dataclasses
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -12,12 +12,14 @@ import tensorflow as tf
 from kerastag import audio, errors, parallel
 from kerastag.audio import tfio_decoder
 from kerastag.data import sampling
+from kerastag.tensors import Tensor
 
 _plain = (
     tf.autograph.experimental.do_not_convert
 )  # nothing here needs it, and it takes a third of a second at the start
 AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are threads, see `_finished`
 PREFETCHED = 2  # batches that wait for the device
+PathOrLookup: TypeAlias = str | os.PathLike[str] | Callable[[], os.PathLike[str]]
 BLOCK = 16  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
 
 
@@ -40,7 +42,7 @@ class ChunkFormat:
     centred: bool = False
 
     @classmethod
-    def of_model(cls, model: Any, dtype: str = "int16", decoder: str = "soundfile") -> "ChunkFormat":
+    def of_model(cls, model: Tensor, dtype: str = "int16", decoder: str = "soundfile") -> "ChunkFormat":
         """What a model takes; anything with chunk_samples, sample_rate and centred."""
         return cls(model.chunk_samples, model.sample_rate, dtype, decoder, model.centred)
 
@@ -61,7 +63,9 @@ class Tracks:
       labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
     """
 
-    def __init__(self, paths: Sequence[str | os.PathLike[str] | Callable[[], Any]], labels: np.ndarray | None = None):
+    def __init__(
+        self, paths: Sequence[str | os.PathLike[str] | Callable[[], Tensor]], labels: np.ndarray | None = None
+    ):
         self._paths = paths
         self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
@@ -126,7 +130,7 @@ def _path_if_there(tracks: Tracks, row: int) -> str | None:
         return None
 
 
-def to_float(waveform: Any) -> Any:
+def to_float(waveform: Tensor) -> Tensor:
     """A batch as it travels, int16 or float32, to float32 in [-1, 1); called on the device."""
     scale = 1 / 32768 if waveform.dtype == tf.int16 else 1.0
     return tf.cast(waveform, tf.float32) * scale
@@ -167,7 +171,7 @@ def training_batches(
     def labels_of(draws: np.ndarray) -> np.ndarray:
         return tracks.labels[plan.tracks[draws]]
 
-    def labelled(draws: Any, waveform: Any) -> dict[str, Any]:
+    def labelled(draws: Tensor, waveform: Tensor) -> dict[str, Tensor]:
         labels = tf.numpy_function(labels_of, [draws], tf.float32, stateful=False)
         labels.set_shape([None, tracks.labels.shape[1]])
         return {"waveform": waveform, "labels": labels, "draw": draws}
@@ -212,7 +216,7 @@ def evaluation_batches(
             return audio.cut_chunk(waveform, 0.5, chunk.samples)
         return audio.cut_chunks(waveform, num_chunks, chunk.samples)
 
-    def named(position: Any, waveform: Any) -> dict[str, Any]:
+    def named(position: Tensor, waveform: Tensor) -> dict[str, Tensor]:
         return {"waveform": waveform, "row": position // num_parts}
 
     positions = tf.data.Dataset.range(len(tracks) * num_parts).batch(1)
@@ -234,13 +238,13 @@ def _finished(batches: tf.data.Dataset, batch_size: int, fill: bool) -> tf.data.
     return batches.prefetch(PREFETCHED).with_options(fixed)
 
 
-def weighted(batch: dict[str, Any]) -> dict[str, Any]:
+def weighted(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Adds `weight` (b,), 1/b each."""
     size = tf.shape(batch["waveform"])[0]
     return {**batch, "weight": tf.fill([size], 1.0 / tf.cast(size, tf.float32))}
 
 
-def filled(batch: dict[str, Any], batch_size: int) -> dict[str, Any]:
+def filled(batch: dict[str, Tensor], batch_size: int) -> dict[str, Tensor]:
     """Repeats a batch's examples up to `batch_size`; those too many weigh nothing."""
     size = tf.shape(batch["weight"])[0]
     source = tf.range(batch_size) % size
@@ -278,7 +282,9 @@ class _Reader:
             return positions.unbatch().map(_plain(self._decode_in_graph), AUTOTUNE).ignore_errors()
         return positions.map(_plain(lambda block: self._call(self._read_block, block)), AUTOTUNE)
 
-    def _call(self, function: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Any) -> tuple[Any, Any]:
+    def _call(
+        self, function: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Tensor
+    ) -> tuple[Tensor, Tensor]:
         types = (tf.int64, tf.as_dtype(self.chunk.dtype))
         position, waveform = tf.numpy_function(function, arguments, types, stateful=False)
         return tf.ensure_shape(position, [None]), tf.ensure_shape(waveform, [None, self.chunk.samples])
@@ -332,7 +338,7 @@ class _Reader:
             unreadable[row] = parallel.mishap(self.tracks.name(row), error)
         return None
 
-    def _decode_in_graph(self, position: Any) -> tuple[Any, Any]:
+    def _decode_in_graph(self, position: Tensor) -> tuple[Tensor, Tensor]:
         path = tf.numpy_function(self._path, [position], tf.string, stateful=False)
         return self._call(self._cut, position, tfio_decoder.read(path, self.chunk.sample_rate))
 

@@ -1,7 +1,6 @@
 """Logits of chunks to scores of tracks: the mean of the chunks' sigmoids."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -9,11 +8,12 @@ import tensorflow as tf
 
 from kerastag import precisions
 from kerastag.data import pipeline
+from kerastag.tensors import Tensor
 
 GPU = "/gpu:0"
 
 
-def scores_of(logits: Any) -> Any:
+def scores_of(logits: Tensor) -> Tensor:
     """The sigmoid, rounded once from float64: equal logits give equal scores.
 
     In float32 the last digit depends on where in the batch a row stands, and tracks that tie are ranked by that.
@@ -30,11 +30,13 @@ class Scorer:
       strategy: None: the first GPU, on which the next batch waits already, else the CPU.
     """
 
-    def __init__(self, forward: Callable[[Any], Any], num_tags: int, strategy: tf.distribute.Strategy | None = None):
+    def __init__(
+        self, forward: Callable[[Tensor], Tensor], num_tags: int, strategy: tf.distribute.Strategy | None = None
+    ):
         self._forward = forward
         self._num_tags = num_tags
         self.strategy = strategy or _one_device()
-        self._score: Any = None
+        self._score: Tensor = None
 
     @classmethod
     def of_model(cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None) -> "Scorer":
@@ -71,13 +73,13 @@ class Scorer:
         with np.errstate(invalid="ignore"):
             return (totals / counts[:, None]).astype(np.float32), counts
 
-    def _score_batch(self, batch: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def _score_batch(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         return self.strategy.run(self._score_waveform, (batch["waveform"],)), batch["row"], batch["weight"]
 
-    def _on_host(self, values: Any) -> np.ndarray:
+    def _on_host(self, values: Tensor) -> np.ndarray:
         return np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(values)])
 
-    def _score_waveform(self, waveform: Any) -> Any:
+    def _score_waveform(self, waveform: Tensor) -> Tensor:
         return self._forward(pipeline.to_float(waveform))
 
 

@@ -8,19 +8,20 @@ import numpy as np
 from keras import ops
 
 from kerastag.losses import functions
+from kerastag.tensors import Config, Tensor
 
 
 class MultiLabelLoss(keras.losses.Loss):
     """A loss of (batch, num_tags) labels and logits; the reduction over the batch is Keras' (the mean)."""
 
-    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None):
+    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Tensor = None):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
-    def per_tag(self, labels: Any, logits: Any) -> Any:
+    def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
         """The loss of each tag of each track, (batch, num_tags)."""
         raise NotImplementedError
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each track, (batch,): the sum over tags."""
         labels = ops.cast(y_true, y_pred.dtype)
         return ops.sum(self.per_tag(labels, y_pred), axis=-1)
@@ -30,10 +31,10 @@ class MultiLabelLoss(keras.losses.Loss):
 class BinaryCrossentropy(MultiLabelLoss):
     """Binary cross-entropy; alone among the losses it is the mean over tags, as in the paper's code."""
 
-    def per_tag(self, labels: Any, logits: Any) -> Any:
+    def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
         return functions.binary_crossentropy(labels, logits)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each track, (batch,): the mean over tags."""
         return super().call(y_true, y_pred) / y_pred.shape[-1]
 
@@ -52,10 +53,10 @@ class Focal(MultiLabelLoss):
         self.gamma = gamma
         self.alpha = alpha
 
-    def per_tag(self, labels: Any, logits: Any) -> Any:
+    def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
         return functions.focal(labels, logits, self.gamma, self.alpha)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "gamma": self.gamma, "alpha": self.alpha}
 
 
@@ -83,10 +84,10 @@ class ClassBalancedFocal(Focal):
         self.beta = beta
         self._weights = functions.effective_number_weights(self.class_counts, beta).astype(np.float32)
 
-    def per_tag(self, labels: Any, logits: Any) -> Any:
+    def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
         return self._weights * super().per_tag(labels, logits)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "class_counts": self.class_counts, "beta": self.beta}
 
 
@@ -129,7 +130,7 @@ class DistributionBalancedFocal(Focal):
         bias = functions.class_bias(self.class_counts, num_tracks, kappa, negative_scale) if num_tracks and kappa else 0
         self._bias = np.asarray(bias, np.float32)
 
-    def per_tag(self, labels: Any, logits: Any) -> Any:
+    def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
         weights = functions.rebalancing_weights(
             labels, self.class_counts, self.rebalance_alpha, self.rebalance_beta, self.rebalance_mu
         )
@@ -137,7 +138,7 @@ class DistributionBalancedFocal(Focal):
         tolerance = labels + (1 - labels) / self.negative_scale
         return weights * tolerance * super().per_tag(labels, scale * (logits - self._bias))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = (
             "class_counts",
             "negative_scale",

@@ -4,21 +4,22 @@ Labels lie in [0, 1]: mixed labels work in every function. A sum or mean over ta
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from keras import ops
+
+from kerastag.tensors import Tensor
 
 # Below 1 the exponent's slope is infinite at 0; the floor keeps the gradient of a perfect score finite.
 _POWER_FLOOR = 1e-12
 
 
-def binary_crossentropy(labels: Any, logits: Any) -> Any:
+def binary_crossentropy(labels: Tensor, logits: Tensor) -> Tensor:
     """-y log p - (1 - y) log(1 - p), p = sigmoid(logits), without overflow at any logit."""
     return ops.relu(logits) - logits * labels + ops.log1p(ops.exp(-ops.abs(logits)))
 
 
-def focal(labels: Any, logits: Any, gamma: float = 2.0, alpha: float | None = 0.25) -> Any:
+def focal(labels: Tensor, logits: Tensor, gamma: float = 2.0, alpha: float | None = 0.25) -> Tensor:
     """alpha_t (1 - p_t)^gamma (-log p_t), Lin et al. 2017, arXiv:1708.02002, equation 5.
 
     Args:
@@ -52,7 +53,9 @@ def effective_number_weights(class_counts: Sequence[float], beta: float = 0.995)
     return weights / weights.sum() * len(weights)
 
 
-def rebalancing_weights(labels: Any, class_counts: Any, alpha: float = 0.1, beta: float = 10.0, mu: float = 0.2) -> Any:
+def rebalancing_weights(
+    labels: Tensor, class_counts: Tensor, alpha: float = 0.1, beta: float = 10.0, mu: float = 0.2
+) -> Tensor:
     """r = alpha + sigmoid(beta (P - mu)), P = (1/n_c) / sum over the track's tags of 1/n_i: Wu et al. 2020,
     arXiv:2007.09654, equations 3 to 5. P is taken for absent tags too, so it may exceed 1.
 

@@ -1,12 +1,12 @@
 """What a network knows of a chunk before it names tags: the input of its dropout."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
+from kerastag.tensors import Tensor
 
-def tensor_of(model: keras.Model) -> Any:
+
+def tensor_of(model: keras.Model) -> Tensor:
     """The Keras tensor that dropout takes, (batch, width); None: the model has none."""
     dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     return dropouts[-1].input if dropouts else None

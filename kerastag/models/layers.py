@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerastag.models import mel
+from kerastag.tensors import Config, Tensor
 
 PADDINGS = ("reflect", "zeros")
 EPSILON = 1e-5  # added to the variance in batch normalisation
@@ -67,7 +68,7 @@ class LogMelSpectrogram(keras.layers.Layer):
         self.filters = filters.astype(np.float32)  # (num_bins, num_mels)
         self.floor_power = 10 ** (floor_db / db_per_decade)
 
-    def call(self, waveform: Any) -> Any:
+    def call(self, waveform: Tensor) -> Tensor:
         waveform = tf.cast(waveform, tf.float32)
         half = self.fft_size // 2
         if self.padding == "reflect":
@@ -81,13 +82,13 @@ class LogMelSpectrogram(keras.layers.Layer):
         decibel = self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, self.floor_power))
         return tf.transpose(decibel, [0, 2, 1])[..., None]  # (batch, num_mels, num_frames, 1)
 
-    def compute_output_spec(self, waveform: Any) -> Any:
+    def compute_output_spec(self, waveform: Tensor) -> Tensor:
         batch, samples = waveform.shape
         spare = 0 if self.padding == "reflect" else self.hop_size - 1  # with zeros, a part of a hop has a frame too
         num_frames = None if samples is None else 1 + (samples + spare) // self.hop_size
         return keras.KerasTensor((batch, self.num_mels, num_frames, 1), dtype="float32")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = (
             *("sample_rate", "fft_size", "hop_size", "num_mels", "floor_db"),
             *("mel_scale", "unit_area", "symmetric_window", "padding", "db_per_decade"),
@@ -123,7 +124,7 @@ class BatchNormalization(keras.layers.Layer):
         self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", **moving)
         self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", **moving)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training:
             return self._fused(inputs, self.moving_mean.value, self.moving_variance.value)[0]
         if inputs.dtype == tf.float32 or inputs.shape[-1] == 1:  # one channel: the kernel is at its coarsest there
@@ -135,7 +136,9 @@ class BatchNormalization(keras.layers.Layer):
             moving.assign(moving.value * self.momentum + value * (1 - self.momentum))
         return tf.cast(y, inputs.dtype)
 
-    def _fused(self, inputs: Any, mean: Any, variance: Any, training: bool = False) -> tuple[Any, Any, Any]:
+    def _fused(
+        self, inputs: Tensor, mean: Tensor, variance: Tensor, training: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
         flat = len(inputs.shape) == 2
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs[:, None, None, :] if flat else inputs,
@@ -151,11 +154,11 @@ class BatchNormalization(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
 
 
-def batch_norm(x: Any, name: str, precision: str, folded: bool = False) -> Any:
+def batch_norm(x: Tensor, name: str, precision: str, folded: bool = False) -> Tensor:
     """Batch normalisation after a convolution or dense layer; only noted where it is folded into that."""
     if not folded:
         return BatchNormalization(name=name, dtype=precision)(x)
@@ -176,7 +179,7 @@ def inner_policy(precision: str, folded: bool) -> str:
     return precision.removeprefix("mixed_") if folded else precision
 
 
-def normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
+def normalise(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
     """Batch normalisation by batch statistics whose sums, forward and backward, are exact to float32's last digits.
 
     With the naive sums of the fused kernel the means are off by 2e-6, which flips units at zero; 14 steps of training
@@ -192,7 +195,7 @@ def normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, 
     """
 
     @tf.custom_gradient
-    def run(x: Any, gamma: Any, beta: Any) -> Any:
+    def run(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         count = tf.cast(tf.size(x) // x.shape[-1], tf.float64)
         mean = _channel_sum(x) / count
         centred = x - tf.cast(mean, tf.float32)
@@ -201,7 +204,7 @@ def normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, 
         normal = centred * scale
         unbiased = variance * count / tf.maximum(count - 1, 1)
 
-        def gradient(dy: Any, *statistics: Any) -> tuple[Any, Any, Any]:
+        def gradient(dy: Tensor, *statistics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             d_beta, d_gamma = _channel_sum(dy), _channel_sum(dy * normal)
             mean_part, normal_part = tf.cast(d_beta / count, tf.float32), tf.cast(d_gamma / count, tf.float32)
             dx = gamma * scale * (dy - mean_part - normal * normal_part)
@@ -212,7 +215,7 @@ def normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, 
     return run(x, gamma, beta)
 
 
-def _channel_sum(x: Any) -> Any:
+def _channel_sum(x: Tensor) -> Tensor:
     """Sums (..., channels) to (channels,) float64, axis by axis: short sums in float32, the last one in float64."""
     for axis in reversed(range(1, len(x.shape) - 1)):
         x = tf.reduce_sum(x, axis)

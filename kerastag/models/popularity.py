@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerastag.tensors import Config, Tensor
+
 
 @keras.saving.register_keras_serializable(package="kerastag")
 class ConstantLogits(keras.layers.Layer):
@@ -20,13 +22,13 @@ class ConstantLogits(keras.layers.Layer):
         super().__init__(**{"trainable": False, **kwargs, "dtype": "float32", "autocast": False})
         self.logits = [float(logit) for logit in logits]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return tf.tile(tf.constant([self.logits], tf.float32), [tf.shape(inputs)[0], 1])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], len(self.logits))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "logits": self.logits}
 
 
@@ -58,9 +60,9 @@ class Popular(keras.Model):
         """Outputs."""
         return len(self.frequencies)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"frequencies": self.frequencies, "precision": self.precision, "name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Popular":
+    def from_config(cls, config: Config, custom_objects: Tensor = None) -> "Popular":
         return cls(**config)

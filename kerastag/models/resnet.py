@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerastag.models import layers, strided
+from kerastag.tensors import Config, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,18 +118,18 @@ class ShortChunkResNet(keras.Model):
         """The dense layer whose outputs are the logits."""
         return self.get_layer(VARIANTS[self.variant].head[2])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = ("num_tags", "num_channels", "variant", "dropout", "precision", "folded", "name")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "ShortChunkResNet":
+    def from_config(cls, config: Config, custom_objects: Tensor = None) -> "ShortChunkResNet":
         return cls(**config)
 
 
 def residual_block(
-    x: Any, channels: int, stride: tuple[int, int], name: str, precision: str, folded: bool = False
-) -> Any:
+    x: Tensor, channels: int, stride: tuple[int, int], name: str, precision: str, folded: bool = False
+) -> Tensor:
     """relu(bn_2(conv_2(relu(bn_1(conv_1(x))))) + bn_3(conv_3(x))); conv_1 and conv_3 carry the stride."""
     padded = keras.layers.ZeroPadding2D(1, name=f"{name}_pad_1", dtype=precision)(x)
     out = convolution(padded, channels, stride, f"{name}_conv_1", precision)
@@ -143,8 +144,8 @@ def residual_block(
 
 
 def convolution(
-    x: Any, channels: int, stride: tuple[int, int], name: str, precision: str, padding: str = "valid"
-) -> Any:
+    x: Tensor, channels: int, stride: tuple[int, int], name: str, precision: str, padding: str = "valid"
+) -> Tensor:
     """A 3x3 convolution with bias, initialised as PyTorch does.
 
     Before a stride the input is padded by 1 on both sides already, which imported weights depend on and TensorFlow's
@@ -155,12 +156,12 @@ def convolution(
     return layer(channels, 3, stride, padding, name=name, dtype=precision, **weights)(x)
 
 
-def dense_layer(x: Any, units: int, name: str, precision: str) -> Any:
+def dense_layer(x: Tensor, units: int, name: str, precision: str) -> Tensor:
     """A dense layer with bias, initialised as PyTorch does."""
     return keras.layers.Dense(units, name=name, dtype=precision, **fan_in_uniform(fan_in=x.shape[-1]))(x)
 
 
-def fan_in_uniform(fan_in: int) -> dict[str, Any]:
+def fan_in_uniform(fan_in: int) -> dict[str, Tensor]:
     """Initialisers of kernel and bias, uniform in +-1/sqrt(fan_in); Glorot starts with logits 2.2 times larger."""
     limit = 1 / math.sqrt(fan_in)
     initializer = keras.initializers.RandomUniform

@@ -1,11 +1,10 @@
 """The convolution that halves its input, with a gradient that a CPU computes fast."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
 from kerastag import precisions
+from kerastag.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -19,17 +18,17 @@ class Conv2D(keras.layers.Conv2D):
     where the seven of its sixteen taps that are zero cost as much as the others, TensorFlow's own takes half as long.
     """
 
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         if inputs.dtype == tf.float32 or precisions.has_gpu() or not precisions.has_amx():
             return super().convolution_op(inputs, kernel)
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
 
 @tf.custom_gradient
-def convolve(x: Any, kernel: Any) -> Any:
+def convolve(x: Tensor, kernel: Tensor) -> Tensor:
     """x (batch, height, width, inputs) * kernel (3, 3, inputs, outputs) at stride 2, unpadded."""
 
-    def gradient(dy: Any) -> tuple[Any, Any]:
+    def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
         d_kernel = tf.raw_ops.Conv2DBackpropFilter(
             input=x, filter_sizes=tf.shape(kernel), out_backprop=dy, strides=[1, 2, 2, 1], padding="VALID"
         )
@@ -38,7 +37,7 @@ def convolve(x: Any, kernel: Any) -> Any:
     return tf.nn.conv2d(x, kernel, 2, "VALID"), gradient
 
 
-def input_gradient(dy: Any, kernel: Any, shape: Any) -> Any:
+def input_gradient(dy: Tensor, kernel: Tensor, shape: Tensor) -> Tensor:
     """The gradient of `convolve`'s x as one 2x2 convolution at stride 1.
 
     Rows 2i and 2i + 1 of x, and columns alike, are reached by rows i - 1 and i of dy alone: each of the four phases of

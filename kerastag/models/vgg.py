@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from kerastag.models import layers, resnet
+from kerastag.tensors import Config, Tensor
 
 CHUNK_SAMPLES = 349_440  # 29.12 s, all that 1,366 frames are centred on
 
@@ -74,12 +75,12 @@ class VGGish(keras.Model):
         """The dense layer whose outputs are the logits."""
         return self.get_layer("dense")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = ("num_tags", "num_channels", "dropout", "precision", "folded", "name")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VGGish":
+    def from_config(cls, config: Config, custom_objects: Tensor = None) -> "VGGish":
         return cls(**config)
 
 
@@ -100,7 +101,9 @@ def log_mel(**options: Any) -> layers.LogMelSpectrogram:
     )
 
 
-def block(x: Any, channels: int, pooling: tuple[int, int], number: int, precision: str, folded: bool = False) -> Any:
+def block(
+    x: Tensor, channels: int, pooling: tuple[int, int], number: int, precision: str, folded: bool = False
+) -> Tensor:
     """Max pooling of elu(bn(conv(x))); the convolution is 3x3 with bias, the pooling drops what does not fill it."""
     weights = resnet.fan_in_uniform(fan_in=9 * x.shape[-1])
     convolution = keras.layers.Conv2D(channels, 3, padding="same", name=f"conv_{number}", dtype=precision, **weights)

@@ -14,7 +14,7 @@ def write(folder: run_folder.RunFolder, data: dataset.Dataset, record: run_recor
     folder.begin(record, data.vocabulary)
     frequencies = data.class_counts / data.num_training_tracks
     with files.whole_file(folder.model_path) as temporary:
-        models.popular(frequencies).save(temporary)
+        models.popular(frequencies.tolist()).save(temporary)
     labels = data.validation.split.labels(data.vocabulary)
     scores = np.tile(frequencies.astype(np.float32), (len(labels), 1))
     tracks = [track.identity for track in data.validation.split.tracks]

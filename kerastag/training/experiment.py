@@ -142,7 +142,7 @@ class Training:
         details = dict(experiment.loss_details)
         if details.get("kappa"):
             details["num_tracks"] = data.num_training_tracks
-        loss = losses.get(experiment.loss, class_counts=data.class_counts, **details)
+        loss = losses.get(experiment.loss, class_counts=data.class_counts.tolist(), **details)
         xla = devices.use_xla(experiment.devices.xla, strategy)
         return build.trainer(
             strategy,

@@ -6,7 +6,6 @@ import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ from kerastag.inference import scoring
 from kerastag.metrics import split_scores
 from kerastag.models import folding, loading
 from kerastag.runs import run_folder
+from kerastag.tensors import Tensor
 from kerastag.training import build, loop, schedules
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
@@ -189,7 +189,7 @@ class Fit:
             scores[read],
             self._validation.labels[read],
             self._vocabulary,
-            [self._listed[row].identity for row in rows],
+            [self._listed[int(row)].identity for row in rows],
             self._training.labels.sum(axis=0).astype(np.int64),
         )
         self._validated = validation_results.Validation(measured, rows, self._trainer.loss)
@@ -210,7 +210,7 @@ class Fit:
     def _save_checkpoint(self) -> None:
         training_state.save(self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state)
 
-    def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> Any:
+    def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> Tensor:
         settings, state = self._settings, self._state
         num_steps = math.ceil(len(self._plan(0)) / settings.batch_size)
         return keras.callbacks.CallbackList(
@@ -235,7 +235,7 @@ class Fit:
 def _stop_on_signals(trainer: loop.Trainer) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM asks the trainer to stop after its step, the second one stops at once."""
 
-    def request(number: int, frame: Any) -> None:
+    def request(number: int, frame: Tensor) -> None:
         if trainer.stop_requested:
             raise KeyboardInterrupt
         trainer.stop_requested = True

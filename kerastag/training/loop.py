@@ -6,7 +6,6 @@ here the loss is summed over the global batch size, which equals one device.
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from kerastag import errors, losses
 from kerastag.data import pipeline
+from kerastag.tensors import Tensor
 from kerastag.training import mixing
 from kerastag.training import state as training_state
 
@@ -63,7 +63,7 @@ class Trainer:
     def use(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Goes on with another optimiser, which starts without a memory."""
         self.optimizer = optimizer
-        self._step: Any = None
+        self._step: Tensor = None
         with self.strategy.scope():
             optimizer.build(self.model.trainable_variables)
 
@@ -137,13 +137,13 @@ class Trainer:
             state.norm_steps += 1
         state.seconds += seconds
 
-    def _distributed_step(self, batch: dict[str, Any], share: Any, seed: Any) -> Any:
+    def _distributed_step(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor) -> Tensor:
         # the batch is drawn outside: a step that found none would still count, in the optimiser and in dropout's seeds
         step = tf.function(self._replica_step, jit_compile=True) if self._xla else self._replica_step
         of_replicas = self.strategy.run(step, (batch, share, seed))
         return self.strategy.reduce("SUM", of_replicas, axis=None)
 
-    def _replica_step(self, batch: dict[str, Any], share: Any, seed: Any) -> Any:
+    def _replica_step(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor) -> Tensor:
         """Trains on a replica's share of a batch; its share of the loss and of the gradients' norm, float32 (2,)."""
         variables = self.model.trainable_variables
         waveform, labels = pipeline.to_float(batch["waveform"]), batch["labels"]
@@ -162,7 +162,7 @@ class Trainer:
         self.optimizer.apply(gradients, variables)
         return tf.stack([loss, self._share_of_norm(gradients)])
 
-    def _share_of_norm(self, gradients: Any) -> Any:
+    def _share_of_norm(self, gradients: Tensor) -> Tensor:
         """The norm of the whole batch's gradients, without loss scaling, over the number of replicas; 0 unwatched."""
         if not self.watch:
             return tf.zeros(())

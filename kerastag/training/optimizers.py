@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kerastag.tensors import Config, Tensor
+
 
 @keras.saving.register_keras_serializable(package="kerastag")
 class Adam(keras.optimizers.Optimizer):
@@ -23,7 +25,7 @@ class Adam(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 1e-4,
+        learning_rate: Tensor = 1e-4,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -37,14 +39,14 @@ class Adam(keras.optimizers.Optimizer):
         self.epsilon = epsilon
         self.coupled_weight_decay = coupled_weight_decay
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Tensor) -> None:
         if self.built:
             return
         super().build(variables)
         self._first = [self.add_variable_from_reference(variable, "first_moment") for variable in variables]
         self._second = [self.add_variable_from_reference(variable, "second_moment") for variable in variables]
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         # both corrections in the rate: r (m / c1) / (sqrt(v / c2) + e) = (r sqrt(c2) / c1) m / (sqrt(v) + e sqrt(c2))
         step = tf.cast(self.iterations.value + 1, tf.float64)  # 1 - 0.999^step has three digits less in float32
         correction_1 = 1 - tf.pow(tf.constant(self.beta_1, tf.float64), step)
@@ -63,7 +65,7 @@ class Adam(keras.optimizers.Optimizer):
             grad=decayed(gradient, variable, self.coupled_weight_decay),
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = ("beta_1", "beta_2", "epsilon", "coupled_weight_decay")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
@@ -83,7 +85,7 @@ class SGD(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 1e-2,
+        learning_rate: Tensor = 1e-2,
         momentum: float = 0.9,
         coupled_weight_decay: float = 0.0,
         name: str = "sgd",
@@ -93,13 +95,13 @@ class SGD(keras.optimizers.Optimizer):
         self.momentum = momentum
         self.coupled_weight_decay = coupled_weight_decay
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Tensor) -> None:
         if self.built:
             return
         super().build(variables)
         self._buffers = [self.add_variable_from_reference(variable, "momentum") for variable in variables]
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyMomentum(
             var=variable.handle,
             accum=self._buffers[self._get_variable_index(variable)].value.handle,
@@ -109,7 +111,7 @@ class SGD(keras.optimizers.Optimizer):
             use_nesterov=True,
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "momentum": self.momentum,
@@ -117,6 +119,6 @@ class SGD(keras.optimizers.Optimizer):
         }
 
 
-def decayed(gradient: Any, variable: Any, coupled_weight_decay: float) -> Any:
+def decayed(gradient: Tensor, variable: Tensor, coupled_weight_decay: float) -> Tensor:
     """The gradient of a variable with that of its weight decay, in the variable's precision."""
     return tf.cast(gradient, variable.dtype) + coupled_weight_decay * variable

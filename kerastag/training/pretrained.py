@@ -125,7 +125,7 @@ def _of_model(path: pathlib.Path) -> Layers:
 
 def _of_weights(path: pathlib.Path) -> Layers:
     try:
-        found: Layers = {**loading.read_weights(path)}
+        found: Layers = {name: list(weights) for name, weights in loading.read_weights(path).items()}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise errors.KerastagError(f"{path}: no weights of Keras ({' '.join(str(error).split())})") from None
     if not found:

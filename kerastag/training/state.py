@@ -3,13 +3,13 @@
 import dataclasses
 import pathlib
 import zipfile
-from typing import Any
 
 import keras
 import numpy as np
 
 from kerastag import errors, files
 from kerastag.runs import run_folder
+from kerastag.tensors import Tensor
 
 
 @dataclasses.dataclass
@@ -103,7 +103,7 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         raise errors.KerastagError(f"{path}: is damaged ({error})") from None
 
 
-def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer, value: Any) -> dict[str, Any]:
+def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer, value: Tensor) -> dict[str, Tensor]:
     """Every variable by its position; Keras' own names have counters that differ from process to process."""
     optimizer.build(model.trainable_variables)
     return {

@@ -164,3 +164,21 @@ def test_output_bias_is_the_prior_of_one_percent():
     assert losses.output_bias("focal") == pytest.approx(-math.log(99))
     assert losses.output_bias("cb_focal") == pytest.approx(-math.log(99))
     assert losses.output_bias("bce") is None and losses.output_bias("db_focal") is None
+
+
+@pytest.mark.parametrize("name", losses.NAMES)
+@pytest.mark.parametrize("dtype", ["int32", "float32", "bool"])
+def test_a_plain_keras_model_trains_with_it(name, dtype):
+    """compile and fit, with labels of any type: the loss that Keras reports before training is the loss itself."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(8, 4)).astype(np.float32)
+    labels = (rng.random((8, len(COUNTS))) < 0.5).astype(dtype)
+    counts = {"class_counts": COUNTS} if name in losses.NEED_CLASS_COUNTS else {}
+    loss = losses.get(name, **counts)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(len(COUNTS))])
+    model.compile(optimizer=keras.optimizers.SGD(0.01), loss=loss)
+    before = model.evaluate(features, labels, batch_size=8, verbose=0)
+    expected = float(loss(labels.astype(np.float32), model(features)))
+    assert before == pytest.approx(expected, rel=1e-5)
+    model.fit(features, labels, batch_size=8, epochs=5, verbose=0)
+    assert model.evaluate(features, labels, batch_size=8, verbose=0) < before

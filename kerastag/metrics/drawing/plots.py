@@ -41,7 +41,7 @@ def pr_auc_by_frequency(
         axes = figure.subplots()
         for group, mask in groups.members(class_counts, head_over, tail_at_most).items():
             colour, marker = _GROUP_LOOKS[group]
-            of_group = np.array([point[1:] for point in points if mask[point[0]]]).reshape(-1, 5)
+            of_group = np.array([point[1:] for point in points if mask[int(point[0])]]).reshape(-1, 5)
             count, pr_auc, low, high, chance = of_group.T
             axes.vlines(count, low, high, color=colour, lw=0.9, alpha=0.5, zorder=1)
             axes.plot(count, chance, "_", color=canvas.GREY, ms=5, zorder=2)

@@ -73,5 +73,5 @@ def mean_scores(figure: Any, names: Sequence[str], scores: np.ndarray, rates: np
     canvas.plain_ticks(axes.yaxis)
     if len(there):
         figure.legend(loc="outside upper center")
-        furthest = sorted(there, key=lambda column: -abs(np.log(scores[column] / rates[column])))
+        furthest = sorted(map(int, there), key=lambda column: -abs(np.log(scores[column] / rates[column])))
         canvas.label_points(axes, [(rates[column], scores[column], names[column]) for column in furthest])

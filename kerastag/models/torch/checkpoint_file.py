@@ -11,12 +11,13 @@ import os
 import pathlib
 import zipfile
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 
 from kerastag import errors
 from kerastag.models.torch import unpickler
+from kerastag.models.torch.unpickler import Value
 
 _ZIP_START = b"PK\x03\x04"
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -96,13 +97,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise errors.KerastagError(f"{path}: no PyTorch checkpoint, or a damaged one ({reason})") from None
 
 
-def _open_form(file: BinaryIO) -> Callable[[BinaryIO], tuple[Any, ReadBytes]]:
+def _open_form(file: BinaryIO) -> Callable[[BinaryIO], tuple[Value, ReadBytes]]:
     start = file.read(len(_ZIP_START))
     file.seek(0)
     return _read_zip if start == _ZIP_START else _read_sequence
 
 
-def _read_zip(file: BinaryIO) -> tuple[Any, ReadBytes]:
+def _read_zip(file: BinaryIO) -> tuple[Value, ReadBytes]:
     """The zip form: data.pkl and one member for each storage, none of them compressed."""
     archive = zipfile.ZipFile(file)
     if sum(member.file_size for member in archive.infolist()) > _size(file):
@@ -125,11 +126,11 @@ def _read_zip(file: BinaryIO) -> tuple[Any, ReadBytes]:
     return content, read_bytes
 
 
-def _read_sequence(file: BinaryIO) -> tuple[Any, ReadBytes]:
+def _read_sequence(file: BinaryIO) -> tuple[Value, ReadBytes]:
     """The older form: magic number, protocol, system, content and the storages' names as pickles, then the storages."""
     storages: dict[str, _Storage] = {}
 
-    def remember(identifier: Any) -> _Storage:
+    def remember(identifier: Value) -> _Storage:
         storage = _storage(identifier)
         return storages.setdefault(storage.key, storage)
 
@@ -158,7 +159,7 @@ def _size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _names() -> dict[str, Callable[..., Any] | None]:
+def _names() -> dict[str, Callable[..., Value] | None]:
     """All that a checkpoint may name."""
     return {
         **dict.fromkeys(_STORAGES),
@@ -168,7 +169,7 @@ def _names() -> dict[str, Callable[..., Any] | None]:
     }
 
 
-def _storage(identifier: Any) -> _Storage:
+def _storage(identifier: Value) -> _Storage:
     """The storage of a persistent id: ("storage", type, key, device, numel), with None at the end in the older form."""
     mark, kind, key, _, numel, *view = identifier
     if mark != "storage" or type(kind) is not unpickler.Name or kind.text not in _STORAGES:
@@ -180,7 +181,7 @@ def _storage(identifier: Any) -> _Storage:
     return _Storage(key, _STORAGES[kind.text], numel)
 
 
-def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> _Tensor:
+def _rebuild_tensor(storage: Value, offset: Value, size: Value, stride: Value, *_: Value) -> _Tensor:
     if type(storage) is not _Storage or type(size) is not tuple or type(stride) is not tuple:
         raise ValueError("a tensor without storage or size")
     if not all(type(number) is int and number >= 0 for number in (offset, *size, *stride)):
@@ -193,13 +194,13 @@ def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) 
     return _Tensor(storage, offset, size, stride)
 
 
-def _rebuild_parameter(data: Any, *_: Any) -> _Tensor:
+def _rebuild_parameter(data: Value, *_: Value) -> _Tensor:
     if type(data) is not _Tensor:
         raise ValueError("a parameter without a tensor")
     return data
 
 
-def _tensors(content: Any) -> dict[str, _Tensor]:
+def _tensors(content: Value) -> dict[str, _Tensor]:
     """The state dict's tensors, out of whatever is around them, without a prefix that all names have."""
     if type(content) is not dict:
         raise ValueError("it holds no state dict")

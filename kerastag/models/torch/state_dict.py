@@ -1,12 +1,12 @@
 """Weights under their PyTorch names into a Keras model: layer1.conv_1.weight to the layer layer1_conv_1."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
 
 from kerastag import errors
+from kerastag.tensors import Tensor
 
 
 def load(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
@@ -43,7 +43,7 @@ def to_keras(array: np.ndarray) -> np.ndarray:
     return array.T if array.ndim == 2 else array
 
 
-def _weights(layer: keras.layers.Layer) -> list[tuple[Any, str]]:
+def _weights(layer: keras.layers.Layer) -> list[tuple[Tensor, str]]:
     if hasattr(layer, "moving_mean"):
         return [
             (layer.gamma, "weight"),

@@ -9,14 +9,15 @@ numbers, strings, dicts, lists and tuples take, keeps its memo in a dict, and ad
 import dataclasses
 import pickletools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
+Value: TypeAlias = Any  # whatever a pickle holds
 _LITERALS = (
     *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINBYTES", "SHORT_BINBYTES"),
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"),
 )
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_CONTAINERS: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list}
+_CONTAINERS: dict[str, Callable[[], Value]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list}
 _IGNORED = ("PROTO", "FRAME")
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
@@ -40,14 +41,14 @@ class Machine:
       persistent: called with each persistent id; returns what stands for it.
     """
 
-    def __init__(self, names: Mapping[str, Callable[..., Any] | None], persistent: Callable[[Any], Any]):
+    def __init__(self, names: Mapping[str, Callable[..., Value] | None], persistent: Callable[[Value], Value]):
         self._names = names
         self._persistent = persistent
-        self._stack: list[Any] = []
+        self._stack: list[Value] = []
         self._marks: list[int] = []
-        self._memo: dict[int, Any] = {}
+        self._memo: dict[int, Value] = {}
 
-    def run(self, file: BinaryIO) -> Any:
+    def run(self, file: BinaryIO) -> Value:
         """Reads one pickle from where `file` stands, and no byte more; returns what it builds.
 
         Raises:
@@ -61,7 +62,7 @@ class Machine:
             self._step(opcode.name, argument)
         raise ValueError("a pickle without an end")
 
-    def _step(self, opcode: str, argument: Any) -> None:
+    def _step(self, opcode: str, argument: Value) -> None:
         if opcode in _IGNORED:
             return
         if opcode in _LITERALS:
@@ -77,20 +78,20 @@ class Machine:
         else:
             raise Forbidden(f"it uses the pickle instruction {opcode}")
 
-    def _pop(self, count: int) -> list[Any]:
+    def _pop(self, count: int) -> list[Value]:
         if count > len(self._stack):
             raise ValueError("an empty stack")
         values = self._stack[len(self._stack) - count :]
         del self._stack[len(self._stack) - count :]
         return values
 
-    def _pop_mark(self) -> list[Any]:
+    def _pop_mark(self) -> list[Value]:
         return self._pop(len(self._stack) - self._marks.pop())
 
-    def _mark(self, argument: Any) -> None:
+    def _mark(self, argument: Value) -> None:
         self._marks.append(len(self._stack))
 
-    def _tuple(self, argument: Any) -> None:
+    def _tuple(self, argument: Value) -> None:
         self._stack.append(tuple(self._pop_mark()))
 
     def _put(self, argument: int | None) -> None:
@@ -99,13 +100,13 @@ class Machine:
     def _get(self, argument: int) -> None:
         self._stack.append(self._memo[argument])
 
-    def _extend(self, values: list[Any]) -> None:
+    def _extend(self, values: list[Value]) -> None:
         target = self._stack[-1]
         if type(target) is not list:
             raise ValueError("items for what is not a list")
         target.extend(values)
 
-    def _update(self, values: list[Any]) -> None:
+    def _update(self, values: list[Value]) -> None:
         target = self._stack[-1]
         if type(target) is not dict:
             raise ValueError("items for what is not a dict")
@@ -119,13 +120,13 @@ class Machine:
     def _global(self, argument: str) -> None:
         self._name(argument.replace(" ", ".", 1))
 
-    def _stack_global(self, argument: Any) -> None:
+    def _stack_global(self, argument: Value) -> None:
         module, attribute = self._pop(2)
         if type(module) is not str or type(attribute) is not str:
             raise ValueError("a name that is not text")
         self._name(f"{module}.{attribute}")
 
-    def _reduce(self, argument: Any) -> None:
+    def _reduce(self, argument: Value) -> None:
         name, arguments = self._pop(2)
         if type(name) is not Name or type(arguments) is not tuple:
             raise ValueError("a call of what is not a name")
@@ -134,16 +135,16 @@ class Machine:
             raise Forbidden(f"it calls {name.text}")
         self._stack.append(function(*arguments))
 
-    def _build(self, argument: Any) -> None:
+    def _build(self, argument: Value) -> None:
         self._pop(1)  # attributes; of all that is admitted only PyTorch's dicts have some, and nothing needs them
         if type(self._stack[-1]) is not dict:
             raise Forbidden("it sets attributes")
 
-    def _persistent_id(self, argument: Any) -> None:
+    def _persistent_id(self, argument: Value) -> None:
         self._stack.append(self._persistent(self._pop(1)[0]))
 
 
-_INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
+_INSTRUCTIONS: dict[str, Callable[[Machine, Value], None]] = {
     "MARK": Machine._mark,
     "TUPLE": Machine._tuple,
     "BINPUT": Machine._put,
@@ -163,7 +164,7 @@ _INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
 }
 
 
-def table(pairs: Iterable[tuple[Any, Any]] = ()) -> dict[Any, Any]:
+def table(pairs: Iterable[tuple[Value, Value]] = ()) -> dict[Value, Value]:
     """A dict, as collections.OrderedDict makes it, of keys that are text or numbers.
 
     Raises:

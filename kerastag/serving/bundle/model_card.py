@@ -5,6 +5,7 @@ import datetime
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -163,12 +164,12 @@ def _figure_table(folder: run_folder.RunFolder, figures_by_split: Mapping[str, F
     return tables.markdown([tables.Table(header, tuple(rows))])
 
 
-def _interval(folder: run_folder.RunFolder, figures: Figures, name: str) -> str:
+def _interval(folder: run_folder.RunFolder, figures: Figures, name: Literal["pr_auc_macro", "roc_auc_macro"]) -> str:
     """The 95 % interval in the folder's metrics.json, if that is about these very figures."""
-    path, value = folder.path / "metrics.json", figures.get(name)
+    path, value = folder.path / "metrics.json", figures[name]
     try:
         stated = files.read_json(path) if path.is_file() else {}
-        same = stated["num_tracks"] == figures["num_tracks"] and np.isclose(stated[name], value, atol=1e-9)
+        same = stated["num_tracks"] == figures["num_tracks"] and abs(stated[name] - (value or 0)) < 1e-8
         bounds = stated["intervals"][name]
         return f" ({bounds['low']:.4f} to {bounds['high']:.4f})" if same else ""
     except (errors.KerastagError, KeyError, TypeError):

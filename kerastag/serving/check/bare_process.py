@@ -74,7 +74,7 @@ def ask(
             arrays[key] = np.frombuffer(array[0], np.uint8) if is_bytes else array
     with tempfile.TemporaryDirectory() as scratch:
         paths = [str(pathlib.Path(scratch) / name) for name in ("inputs.npz", "outputs.npz")]
-        np.savez(paths[0], **arrays)
+        np.savez(paths[0], **arrays)  # type: ignore[arg-type]  # its stub takes them for its own options
         said = _run([python, str(SCRIPT), form, str(folder), *paths, str(seconds)], form, folder)
         outputs: dict[str, dict[str, np.ndarray]] = {}
         with np.load(paths[1]) as found:

@@ -165,14 +165,15 @@ class SignatureComparison:
         if names.shape != kept.shape or ((names != "") != kept).any():
             return np.inf
         columns = [[self._served.vocabulary.find(name) for name in row if name] for row in names]
-        if any(None in row or len(set(row)) < len(row) for row in columns):
+        known = [[column for column in row if column is not None] for row in columns]
+        if known != columns or any(len(set(row)) < len(row) for row in known):
             return np.inf
         named, best = np.zeros(kept.shape), np.where(kept, -np.sort(-scores), 0)
-        for row, of in enumerate(columns):
-            named[row, : len(of)] = scores[row, of]
-        return max(apart(answer["scores"], named), apart(answer["scores"], best), self._above(case, columns))
+        for row, own in enumerate(known):
+            named[row, : len(own)] = scores[row, own]
+        return max(apart(answer["scores"], named), apart(answer["scores"], best), self._above(case, known))
 
-    def _above(self, case: str, columns: Sequence[Sequence[int | None]]) -> float:
+    def _above(self, case: str, columns: Sequence[list[int]]) -> float:
         """Of decisions from those of `decisions.decide`: 0 or infinity; within the tolerance they may be any."""
         thresholds = self._served.thresholds
         if thresholds is None:
@@ -180,10 +181,10 @@ class SignatureComparison:
         how = dataclasses.replace(self._served.combination, fitted=None)
         scores = how([self._answers[f"{name}:{case}"]["scores"] for name in self._names])
         expected = np.zeros(scores.shape, bool)
-        for row, of in enumerate(columns):
-            expected[row, : len(of)] = decisions.decide(scores, thresholds)[row, of]
-            near = np.abs(scores - thresholds)[row, of] <= self._tolerance
-            expected[row, : len(of)][near] = self._answers[f"top_tags:{case}"]["above"][row, : len(of)][near]
+        for row, own in enumerate(columns):
+            expected[row, : len(own)] = decisions.decide(scores, thresholds)[row, own]
+            near = np.abs(scores - thresholds)[row, own] <= self._tolerance
+            expected[row, : len(own)][near] = self._answers[f"top_tags:{case}"]["above"][row, : len(own)][near]
         return 0.0 if np.array_equal(self._answers[f"top_tags:{case}"]["above"], expected) else np.inf
 
     def _metadata(self, case: str) -> float:
@@ -197,7 +198,9 @@ class SignatureComparison:
         if served.thresholds is not None:
             expected["thresholds"] = score_ops.served_thresholds(served.thresholds, served.combination.fitted)
         answer = self._answers[f"metadata:{case}"]
-        same = [np.array_equal(answer.get(name), np.stack([fact, fact])) for name, fact in expected.items()]
+        same = [
+            name in answer and np.array_equal(answer[name], np.stack([fact, fact])) for name, fact in expected.items()
+        ]
         return 0.0 if all(same) and len(answer) == len(expected) else np.inf
 
     def _classify_wav(self, rate: str) -> float:

@@ -33,10 +33,9 @@ def of_waveforms(model: keras.Model, waveforms: np.ndarray, num_chunks: int) -> 
         return of_chunks(model, np.stack([audio.cut_chunk(row, 0.5, size) for row in waveforms]))
     starts = np.unique(audio.chunk_starts(waveforms.shape[1], size, num_chunks))  # those of a short one are all 0
     chunks = [of_chunks(model, cut(waveforms, int(start), size)) for start in starts]
-    scores, embedding = np.mean([one.scores for one in chunks], axis=0), None
-    if chunks[0].embedding is not None:
-        embedding = np.mean([one.embedding for one in chunks], axis=0)
-    return Outputs(scores, embedding)
+    embeddings = [outputs.embedding for outputs in chunks if outputs.embedding is not None]
+    scores = np.mean([outputs.scores for outputs in chunks], axis=0)
+    return Outputs(scores, np.mean(embeddings, axis=0) if embeddings else None)
 
 
 def of_chunks(model: keras.Model, chunks: np.ndarray) -> Outputs:

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 from kerastag import errors
 from kerastag.serving import signatures
 from kerastag.serving.client import failures
+from kerastag.tensors import Tensor
 
 _MEGABYTE = 2**20
 _NEEDED = "a gRPC client needs tensorflow-serving-api: pip install 'kerastag[serving]'"
@@ -88,7 +88,7 @@ class GrpcTransport:
         """Closes the channel."""
         self._channel.close()
 
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
+    def _call(self, method: Callable[..., Tensor], request: Tensor) -> Tensor:
         """The response; raises ServingError."""
         import grpc
 
@@ -123,7 +123,7 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
     return sizes + [(f"grpc.{name}_reconnect_backoff_ms", pause) for name, pause in pauses]
 
 
-def _fill(spec: Any, target: signatures.Target) -> None:
+def _fill(spec: Tensor, target: signatures.Target) -> None:
     """Writes which model is meant into a ModelSpec."""
     spec.name = target.model
     if target.version is not None:

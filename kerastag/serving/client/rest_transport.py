@@ -42,7 +42,9 @@ class RestTransport:
         self._prefix, self._timeout = parts.path.rstrip("/"), timeout_seconds
         kind = urllib3.HTTPSConnectionPool if parts.scheme == "https" else urllib3.HTTPConnectionPool
         # urllib3's own retries know HTTP alone; failures.retried serves both transports
-        self._pool = kind(parts.hostname, parts.port, timeout=timeout_seconds, maxsize=_KEPT_CONNECTIONS, retries=False)
+        self._pool = kind(
+            parts.hostname or "", parts.port, timeout=timeout_seconds, maxsize=_KEPT_CONNECTIONS, retries=False
+        )
 
     def predict(
         self, target: signatures.Target, name: str, signature: signatures.Signature, inputs: Mapping[str, np.ndarray]

@@ -7,9 +7,10 @@ scale for all of a dense kernel where there are several, and answer wrongly.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+
+from kerastag.tensors import Tensor
 
 LEVELS = 127  # on either side of 0
 MIN_VALUES = 1024  # in a kernel: below, nothing is won
@@ -38,7 +39,7 @@ def quantised(content: bytes) -> bytes:
     return bytes(builder.Output())
 
 
-def _kernels(model: Any, graph: Any) -> Iterator[int]:
+def _kernels(model: Tensor, graph: Tensor) -> Iterator[int]:
     """Positions of the tensors that are kernels of convolutions behind the front end."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -53,12 +54,12 @@ def _kernels(model: Any, graph: Any) -> Iterator[int]:
             yield int(one.inputs[1])
 
 
-def _kind(code: Any) -> int:
+def _kind(code: Tensor) -> int:
     """The operator of a code: the field of before 2020 holds those up to 127."""
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
-def _with_what_leads_to(graph: Any, numbers: list[int]) -> set[int]:
+def _with_what_leads_to(graph: Tensor, numbers: list[int]) -> set[int]:
     """Operators of these numbers, and all whose results go into theirs."""
     makers = {output: number for number, one in enumerate(graph.operators) for output in one.outputs}
     found: set[int] = set()
@@ -71,7 +72,7 @@ def _with_what_leads_to(graph: Any, numbers: list[int]) -> set[int]:
     return found
 
 
-def _quantise(model: Any, tensor: Any) -> None:
+def _quantise(model: Tensor, tensor: Tensor) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     buffer = model.buffers[tensor.buffer]

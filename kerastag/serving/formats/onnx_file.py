@@ -2,18 +2,18 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 
 from kerastag.runs.model import Combination
 from kerastag.serving.formats import portable
+from kerastag.tensors import Tensor
 
 FILE = "model.onnx"
 _OPSET = 17
 
 
-def convert(networks: Sequence[keras.Model], combination: Combination) -> Any:
+def convert(networks: Sequence[keras.Model], combination: Combination) -> Tensor:
     """An onnx.ModelProto: `waveform` (batch, chunk_samples) to `scores`, the batch open.
 
     Args:
@@ -27,7 +27,7 @@ def convert(networks: Sequence[keras.Model], combination: Combination) -> Any:
     return model
 
 
-def write(path: pathlib.Path, model: Any, attached: Mapping[str, str]) -> None:
+def write(path: pathlib.Path, model: Tensor, attached: Mapping[str, str]) -> None:
     """Writes a model with texts in its metadata, by name."""
     import onnx
 

@@ -5,7 +5,6 @@ converters get them wrong. The chunk's length is fixed; only the batch is open.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +14,7 @@ from kerastag import errors
 from kerastag.metrics import ensembles
 from kerastag.models import layers
 from kerastag.runs.model import Combination
+from kerastag.tensors import Tensor
 
 INPUT, OUTPUT = "waveform", "scores"
 _FRONT_END = "log_mel"
@@ -58,12 +58,12 @@ class Portable(tf.Module):
         self._networks = [keras.Model(network.get_layer(_FRONT_END).output, network.output) for network in networks]
         self.weights = [variable.value for network in self._networks for variable in network.weights]
 
-    def function(self) -> Any:
+    def function(self) -> Tensor:
         """The tf.function with input `waveform` and output `scores`."""
         spec = tf.TensorSpec([None, self.chunk_samples], tf.float32, name=INPUT)
         return tf.function(self._scores, input_signature=[spec], autograph=False)
 
-    def _scores(self, waveform: Any) -> dict[str, Any]:
+    def _scores(self, waveform: Tensor) -> dict[str, Tensor]:
         members = [
             share * tf.sigmoid(network(front_end(waveform), training=False))
             for share, front_end, network in zip(self._shares, self._front_ends, self._networks, strict=True)
@@ -88,7 +88,7 @@ class _FrontEnd:
             (wave(angles) * self._window[:, None]).astype(np.float32) for wave in (np.cos, np.sin)
         ]
 
-    def __call__(self, waveform: Any) -> Any:
+    def __call__(self, waveform: Tensor) -> Tensor:
         """float32 (batch, samples) to (batch, num_mels, num_frames, 1) in dB."""
         layer = self._layer
         frames = self._frames(waveform)  # (batch, num_frames, fft_size)
@@ -96,7 +96,7 @@ class _FrontEnd:
         decibel = layer.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, layer.floor_power))
         return tf.transpose(decibel, [0, 2, 1])[..., None]
 
-    def _frames(self, waveform: Any) -> Any:
+    def _frames(self, waveform: Tensor) -> Tensor:
         """Overlapping frames, out of hops side by side: no gathering."""
         layer = self._layer
         size, hop = layer.fft_size, layer.hop_size
@@ -108,7 +108,7 @@ class _FrontEnd:
         hops = tf.reshape(padded[:, : num_hops * hop], [-1, num_hops, hop])
         return tf.concat([hops[:, first : first + num_frames] for first in range(size // hop)], axis=2)
 
-    def _power(self, frames: Any) -> Any:
+    def _power(self, frames: Tensor) -> Tensor:
         """(batch, num_frames, num_bins)."""
         if self._by_matrix:
             real, imaginary = (tf.matmul(frames, wave) for wave in self._waves)

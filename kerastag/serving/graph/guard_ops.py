@@ -3,15 +3,15 @@
 They are TensorFlow's own assertions, so a server's C++ makes them; what follows depends on them by its data too.
 """
 
-from typing import Any
-
 import tensorflow as tf
+
+from kerastag.tensors import Tensor
 
 MAX_ROWS = 1024  # of a request: what a few bytes a row could ask for must not take a server's memory
 MAX_MAGNITUDE = 1e12  # of a sample: music ends at 1, and the powers in a spectrogram at 1e38
 
 
-def rows(value: Any, name: str) -> Any:
+def rows(value: Tensor, name: str) -> Tensor:
     """The value, any dtype, (batch, ...), of the rank that its static shape states.
 
     Raises:
@@ -23,7 +23,7 @@ def rows(value: Any, name: str) -> Any:
     return passed(value, tf.where(size <= MAX_ROWS, "", tf.strings.join(words, " ")))
 
 
-def waveform(value: Any, name: str = "waveform") -> Any:
+def waveform(value: Tensor, name: str = "waveform") -> Tensor:
     """A waveform, float32 (batch, samples), whose peaks may be far above 1.
 
     Raises:
@@ -39,7 +39,7 @@ def waveform(value: Any, name: str = "waveform") -> Any:
     return passed(value, tf.where(tf.shape(value)[1] > 0, unsound, f"{name}[0]: no samples"))
 
 
-def numbers(value: Any, name: str, low: int, high: int, batch: Any) -> Any:
+def numbers(value: Tensor, name: str, low: int, high: int, batch: Tensor) -> Tensor:
     """A number for each row, int32 (batch,).
 
     Raises:
@@ -54,14 +54,14 @@ def numbers(value: Any, name: str, low: int, high: int, batch: Any) -> Any:
     return passed(value, tf.where(tf.equal(size, batch), tf.where(first < size, outside, ""), other))
 
 
-def passed(value: Any, problem: Any) -> Any:
+def passed(value: Tensor, problem: Tensor) -> Tensor:
     """The value, if `problem`, a string scalar, is empty."""
     sound = tf.debugging.Assert(tf.equal(problem, ""), [problem])
     with tf.control_dependencies([] if sound is None else [sound]):
         return tf.identity(value)
 
 
-def _first_false(values: Any) -> Any:
+def _first_false(values: Tensor) -> Tensor:
     """The position of the first False in (batch,), int32; not below `batch` if there is none."""
     size = tf.size(values)
     return tf.reduce_min(tf.where(values, size, tf.range(size)))  # argmin would refuse a batch of 0

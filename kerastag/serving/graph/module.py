@@ -1,13 +1,13 @@
 """The signatures of a served model: what a server computes of a waveform or a WAV file, and what it says of itself."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerastag.serving.graph import guard_ops, network, resampling_ops, score_ops, wav_ops
 from kerastag.serving.graph.served_model import DEFAULT, ServedModel
+from kerastag.tensors import Tensor
 
 
 class ServingModule(tf.Module):
@@ -27,13 +27,13 @@ class ServingModule(tf.Module):
         self._model = served  # a SavedModel keeps variables of lists and modules, not what is in here
         self._resampler = resampling_ops.Resampler(served.sample_rate)
 
-    def signatures(self) -> dict[str, Any]:
+    def signatures(self) -> dict[str, Tensor]:
         """What tf.saved_model.save takes: the methods by their names, and each network's own scores."""
         waveform = tf.TensorSpec([None, None], tf.float32, name="waveform")
         wav_bytes = tf.TensorSpec([None], tf.string, name="wav_bytes")
         k, request = (tf.TensorSpec([None], tf.int32, name=name) for name in ("k", "request"))
         named = zip(self._model.network_names, self.networks, strict=True)
-        table: dict[str, tuple[Callable[..., Any], list[Any]]] = {
+        table: dict[str, tuple[Callable[..., Tensor], list[Tensor]]] = {
             **{name: (_scores_of(one), [waveform]) for name, one in named},
             DEFAULT: (self.serving_default, [waveform]),
             "classify_wav": (self.classify_wav, [wav_bytes]),
@@ -45,11 +45,11 @@ class ServingModule(tf.Module):
             table["embed"] = (self.embed, [waveform])
         return {name: tf.function(call, spec, autograph=False) for name, (call, spec) in table.items()}
 
-    def serving_default(self, waveform: Any) -> dict[str, Any]:
+    def serving_default(self, waveform: Tensor) -> dict[str, Tensor]:
         """waveform to `scores`, float32 (batch, num_tags): of the means over evenly spaced chunks."""
         return {"scores": self._served(self._combined(guard_ops.waveform(waveform)))}
 
-    def classify_wav(self, wav_bytes: Any) -> dict[str, Any]:
+    def classify_wav(self, wav_bytes: Tensor) -> dict[str, Tensor]:
         """wav_bytes, string (batch,), to the same `scores`: WAV files of 16-bit PCM, one or two channels, 4 to 192 kHz.
 
         They are mixed down, resampled and rounded to 16 bits, as where the model was trained; see wav_ops.
@@ -63,7 +63,7 @@ class ServingModule(tf.Module):
             )
         }
 
-    def taggram(self, waveform: Any) -> dict[str, Any]:
+    def taggram(self, waveform: Tensor) -> dict[str, Tensor]:
         """waveform to `chunk_scores`, float32 (batch, chunks, num_tags), and `start_seconds`, float32 (batch, chunks).
 
         Chunks follow each other without overlap from the first sample on; only the last one, which begins a chunk
@@ -82,7 +82,7 @@ class ServingModule(tf.Module):
             "start_seconds": tf.tile(seconds[tf.newaxis], [batch, 1]),
         }
 
-    def embed(self, waveform: Any) -> dict[str, Any]:
+    def embed(self, waveform: Tensor) -> dict[str, Tensor]:
         """waveform to `embedding`, float32 (batch, width): what a network's output layer takes, mean over the chunks.
 
         Those of an ensemble's members stand side by side; a member that has none is left out.
@@ -91,7 +91,7 @@ class ServingModule(tf.Module):
         parts = [one.embedding(waveform) for one in self.networks if one.embedding_width]
         return {"embedding": tf.concat(parts, axis=1)}
 
-    def top_tags(self, waveform: Any, k: Any) -> dict[str, Any]:
+    def top_tags(self, waveform: Tensor, k: Tensor) -> dict[str, Tensor]:
         """waveform and k, int32 (batch,), to the `tags` with the highest `scores`, by short names; see score_ops.top.
 
         Where thresholds are known, `above` says which of these scores reach them.
@@ -107,7 +107,7 @@ class ServingModule(tf.Module):
             above = decided >= np.asarray(self._model.thresholds, np.float64)
         return score_ops.top(self._served(combined), k, names, above)
 
-    def metadata(self, request: Any) -> dict[str, Any]:
+    def metadata(self, request: Tensor) -> dict[str, Tensor]:
         """request, int32 (batch,), whatever it holds, to what clients need to know, the same in every row.
 
         `tags`, short names, and `full_names`, string (batch, num_tags) in column order; `sample_rate` of waveforms in
@@ -115,7 +115,7 @@ class ServingModule(tf.Module):
         `thresholds` of the served scores, float32 (batch, num_tags), 2 for a tag that is never decided.
         """
         served = self._model
-        facts: dict[str, Any] = {
+        facts: dict[str, Tensor] = {
             "tags": tf.constant(served.vocabulary.short_names),
             "full_names": tf.constant(tuple(served.vocabulary.names)),
             "sample_rate": served.sample_rate,
@@ -127,29 +127,29 @@ class ServingModule(tf.Module):
         batch = tf.shape(guard_ops.rows(request, "request"))[:1]
         return {name: tf.broadcast_to(fact, tf.concat([batch, np.shape(fact)], 0)) for name, fact in facts.items()}
 
-    def _combined(self, waveform: Any) -> Any:
+    def _combined(self, waveform: Tensor) -> Tensor:
         return self._combine([one.scores(waveform) for one in self.networks])
 
-    def _combine(self, members: Sequence[Any]) -> Any:
+    def _combine(self, members: Sequence[Tensor]) -> Tensor:
         """The networks' scores, float32 (rows, num_tags), to one, not yet calibrated, float32 or float64."""
         how = self._model.combination
         return score_ops.combine(members, how.method, how.weights) if len(members) > 1 else members[0]
 
-    def _served(self, combined: Any) -> Any:
+    def _served(self, combined: Tensor) -> Tensor:
         """Combined scores, (rows, num_tags), to those that are served, float32."""
         fitted = self._model.combination.fitted
         if fitted is not None:
             combined = score_ops.calibrate(tf.cast(combined, tf.float64), fitted)
         return tf.cast(combined, tf.float32)
 
-    def _consecutive_starts(self, waveform: Any) -> Any:
+    def _consecutive_starts(self, waveform: Tensor) -> Tensor:
         """First samples of chunks without overlap, int32 (chunks,); the last chunk ends with the waveform."""
         num_samples, size = tf.shape(waveform)[1], self._model.chunk_samples
         return tf.minimum(tf.range(-(-num_samples // size)) * size, tf.maximum(num_samples - size, 0))
 
 
-def _scores_of(one: network.ServedNetwork) -> Callable[[Any], dict[str, Any]]:
-    def scores(waveform: Any) -> dict[str, Any]:
+def _scores_of(one: network.ServedNetwork) -> Callable[[Tensor], dict[str, Tensor]]:
+    def scores(waveform: Tensor) -> dict[str, Tensor]:
         return {"scores": one.scores(guard_ops.waveform(waveform))}
 
     return scores

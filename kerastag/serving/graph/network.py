@@ -1,13 +1,13 @@
 """One network of a served model: the chunks it takes of waveforms of any length, run in mini-batches."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kerastag.inference import scoring
 from kerastag.models import embedding
+from kerastag.tensors import Tensor
 
 MINI_BATCH = 16  # chunks that run at a time: on a CPU few are slow, many take memory
 
@@ -38,32 +38,32 @@ class ServedNetwork(tf.Module):
         self._forward = lambda chunks: forward(chunks)  # as an attribute of its own it would be saved once more
         self.weights = [variable.value for variable in model.weights]  # the seeds of dropout are not among them
 
-    def scores(self, waveform: Any) -> Any:
+    def scores(self, waveform: Tensor) -> Tensor:
         """float32 (batch, num_tags), the mean over the chunks that `audio.read_chunks` takes of a file."""
         return _mean(self.chunk_scores(waveform, self._starts(waveform)))
 
-    def embedding(self, waveform: Any) -> Any:
+    def embedding(self, waveform: Tensor) -> Tensor:
         """float32 (batch, embedding_width), the mean over the same chunks."""
         return _mean(self._of_chunks(lambda out: out[1], self.embedding_width, waveform, self._starts(waveform)))
 
-    def chunk_scores(self, waveform: Any, starts: Any) -> Any:
+    def chunk_scores(self, waveform: Tensor, starts: Tensor) -> Tensor:
         """float32 (batch, chunks, num_tags) of the chunks that begin at the samples `starts`, int32 (chunks,)."""
         return self._of_chunks(lambda out: out[0], self._num_tags, waveform, starts)
 
-    def _starts(self, waveform: Any) -> Any:
+    def _starts(self, waveform: Tensor) -> Tensor:
         spare = tf.maximum(tf.shape(waveform)[1] - self.chunk_samples, 0)
         if self._centred:
             return [(spare + 1) // 2]
         step = spare // self._num_chunks
         return tf.range(tf.where(step > 0, self._num_chunks, 1)) * step  # without a step all would be the same
 
-    def _of_chunks(self, output: Callable[[Any], Any], width: int, waveform: Any, starts: Any) -> Any:
+    def _of_chunks(self, output: Callable[[Tensor], Tensor], width: int, waveform: Tensor, starts: Tensor) -> Tensor:
         """float32 (batch, chunks, width): the `output`, (chunks, width), of what `_forward` gives."""
         batch, count = tf.shape(waveform)[0], tf.size(starts)
         total = batch * count
         part_size = -(-total // tf.maximum(-(-total // MINI_BATCH), 1))  # parts of nearly one size
 
-        def step(begin: Any, done: Any) -> tuple[Any, Any]:
+        def step(begin: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
             positions = tf.range(begin, tf.minimum(begin + part_size, total))
             chunks = self._cut(waveform, positions // count, tf.gather(starts, positions % count))
             return begin + part_size, tf.tensor_scatter_nd_update(
@@ -75,7 +75,7 @@ class ServedNetwork(tf.Module):
         _, done = tf.while_loop(lambda begin, _: begin < total, step, begin, parallel_iterations=1)
         return tf.reshape(done, [batch, count, width])
 
-    def _cut(self, waveform: Any, rows: Any, starts: Any) -> Any:
+    def _cut(self, waveform: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
         """The chunks, float32 (chunks, chunk_samples), of those rows that begin there; zeros after the end."""
         num_samples = tf.shape(waveform, tf.int64)[1]
         length = tf.minimum(num_samples, self.chunk_samples)
@@ -84,12 +84,12 @@ class ServedNetwork(tf.Module):
         return tf.ensure_shape(tf.pad(chunks, [[0, 0], [0, self.chunk_samples - length]]), [None, self.chunk_samples])
 
 
-def _traced_once(model: keras.Model) -> Callable[[Any], Any]:
+def _traced_once(model: keras.Model) -> Callable[[Tensor], Tensor]:
     """chunks (b, chunk_samples) to scores and embedding, float32 (b, ...) each: one function, whoever calls it."""
     found = embedding.tensor_of(model)
     both = model if found is None else keras.Model(model.input, [model.output, found])
 
-    def forward(chunks: Any) -> tuple[Any, ...]:
+    def forward(chunks: Tensor) -> tuple[Tensor, ...]:
         if found is None:
             return (scoring.scores_of(both(chunks, training=False)),)
         logits, embedded = both(chunks, training=False)
@@ -99,6 +99,6 @@ def _traced_once(model: keras.Model) -> Callable[[Any], Any]:
     return tf.function(forward, input_signature=[spec], autograph=False)
 
 
-def _mean(chunks: Any) -> Any:
+def _mean(chunks: Tensor) -> Tensor:
     """(batch, chunks, width) to float32 (batch, width)."""
     return tf.cast(tf.reduce_mean(tf.cast(chunks, tf.float64), axis=1), tf.float32)

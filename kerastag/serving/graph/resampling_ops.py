@@ -7,13 +7,14 @@ milliseconds for half a minute, and as much memory for an hour as for a minute, 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from kerastag import audio
 from kerastag.audio import resampling
+from kerastag.tensors import Tensor
 
 MIN_RATE, MAX_RATE = 4_000, 192_000
 HALF_KERNEL = 128  # beyond it soxr's kernels stay below 1e-7 of their peak
@@ -31,12 +32,12 @@ _PER_OCTAVE = 8
 class _Plan(NamedTuple):
     """How a rate is dealt with; int64 scalars. A period is the least time that is whole samples at both rates."""
 
-    inputs: Any  # per block
-    outputs: Any
-    input_margin: Any  # at each end of a block, where it lacks its neighbours
-    output_margin: Any
-    input_hop: Any  # from one block to the next
-    output_hop: Any
+    inputs: Tensor  # per block
+    outputs: Tensor
+    input_margin: Tensor  # at each end of a block, where it lacks its neighbours
+    output_margin: Tensor
+    input_hop: Tensor  # from one block to the next
+    output_hop: Tensor
 
 
 class Resampler:
@@ -61,11 +62,11 @@ class Resampler:
         rows = [measured_kernel(int(rate), sample_rate) for rate in (*self._common, *self._others)]
         self._kernels = np.array(rows, np.float32)  # (num_rates, HALF_KERNEL + 1)
 
-    def __call__(self, waveform: Any, rate: Any) -> Any:
+    def __call__(self, waveform: Tensor, rate: Tensor) -> Tensor:
         """Resamples float32 (frames,) at `rate` Hz, an integer scalar, to float32 (resampling.output_length,)."""
         return self.stream(lambda start, count: waveform[start : start + count], tf.size(waveform, tf.int64), rate)
 
-    def stream(self, read: Callable[[Any, Any], Any], num_frames: Any, rate: Any) -> Any:
+    def stream(self, read: Callable[[Tensor, Tensor], Tensor], num_frames: Tensor, rate: Tensor) -> Tensor:
         """The same for a waveform that is read block by block.
 
         Args:
@@ -80,7 +81,7 @@ class Resampler:
         plan, length = self._plan(rate), -(-num_frames * self.sample_rate // rate)
         response = self._response(plan, rate)
 
-        def step(block: Any, done: Any) -> tuple[Any, Any]:
+        def step(block: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
             start = block * plan.input_hop - plan.input_margin
             first, last = tf.maximum(start, 0), tf.minimum(start + plan.inputs, num_frames)
             frames = tf.pad(read(first, last - first), [[first - start, start + plan.inputs - last]])  # (inputs,)
@@ -97,7 +98,7 @@ class Resampler:
         )
         return blocks.concat()
 
-    def _plan(self, rate: Any) -> _Plan:
+    def _plan(self, rate: Tensor) -> _Plan:
         divisor = _greatest_common_divisor(rate, tf.constant(self.sample_rate, tf.int64))
         inputs, outputs = rate // divisor, self.sample_rate // divisor  # per period
         powers = tf.constant([size for size in 2 ** np.arange(16) if size >= _MIN_PERIODS], tf.int64)
@@ -109,7 +110,7 @@ class Resampler:
             *((periods - 2 * margin) * inputs, (periods - 2 * margin) * outputs),
         )
 
-    def _response(self, plan: _Plan, rate: Any) -> Any:
+    def _response(self, plan: _Plan, rate: Tensor) -> Tensor:
         """The filter's response at the bins of the lower rate, float32 (bins,), with the scale between two FFTs."""
         same = tf.equal(self._common, rate)
         nearest = len(self._common) + tf.argmin(tf.abs(self._others - rate))
@@ -147,11 +148,11 @@ def _rates_between(sample_rate: int) -> list[int]:
     return rates
 
 
-def _greatest_common_divisor(one: Any, other: Any) -> Any:
+def _greatest_common_divisor(one: Tensor, other: Tensor) -> Tensor:
     return tf.while_loop(lambda _, b: b > 0, lambda a, b: (b, a % b), (one, other))[0]
 
 
-def _filter(frames: Any, response: Any, num_outputs: Any) -> Any:
+def _filter(frames: Tensor, response: Tensor, num_outputs: Tensor) -> Tensor:
     """A block (inputs,) to (num_outputs,); what lies beyond the lower rate's Nyquist frequency falls away."""
     num_bins = tf.size(response, tf.int64)
     kept = tf.signal.rfft(frames)[:num_bins] * tf.cast(response, tf.complex64)

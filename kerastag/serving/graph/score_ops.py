@@ -6,17 +6,17 @@ score near 1 has no digits left in float32.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerastag.metrics import calibration, ensembles
+from kerastag.tensors import Tensor
 
 _BEYOND = 2.0  # no score comes near: knots there only fill up rows, thresholds there are of tags never decided
 
 
-def combine(members: Sequence[Any], method: str, weights: Sequence[float] | None) -> Any:
+def combine(members: Sequence[Tensor], method: str, weights: Sequence[float] | None) -> Tensor:
     """Scores of each member, float32 (batch, num_tags), to one, float64 (batch, num_tags); see ensembles.combine."""
     shares = ensembles.normalised(weights, len(members))
     scores = [tf.cast(member, tf.float64) for member in members]
@@ -25,14 +25,14 @@ def combine(members: Sequence[Any], method: str, weights: Sequence[float] | None
     return tf.add_n([share * one for share, one in zip(shares, scores, strict=True)])
 
 
-def calibrate(scores: Any, fitted: calibration.Calibration) -> Any:
+def calibrate(scores: Tensor, fitted: calibration.Calibration) -> Tensor:
     """Scores float64 (batch, num_tags) in [0, 1] to probabilities; see calibration.Calibration.apply."""
     maps = list(fitted.maps.values())
     probabilities = _platt(scores, maps) if fitted.method == "platt" else _isotonic(scores, maps)
     return tf.where(fitted.calibrated, probabilities, scores)
 
 
-def top(scores: Any, k: Any, names: Sequence[str], above: Any = None) -> dict[str, Any]:
+def top(scores: Tensor, k: Tensor, names: Sequence[str], above: Tensor = None) -> dict[str, Tensor]:
     """The tags with the highest scores, highest first, of equal ones the first column first.
 
     Args:
@@ -74,18 +74,18 @@ def largest_error(fitted: calibration.Calibration) -> float:
     return float(np.abs(calibrate(tf.constant(scores), fitted).numpy() - fitted.apply(scores)).max())
 
 
-def _logit(scores: Any) -> Any:
+def _logit(scores: Tensor) -> Tensor:
     clipped = tf.clip_by_value(scores, calibration.EPSILON, 1 - calibration.EPSILON)
     return tf.math.log(clipped) - tf.math.log1p(-clipped)
 
 
-def _platt(scores: Any, maps: Sequence[calibration.Map]) -> Any:
+def _platt(scores: Tensor, maps: Sequence[calibration.Map]) -> Tensor:
     lines = [(one.slope, one.intercept) if isinstance(one, calibration.Platt) else (1.0, 0.0) for one in maps]
     slopes, intercepts = np.array(lines).T  # (num_tags,) each
     return tf.sigmoid(slopes * _logit(scores) + intercepts)
 
 
-def _isotonic(scores: Any, maps: Sequence[calibration.Map]) -> Any:
+def _isotonic(scores: Tensor, maps: Sequence[calibration.Map]) -> Tensor:
     """Linear interpolation between the two knots around each score; level outside the knots of a tag."""
     knots = [(one.x, one.y) if isinstance(one, calibration.Isotonic) else ((0.0, 1.0), (0.0, 1.0)) for one in maps]
     width = 1 + max(len(x) for x, _ in knots)

@@ -7,19 +7,20 @@ for, whatever the header claims.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
 from kerastag.audio import pcm
 from kerastag.serving.graph import resampling_ops
+from kerastag.tensors import Tensor
 
 MAX_SECONDS = 6 * 3600  # of audio in a file, so that a small rate does not turn into much memory
 MAX_CHUNKS = 100  # of a RIFF file before its samples
 _EXPECTED = "16-bit PCM expected"  # no quotes in messages: TensorFlow would put backslashes before them
 _PCM = 1
 _FORMAT_BYTES = 16  # of a 'fmt ' chunk that says all that is needed
-_Check: TypeAlias = tuple[Any, Sequence[Any]]  # whether it is passed, a boolean scalar; the words if not
+_Check: TypeAlias = tuple[Tensor, Sequence[Tensor]]  # whether it is passed, a boolean scalar; the words if not
 _FORMAT_NAMES = {2: "ADPCM", 3: "float", 6: "A-law", 7: "mu-law", 17: "ADPCM", 85: "MP3", 65534: "extensible"}
 
 
@@ -33,24 +34,24 @@ class Header(NamedTuple):
       num_frames: that are really there, at least 1.
     """
 
-    rate: Any
-    num_channels: Any
-    start: Any
-    num_frames: Any
+    rate: Tensor
+    num_channels: Tensor
+    start: Tensor
+    num_frames: Tensor
 
 
 class _Chunks(NamedTuple):
     """Where a walk over the chunks of a RIFF file came; int64 scalars, -1: not found."""
 
-    position: Any  # of the next chunk
-    count: Any  # of chunks passed
-    format_at: Any  # the body of 'fmt '
-    format_size: Any
-    data_at: Any  # the body of 'data'
-    data_size: Any
+    position: Tensor  # of the next chunk
+    count: Tensor  # of chunks passed
+    format_at: Tensor  # the body of 'fmt '
+    format_size: Tensor
+    data_at: Tensor  # the body of 'data'
+    data_size: Tensor
 
 
-def header(wav_bytes: Any, name: Any = "wav_bytes") -> Header:
+def header(wav_bytes: Tensor, name: Tensor = "wav_bytes") -> Header:
     """Reads and checks the header of a WAV file.
 
     Args:
@@ -86,7 +87,7 @@ def header(wav_bytes: Any, name: Any = "wav_bytes") -> Header:
         return Header(*(tf.identity(field) for field in (rate, num_channels, chunks.data_at, num_frames)))
 
 
-def decode(wav_bytes: Any, resampler: resampling_ops.Resampler, name: Any = "wav_bytes") -> Any:
+def decode(wav_bytes: Tensor, resampler: resampling_ops.Resampler, name: Tensor = "wav_bytes") -> Tensor:
     """A WAV file to a waveform, as `audio.read` reads it.
 
     Args:
@@ -104,7 +105,7 @@ def decode(wav_bytes: Any, resampler: resampling_ops.Resampler, name: Any = "wav
         found = header(wav_bytes, name)
         frame_bytes = 2 * found.num_channels
 
-        def read(start: Any, count: Any) -> Any:
+        def read(start: Tensor, count: Tensor) -> Tensor:
             piece = tf.strings.substr(wav_bytes, found.start + start * frame_bytes, count * frame_bytes)
             samples = tf.reshape(tf.io.decode_raw(piece, tf.int16), tf.stack([count, found.num_channels]))
             return tf.reduce_mean(tf.cast(samples, tf.float32), axis=1) / pcm.FULL_SCALE
@@ -113,12 +114,12 @@ def decode(wav_bytes: Any, resampler: resampling_ops.Resampler, name: Any = "wav
 
 
 def scores(
-    wav_bytes: Any,
+    wav_bytes: Tensor,
     resampler: resampling_ops.Resampler,
-    scores_of_waveform: Callable[[Any], Any],
+    scores_of_waveform: Callable[[Tensor], Tensor],
     num_tags: int,
     as_int16: bool = True,
-) -> Any:
+) -> Tensor:
     """The scores of a batch of WAV files of any lengths and rates, one file after the other.
 
     Args:
@@ -136,7 +137,7 @@ def scores(
       InvalidArgumentError: one of them is refused, see `header`; "wav_bytes[2]: ..." says which one.
     """
 
-    def one(position: Any) -> Any:
+    def one(position: Tensor) -> Tensor:
         name = tf.strings.join(["wav_bytes[", tf.strings.as_string(position), "]"])
         waveform = decode(wav_bytes[position], resampler, name)
         waveform = rounded(waveform) if as_int16 else waveform
@@ -147,7 +148,7 @@ def scores(
     return tf.map_fn(one, positions, fn_output_signature=spec, parallel_iterations=1)
 
 
-def rounded(waveform: Any) -> Any:
+def rounded(waveform: Tensor) -> Tensor:
     """A waveform, float32 of any shape, after it was int16: what `kerastag train` and `tag` make of it by default.
 
     Where a file's rate is below the model's, the bands above hold nothing but this rounding: without it scores differ
@@ -157,11 +158,11 @@ def rounded(waveform: Any) -> Any:
     return tf.clip_by_value(steps, -pcm.FULL_SCALE, pcm.FULL_SCALE - 1) / pcm.FULL_SCALE
 
 
-def _walk(wav_bytes: Any) -> _Chunks:
+def _walk(wav_bytes: Tensor) -> _Chunks:
     """Goes from chunk to chunk until 'data', the end, or MAX_CHUNKS."""
     length = _length(wav_bytes)
 
-    def step(*values: Any) -> _Chunks:
+    def step(*values: Tensor) -> _Chunks:
         at = _Chunks(*values)
         kind, body = _text(wav_bytes, at.position), at.position + 8
         halves = _numbers(wav_bytes, at.position + 4, 2)
@@ -176,7 +177,7 @@ def _walk(wav_bytes: Any) -> _Chunks:
             data_size=tf.where(is_data, size, at.data_size),
         )
 
-    def goes_on(*values: Any) -> Any:
+    def goes_on(*values: Tensor) -> Tensor:
         at = _Chunks(*values)
         return (at.data_at < 0) & (at.position + 8 <= length) & (at.count < MAX_CHUNKS)
 
@@ -184,27 +185,27 @@ def _walk(wav_bytes: Any) -> _Chunks:
     return _Chunks(*tf.while_loop(goes_on, step, tuple(begin), parallel_iterations=1))
 
 
-def _text(wav_bytes: Any, position: Any) -> Any:
+def _text(wav_bytes: Tensor, position: Tensor) -> Tensor:
     """The four bytes at `position`, fewer at the end."""
     return _piece(wav_bytes, position, 4)
 
 
-def _numbers(wav_bytes: Any, position: Any, count: int) -> Any:
+def _numbers(wav_bytes: Tensor, position: Tensor, count: int) -> Tensor:
     """`count` numbers of two bytes, unsigned, at `position`, int64 (count,); zeros where there are no bytes."""
     padded = tf.strings.join([_piece(wav_bytes, position, 2 * count), b"\0" * 2 * count])
     return tf.cast(tf.io.decode_raw(tf.strings.substr(padded, 0, 2 * count), tf.uint16), tf.int64)
 
 
-def _piece(wav_bytes: Any, position: Any, count: int) -> Any:
+def _piece(wav_bytes: Tensor, position: Tensor, count: int) -> Tensor:
     begin = tf.clip_by_value(tf.cast(position, tf.int64), 0, _length(wav_bytes))
     return tf.strings.substr(wav_bytes, begin, tf.constant(count, tf.int64))
 
 
-def _length(wav_bytes: Any) -> Any:
+def _length(wav_bytes: Tensor) -> Tensor:
     return tf.cast(tf.strings.length(wav_bytes), tf.int64)
 
 
-def _format_checks(form: Any, bits: Any, num_channels: Any, rate: Any) -> list[_Check]:
+def _format_checks(form: Tensor, bits: Tensor, num_channels: Tensor, rate: Tensor) -> list[_Check]:
     """What the 'fmt ' chunk must say."""
     low, high = resampling_ops.MIN_RATE, resampling_ops.MAX_RATE
     stated_form, stated_bits, stated_channels, stated_rate = map(tf.strings.as_string, (form, bits, num_channels, rate))
@@ -216,7 +217,7 @@ def _format_checks(form: Any, bits: Any, num_channels: Any, rate: Any) -> list[_
     ]
 
 
-def _first_problem(*checks: _Check) -> Any:
+def _first_problem(*checks: _Check) -> Tensor:
     """The words of the first check that is False, "" if none is."""
     problem = tf.constant("")
     for passed, words in reversed(checks):
@@ -224,7 +225,7 @@ def _first_problem(*checks: _Check) -> Any:
     return problem
 
 
-def _format_name(form: Any) -> Any:
+def _format_name(form: Tensor) -> Tensor:
     name = tf.constant("(unknown)")
     for number, known in _FORMAT_NAMES.items():
         name = tf.where(tf.equal(form, number), f"({known})", name)

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
+from kerastag.tensors import Tensor
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import callback
 
@@ -46,7 +46,7 @@ class Comparison(callback.Panel):
       state: of the training, which knows the best epoch.
     """
 
-    def __init__(self, name: str, settings: Mapping[str, Any], state: training_state.TrainingState):
+    def __init__(self, name: str, settings: Mapping[str, Tensor], state: training_state.TrainingState):
         self._name = name
         self._settings = settings
         self._state = state
@@ -72,13 +72,13 @@ class Comparison(callback.Panel):
         tf.summary.experimental.write_raw_pb(done.SerializeToString())
 
 
-def hparams(settings: Mapping[str, Any]) -> dict[str, str | float | bool]:
+def hparams(settings: Mapping[str, Tensor]) -> dict[str, str | float | bool]:
     """Those settings that runs differ by, as TensorBoard takes them: what is not set is "default"."""
     found = {name: settings.get(name) for name in HPARAMS}
     return {name: "default" if value is None else value for name, value in found.items()}
 
 
-def _experiment() -> Any:
+def _experiment() -> Tensor:
     """What there is to compare; `differs` makes TensorBoard list a setting before the others."""
     from tensorboard.plugins.hparams import api_pb2, summary
 

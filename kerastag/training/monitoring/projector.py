@@ -49,7 +49,7 @@ class Projector(callback.Panel):
         scorer = scoring.Scorer(lambda waveform: embed(waveform, training=False), embed.output_shape[-1])
         batches = pipeline.evaluation_batches(some, self.chunk, self.num_chunks, self.batch_size)
         vectors, counts = scorer.score_tracks(batches, size)
-        read = np.flatnonzero(counts)
+        read = [int(row) for row in np.flatnonzero(counts)]
         lines = ["\t".join(f"{value:.5g}" for value in vectors[row]) for row in read]
         files.write_text(self.folder.events_path / _TENSORS, "\n".join(lines) + "\n")
         labels = ["tags\tfirst tag\ttrack", *(self._label(self.listed[row]) for row in read)]
