@@ -27,7 +27,7 @@ flags.DEFINE_enum(
     "What is averaged: scores, their ranks among the tracks, or their logits.",
     flag_values=FLAGS,
 )
-flags.DEFINE_list("weights", None, "Of each member; without it all count the same.", flag_values=FLAGS)
+flags.DEFINE_list("weights", None, "The weight of each member; without it all count the same.", flag_values=FLAGS)
 flags.DEFINE_string("output", None, "File for the scores, float64 .npy of (tracks, tags).", flag_values=FLAGS)
 flags.DEFINE_string(
     "output_dir",
@@ -54,9 +54,9 @@ flags.DEFINE_enum(
     "What --select keeps together in folds and resamples.",
     flag_values=FLAGS,
 )
-flags.DEFINE_integer("num_folds", 5, "Of the cross-validation of --select.", lower_bound=2, flag_values=FLAGS)
+flags.DEFINE_integer("num_folds", 5, "Folds of the cross-validation of --select.", lower_bound=2, flag_values=FLAGS)
 options.positive(FLAGS, "num_resamples", resampling.NUM_RESAMPLES, "Resamples of the bootstrap of --select.")
-flags.DEFINE_integer("seed", 0, "Of folds and resamples.", 0, flag_values=FLAGS)
+flags.DEFINE_integer("seed", 0, "Random seed; decides folds and resamples.", 0, flag_values=FLAGS)
 flags.DEFINE_bool("rescore", False, "Score runs even where their predictions are there.", flag_values=FLAGS)
 options.define_data(FLAGS)
 for _name in ("validation", "test"):

@@ -56,7 +56,7 @@ flags.DEFINE_enum(
     flag_values=FLAGS,
 )
 options.positive(FLAGS, "num_resamples", resampling.NUM_RESAMPLES, "Resamples of the bootstrap.")
-flags.DEFINE_integer("seed", 0, "Of the resamples.", 0, flag_values=FLAGS)
+flags.DEFINE_integer("seed", 0, "Random seed; decides the resamples.", 0, flag_values=FLAGS)
 flags.DEFINE_string(
     "validation_predictions", None, "With --predictions: validation scores, to fit thresholds on.", flag_values=FLAGS
 )

@@ -67,16 +67,16 @@ def _split_files(values: flags.FlagValues, folder: pathlib.Path) -> dict[str, pa
     Raises:
       KerastagError: there are none.
     """
-    found: dict[str, pathlib.Path] = {}
+    split_files: dict[str, pathlib.Path] = {}
     for name in options.SPLITS:
         given = getattr(values, f"{name}_split")
         given = [given] if isinstance(given, str) else given
         for number, path in enumerate(given or [folder / f"{name}.tsv"]):
             if given or pathlib.Path(path).is_file():
-                found[name if number == 0 else f"{name}_{number + 1}"] = pathlib.Path(path)
-    if not found:
+                split_files[name if number == 0 else f"{name}_{number + 1}"] = pathlib.Path(path)
+    if not split_files:
         raise errors.KerastagError(f"{folder}: no train.tsv, validation.tsv or test.tsv")
-    return found
+    return split_files
 
 
 COMMAND = cli.Command("kerastag prepare", cli.COMMANDS["prepare"], FLAGS, main, MAIN_FLAGS)

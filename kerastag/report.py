@@ -19,10 +19,10 @@ flags.DEFINE_enum(
     "Whose predictions are measured; default: test if all runs have them, else validation.",
     flag_values=FLAGS,
 )
-flags.DEFINE_string("title", None, "Of the page; default: the names of the runs.", flag_values=FLAGS)
+flags.DEFINE_string("title", None, "The page's title; default: the names of the runs.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 options.positive(FLAGS, "num_resamples", 1000, "Resamples of artists behind the intervals.")
-flags.DEFINE_integer("seed", 0, "Of the resamples.", 0, flag_values=FLAGS)
+flags.DEFINE_integer("seed", 0, "Random seed; decides the resamples.", 0, flag_values=FLAGS)
 options.define_verbosity(FLAGS)
 
 

@@ -31,7 +31,9 @@ flags.DEFINE_bool(
     flag_values=FLAGS,
 )
 flags.DEFINE_bool("overwrite", False, "Replace the run in --run_dir.", flag_values=FLAGS)
-flags.DEFINE_integer("seed", 0, "Of all randomness: the same seed gives the same numbers.", 0, flag_values=FLAGS)
+flags.DEFINE_integer(
+    "seed", 0, "Random seed; the same seed on the same machine gives the same numbers.", 0, flag_values=FLAGS
+)
 MAIN_FLAGS = len(list(FLAGS))
 
 options.define_network(FLAGS)

@@ -15,7 +15,7 @@ class Account:
     that lie in them; those that a file's structure shows, and an end that is missing, are known from its opening.
 
     Attributes:
-      seconds_read: of music that can be decoded.
+      seconds_read: seconds of music that can be decoded.
       gaps: (start, seconds) of each stretch that cannot: where, in the time of what is read, and how much is lost.
       seconds_stated: how long the file says that it lasts; None where it does not say, or estimates.
     """

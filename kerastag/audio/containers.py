@@ -31,7 +31,7 @@ class _Data:
     """The samples of a WAV, AIFF or AU file.
 
     Attributes:
-      start: of the samples, in bytes.
+      start: start of the samples, in bytes.
       size: as stated.
       rate: bytes per second; 0: not known.
       patches: what to write where, if all that is there is data.

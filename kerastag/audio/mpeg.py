@@ -69,7 +69,7 @@ class Run:
       start, stop: in bytes.
       num_frames: whole ones.
       last: where the last of them begins.
-      key: of each frame.
+      key: key of each frame.
       cut: the file ends within the frame that follows.
     """
 
@@ -169,7 +169,7 @@ def rewritten(info: Info, key: Key, num_frames: int, num_bytes: int, padding: in
 
     Args:
       info: the stream's own, whose delay is kept.
-      key: of the stream.
+      key: key of the stream.
       num_frames, num_bytes: to state.
       padding: samples that the encoder put behind the stream's end; None: not known.
     """

@@ -55,7 +55,7 @@ def read(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
 
     Args:
       path: the file; its content tells the format, its suffix does not matter.
-      sample_rate: of the result, in Hz.
+      sample_rate: sample rate of the result, in Hz.
 
     Returns:
       float32 (samples,), the mean of the channels. It may peak above 1.0. Of a truncated file, what
@@ -76,7 +76,7 @@ def read_chunk(path: Path, start: int, num_samples: int, sample_rate: int = audi
       path: the file.
       start: the first sample, counted at `sample_rate`; not negative.
       num_samples: how many.
-      sample_rate: of the result, in Hz.
+      sample_rate: sample rate of the result, in Hz.
 
     Returns:
       float32 (num_samples,), zeros past the file's end.
@@ -101,7 +101,7 @@ def random_chunk(
       path: the file.
       fraction: in [0, 1): where among the possible starts, all equally likely if it is uniform.
       chunk_samples: the chunk's length, counted at `sample_rate`.
-      sample_rate: of the result, in Hz.
+      sample_rate: sample rate of the result, in Hz.
       out: (chunk_samples,) to write to, float32, or int16, which is `to_int16` of the same; None: a new array.
         Mono files of 16 bits at `sample_rate` are copied to int16 as they are, in half the time.
 
@@ -141,7 +141,7 @@ def read_chunks(
       path: the file.
       num_chunks: how many; they overlap in a short file.
       chunk_samples: the length of each, counted at `sample_rate`.
-      sample_rate: of the result, in Hz.
+      sample_rate: sample rate of the result, in Hz.
       part: below `num_parts(num_chunks)`: only that part of the chunks, in memory that does not grow with the file;
         None: all.
 

@@ -69,7 +69,7 @@ def read(path: "tf.Tensor", sample_rate: int = audio.SAMPLE_RATE) -> "tf.Tensor"
 
     Args:
       path: string scalar.
-      sample_rate: of the result, in Hz.
+      sample_rate: sample rate of the result, in Hz.
 
     Returns:
       float32 (samples,), within 1e-3 of what `audio.read` gives.

@@ -33,18 +33,23 @@ def define_splits(values: flags.FlagValues) -> None:
 def define_loss_details(values: flags.FlagValues) -> None:
     """Hyperparameters of the losses; None leaves a loss its own default."""
     details = (
-        ("gamma", 5.0, "focal losses: how much less easy decisions count; 0: not at all"),
-        ("alpha", 1.0, "focal losses: weight of present tags, absent ones have 1 - alpha"),
-        ("beta", 0.999999, "cb_*: towards 1, weights approach the inverse frequency of a tag"),
-        ("negative_scale", 100.0, "db_*: lambda, how leniently absent tags are taken"),
-        ("rebalance_alpha", 10.0, "db_*: the least weight of a tag"),
-        ("rebalance_beta", 1000.0, "db_*: how steeply the weight rises"),
-        ("rebalance_mu", 1.0, "db_*: where the weight rises"),
-        ("kappa", 10.0, "db_*: scale of the tags' bias; the paper's models have none"),
+        ("gamma", 5.0, "focusing exponent of the focal losses: how much less easy decisions count; 0: not at all"),
+        ("alpha", 1.0, "weight of present tags in the focal losses; absent ones have 1 - alpha"),
+        ("beta", 0.999999, "cb_*: the closer to 1, the closer weights are to the inverse frequency of a tag"),
+        ("negative_scale", 100.0, "db_*: lambda, by which logits of absent tags are scaled and their loss divided"),
+        ("rebalance_alpha", 10.0, "db_*: smallest weight of a tag"),
+        ("rebalance_beta", 1000.0, "db_*: slope of the weight's sigmoid"),
+        ("rebalance_mu", 1.0, "db_*: midpoint of the weight's sigmoid"),
+        ("kappa", 10.0, "db_*: scale of the bias by tag; the paper's models have none"),
     )
     for name, bound, text in details:
         flags.DEFINE_float(
-            name, None, f"Of {text}. Default: the loss's own, as published.", 0.0, bound, flag_values=values
+            name,
+            None,
+            f"{text[0].upper()}{text[1:]}. Default: the loss's own, as published.",
+            0.0,
+            bound,
+            flag_values=values,
         )
 
 
@@ -110,10 +115,9 @@ def define_schedule(values: flags.FlagValues) -> None:
         "Adam at one rate; cosine: falling to 0; staged: then SGD at ever lower rates, restarting from the best.",
         flag_values=values,
     )
-    flags.DEFINE_float("learning_rate", 1e-4, "Of Adam.", 0.0, 1.0, flag_values=values)
-    decay = "Times each weight, added to its gradient, under"
-    flags.DEFINE_float("weight_decay", 1e-4, f"{decay} Adam.", 0.0, 1.0, flag_values=values)
-    flags.DEFINE_float("sgd_weight_decay", 1e-4, f"{decay} SGD.", 0.0, 1.0, flag_values=values)
+    flags.DEFINE_float("learning_rate", 1e-4, "Adam's learning rate.", 0.0, 1.0, flag_values=values)
+    flags.DEFINE_float("weight_decay", 1e-4, "L2 weight decay under Adam.", 0.0, 1.0, flag_values=values)
+    flags.DEFINE_float("sgd_weight_decay", 1e-4, "L2 weight decay under SGD.", 0.0, 1.0, flag_values=values)
     positive(values, "adam_epochs", 80, "Staged: epochs of Adam before SGD.")
     positive(values, "sgd_epochs", 30, "Staged: epochs of SGD at each rate.")
     flags.DEFINE_list(
@@ -196,7 +200,7 @@ def define_devices(values: flags.FlagValues) -> None:
         "precision",
         "auto",
         precisions.NAMES,
-        "Of the network; auto is float16 on GPUs, bfloat16 on CPUs that are fast in it, else float32. "
+        "The network's precision; auto is float16 on GPUs, bfloat16 on CPUs that are fast in it, else float32. "
         "The mel front end is always float32.",
         flag_values=values,
     )
@@ -216,7 +220,7 @@ def define_training_devices(values: flags.FlagValues) -> None:
         "monitor",
         "full",
         ("full", "scalars", "none"),
-        "What TensorBoard gets to show: curves, pictures, sounds and texts; curves alone; nothing, nor a report.",
+        "What is logged for TensorBoard: curves, pictures, sounds and texts; curves alone; nothing, and no report.",
         flag_values=values,
     )
     flags.DEFINE_enum(

@@ -191,7 +191,7 @@ def evaluation_batches(
     Args:
       tracks: labels are not needed.
       chunk: what the model takes.
-      num_chunks: of each track, if they are evenly spaced.
+      num_chunks: number of chunks of each track, if they are evenly spaced.
       batch_size: over all replicas; the last batch may be smaller.
       fill: as in `training_batches`.
 

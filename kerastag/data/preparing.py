@@ -19,7 +19,7 @@ class Conversion:
     """One file to be made.
 
     Attributes:
-      folder: of the source dataset.
+      folder: folder of the source dataset.
       track: whose PATH leads to the source.
       target: the file to write.
     """

@@ -29,7 +29,7 @@ class ExportFacts:
     """The whole model.
 
     Attributes:
-      sample_rate: of waveforms, in Hz.
+      sample_rate: sample rate of waveforms, in Hz.
       chunk_samples: samples in the longest chunk that a network takes.
       num_chunks: evenly spaced chunks of a waveform whose scores are averaged.
       precision: the networks' policy.

@@ -26,7 +26,7 @@ class Scorer:
 
     Args:
       forward: waveform (batch, samples) float32 to scores (batch, num_tags) in [0, 1].
-      num_tags: of the scores.
+      num_tags: number of tags of the scores.
       strategy: None: the first GPU, on which the next batch waits already, else the CPU.
     """
 
@@ -52,7 +52,7 @@ class Scorer:
         """Mean scores of tracks from batches of `waveform` and `row`, as pipeline.evaluation_batches makes them.
 
         Args:
-          batches: of all tracks.
+          batches: chunks of all tracks.
           num_tracks: rows of the result.
           on_batch: called after each batch with its number of chunks; it may raise to stop.
 

@@ -68,7 +68,7 @@ def score_run(
       split: train, validation or test.
       source: where its tracks are.
       reading: how they are read; None: 32 chunks of each.
-      precision: of the network, one of precisions.NAMES.
+      precision: policy of the network, one of precisions.NAMES.
       skip_unreadable: leave out tracks that cannot be read, instead of stopping.
       verbosity: above 0 shows TensorFlow's own log.
 

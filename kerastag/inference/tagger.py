@@ -29,7 +29,7 @@ def load(
 
     Args:
       model: the folder.
-      precision: of a run's network: auto, float32, mixed_float16 or mixed_bfloat16; an export has its own.
+      precision: policy of a run's network: auto, float32, mixed_float16 or mixed_bfloat16; an export has its own.
       verbosity: above 0 shows TensorFlow's own log.
       calibrated: scores as probabilities, by the folder's calibration.json; an export that was written calibrated
         is so always.
@@ -60,7 +60,7 @@ class Member:
     Attributes:
       forward: waveform float32 (batch, chunk_samples) to scores (batch, num_tags) in [0, 1].
       chunk_samples: samples in one chunk.
-      sample_rate: of a chunk, in Hz.
+      sample_rate: sample rate of a chunk, in Hz.
       centred: whether a track is scored by one chunk from its middle, instead of evenly spaced ones.
     """
 

@@ -97,7 +97,7 @@ class DistributionBalancedFocal(Focal):
 
     Args:
       class_counts: (num_tags,) training tracks per tag, all above 0.
-      gamma, alpha: of the focal loss inside; gamma 0 and alpha None make it the distribution-balanced cross-entropy.
+      gamma, alpha: parameters of the focal loss inside; 0 and None make it the distribution-balanced cross-entropy.
       negative_scale: lambda, by which logits of absent tags are multiplied and their loss divided.
       rebalance_alpha, rebalance_beta, rebalance_mu: r = alpha + sigmoid(beta (P - mu)).
       kappa: scale of the tag bias v_c; 0, as in the paper's models, leaves it out.

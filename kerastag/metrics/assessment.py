@@ -30,7 +30,7 @@ class Settings:
     Attributes:
       head_over, tail_at_most: see groups.members.
       unit: what the bootstrap draws, "auto", "artist", "track", or "none": no intervals.
-      num_resamples, seed: of the bootstrap.
+      num_resamples, seed: number of resamples and random seed of the bootstrap.
       strictly_above: decide by `>`, as MediaEval's organisers do.
       calibrate_by: one of calibration.METHODS, or "none".
     """
@@ -87,7 +87,7 @@ class Evaluation:
     """What `evaluate` says.
 
     Attributes:
-      assessment: of the measured scores.
+      assessment: what is said of the measured scores alone.
       figures: for metrics.json, comparisons included.
       tables: for people, likewise.
     """

@@ -51,7 +51,7 @@ class Row:
       pr_auc: on the split that the card is about, with the interval low .. high.
       lift: PR-AUC over the share of positives; lift_low: the low end of its interval.
       threshold: the score from which the tag is decided; infinity: never.
-      precision: of the decisions; recall: likewise.
+      precision: precision of the decisions; recall: their recall.
       calibrated: whether the tag's score can be turned into a probability.
       word: one of WORDS.
     """
@@ -80,7 +80,7 @@ def build(
     Args:
       figures: what metrics.evaluate returned, with what intervals.bootstrap returned under "intervals".
       decided: what decisions.evaluate returned. On the split that the thresholds were fitted on it flatters.
-      thresholds: of each tag, (num_tags,).
+      thresholds: thresholds of each tag, (num_tags,).
       calibrated: which tags have a calibration, bool (num_tags,); None: none has.
     """
     return [

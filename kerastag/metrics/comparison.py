@@ -59,7 +59,7 @@ def compare(
       masks: groups, bool (num_tags,) each.
       against: compare every other one with this only; None: all pairs.
       num_resamples: for 56 tags at least 2,240, or no tag can ever pass the correction.
-      seed: of the resamples.
+      seed: random seed of the resamples.
 
     Returns:
       A dict for JSON: unit, num_clusters, num_resamples, seed, level, names, and

@@ -48,12 +48,12 @@ def hits(labels: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
     k = min(k, num_tags)
     place_k = np.partition(scores, num_tags - k, axis=1)[:, num_tags - k, None]
     surely, perhaps = scores > place_k, scores == place_k
-    found = (labels & surely).any(axis=1)
+    hit = (labels & surely).any(axis=1)
     places, tied, good = k - surely.sum(axis=1), perhaps.sum(axis=1), (labels & perhaps).sum(axis=1)
     misses = [
         math.comb(int(t - g), int(p)) / math.comb(int(t), int(p)) for t, g, p in zip(tied, good, places, strict=True)
     ]
-    return np.where(found, 1.0, 1.0 - np.array(misses))
+    return np.where(hit, 1.0, 1.0 - np.array(misses))
 
 
 def hit_rate(labels: np.ndarray, scores: np.ndarray, k: int) -> float | None:

@@ -13,7 +13,7 @@ class Curve:
 
     Attributes:
       mean_score: float64 (num_bins,).
-      share: of positives, float64 (num_bins,).
+      share: share of positives, float64 (num_bins,).
       count: int64 (num_bins,).
     """
 

@@ -30,8 +30,8 @@ def spread(
       tag_names: the tags in column order.
       clusters: what is drawn, see resampling.
       masks: groups, bool (num_tags,) each.
-      num_resamples: of the tracks.
-      seed: of the resamples, not of the runs.
+      num_resamples: number of resamples of the tracks.
+      seed: random seed of the resamples, not of the runs.
 
     Returns:
       A dict for JSON: unit, num_clusters, num_resamples, seed, level, num_runs and figures [{figure, over,

@@ -28,7 +28,7 @@ class Selection:
     Attributes:
       weights: by member; 0: left out. They sum to 1.
       chosen_in_folds: in how many folds each member was chosen.
-      num_folds: of all.
+      num_folds: number of folds of all.
       selected: macro PR-AUC of the selections, each measured on artists that it was not made on; None: not defined.
       plain: macro PR-AUC of the plain mean of all members.
       difference: the row of comparison.compare for selected - plain: difference, low, high, p, verdict.
@@ -78,9 +78,9 @@ def select(
       clusters: never parted by folds, and drawn as a whole for the interval.
       mode: "members": each once or not at all, all the same weight; "weights": whole shares of any size.
       method: how scores are combined, one of ensembles.METHODS.
-      num_folds: of the cross-validation.
+      num_folds: number of folds of the cross-validation.
       num_resamples: for the interval.
-      seed: of folds and resamples.
+      seed: random seed of folds and resamples.
 
     Raises:
       KerastagError: fewer than two members, unknown names, or what does not fit.
@@ -147,9 +147,9 @@ class _MacroPrAuc:
         figures = []
         for scores, rows in zip(columns, self._positives, strict=True):
             if len(rows):
-                found = np.sort(scores[rows])
-                above = len(scores) - np.searchsorted(np.sort(scores), found)
-                figures.append(np.mean((len(rows) - np.searchsorted(found, found)) / above))
+                of_positives = np.sort(scores[rows])
+                above = len(scores) - np.searchsorted(np.sort(scores), of_positives)
+                figures.append(np.mean((len(rows) - np.searchsorted(of_positives, of_positives)) / above))
         return float(np.mean(figures)) if figures else 0.0
 
 

@@ -21,7 +21,7 @@ class Areas:
       roc_auc: float64 (num_resamples, num_tags).
       pr_auc_micro: float64 (num_resamples,).
       roc_auc_micro: float64 (num_resamples,).
-      share: of positives, which is the PR-AUC of chance, float64 (num_resamples, num_tags).
+      share: share of positives, which is the PR-AUC of chance, float64 (num_resamples, num_tags).
     """
 
     pr_auc: np.ndarray
@@ -84,12 +84,12 @@ class Ranking:
         ranked = scores[order]
         starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))  # of equal scores
         ends = np.append(starts[1:], len(ranked))
-        found = np.flatnonzero(labels[order])
-        with_positive, groups = np.unique(np.searchsorted(starts, found, side="right") - 1, return_index=True)
+        positives = np.flatnonzero(labels[order])
+        with_positive, groups = np.unique(np.searchsorted(starts, positives, side="right") - 1, return_index=True)
         cuts = np.unique(np.concatenate([[0], starts[with_positive], ends[with_positive]]))
         cuts = cuts[cuts < len(ranked)]
         tracks = order // items_per_track
-        return cls(tracks, cuts, np.searchsorted(cuts, starts[with_positive]), tracks[found], groups)
+        return cls(tracks, cuts, np.searchsorted(cuts, starts[with_positive]), tracks[positives], groups)
 
     def areas(self, weights: np.ndarray) -> np.ndarray:
         """PR-AUC and ROC-AUC under each row of weights, (num_resamples, num_tracks): (2, num_resamples)."""

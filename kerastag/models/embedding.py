@@ -14,7 +14,7 @@ def tensor_of(model: keras.Model) -> Tensor:
 
 def model_of(model: keras.Model) -> keras.Model | None:
     """Waveform (batch, samples) to embedding, float32 (batch, width), with the model's weights; None: it has none."""
-    found = tensor_of(model)
-    if found is None:
+    hidden = tensor_of(model)
+    if hidden is None:
         return None
-    return keras.Model(model.input, keras.layers.Lambda(lambda x: tf.cast(x, tf.float32), dtype="float32")(found))
+    return keras.Model(model.input, keras.layers.Lambda(lambda x: tf.cast(x, tf.float32), dtype="float32")(hidden))

@@ -12,7 +12,7 @@ def fold(model: keras.Model, precision: str | None = None) -> keras.Model:
     """The network without the batch normalisations that follow a convolution or dense layer.
 
     Args:
-      model: of this package; it is left as it is.
+      model: a model of this package; it is left as it is.
       precision: policy of the result; None: the model's.
 
     Returns:

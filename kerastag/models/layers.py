@@ -24,7 +24,7 @@ class LogMelSpectrogram(keras.layers.Layer):
     longer than half the FFT, since reflection needs that much.
 
     Args:
-      sample_rate: of the waveform, in Hz; the highest band ends at half of it.
+      sample_rate: sample rate of the waveform, in Hz; the highest band ends at half of it.
       fft_size: samples per FFT and window.
       hop_size: samples from frame to frame.
       num_mels: bands.
@@ -34,7 +34,7 @@ class LogMelSpectrogram(keras.layers.Layer):
       symmetric_window: the Hann window ends at the zero it starts with, as Essentia's does.
       padding: what is beyond both ends, where frames are centred on the first sample and on the last: "reflect", the
         waveform mirrored, or "zeros", of which Essentia has as many at the end as the last hop needs.
-      db_per_decade: of power; 20, as MTG's published spectrograms have it, doubles all values.
+      db_per_decade: decibels per decade of power; 20, as MTG's published spectrograms have it, doubles all values.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class BatchNormalization(keras.layers.Layer):
     replica normalises by its own share of the batch and the moving statistics are the mean over replicas.
 
     Args:
-      momentum: of the moving statistics, in Keras' sense: the weight of the old value.
+      momentum: momentum of the moving statistics, in Keras' sense: the weight of the old value.
       epsilon: added to the variance.
     """
 

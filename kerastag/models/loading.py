@@ -27,7 +27,7 @@ class Saved:
     Attributes:
       build: makes a model of the file's class from a configuration.
       config: the file's.
-      weights: of its layers.
+      weights: weights of its layers.
     """
 
     build: Callable[[dict[str, Any]], keras.Model]
@@ -74,12 +74,12 @@ def read_weights(file: str | os.PathLike[str] | BinaryIO) -> Weights:
     Raises:
       OSError, KeyError, TypeError, ValueError: it is not such a file.
     """
-    found: Weights = {}
+    weights: Weights = {}
 
     def visit(name: str, group: h5py.Group | h5py.Dataset) -> None:
         if isinstance(group, h5py.Group) and "name" in group.attrs and len(group):
-            found[str(group.attrs["name"])] = [np.asarray(group[str(number)]) for number in range(len(group))]
+            weights[str(group.attrs["name"])] = [np.asarray(group[str(number)]) for number in range(len(group))]
 
     with h5py.File(file, "r") as opened:
         opened.visititems(visit)
-    return found
+    return weights

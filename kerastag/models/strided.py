@@ -46,7 +46,7 @@ def input_gradient(dy: Tensor, kernel: Tensor, shape: Tensor) -> Tensor:
     Args:
       dy: (batch, rows, columns, outputs).
       kernel: (3, 3, inputs, outputs).
-      shape: of x, (4,) int32.
+      shape: shape of x, (4,) int32.
     """
     inputs, outputs = kernel.shape[2:]
     taps = tf.pad(tf.transpose(kernel, [0, 1, 3, 2]), [[0, 1], [0, 1], [0, 0], [0, 0]])  # (4, 4, outputs, inputs)

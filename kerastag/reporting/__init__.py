@@ -21,11 +21,11 @@ def write(
     """Writes a report, whole or not at all; the same runs give the same bytes.
 
     Args:
-      folders: of runs or ensembles that keep predictions.
-      path: of the HTML file.
+      folders: folders of runs or ensembles that keep predictions.
+      path: path of the HTML file.
       split: whose predictions are measured; None: test if all have them, else validation.
-      num_resamples, seed: of the bootstrap behind intervals and comparisons.
-      title: of the page; None: the names of the runs.
+      num_resamples, seed: number of resamples and random seed of the bootstrap behind intervals and comparisons.
+      title: title of the page; None: the names of the runs.
 
     Raises:
       KerastagError: a folder is no run, or has no predictions of the split.

@@ -15,7 +15,7 @@ class Line:
     """One series.
 
     Attributes:
-      points: of the polyline, "x,y x,y ...".
+      points: points of the polyline, "x,y x,y ...".
       colour: number of its colour in the style sheet; dashes: of its line.
       hint: shown by a browser where the pointer rests on it.
       dot: a circle in place of a line, for a series of one point.
@@ -81,8 +81,8 @@ def lines(title: str, x_title: str, series: Sequence[Series], logarithmic: bool 
     """A line for each series (name, points), named at its end.
 
     Args:
-      title: of the chart.
-      x_title: of the horizontal axis.
+      title: title of the chart.
+      x_title: title of the horizontal axis.
       series: points (x, y) ascend in x; those without points are left out.
       logarithmic: the vertical axis; values must be above 0.
     """

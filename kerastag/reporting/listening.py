@@ -22,7 +22,7 @@ class ShownExample:
       title: name of its file; path: of the split file.
       tags: its true tags, short names.
       picture, sound: as data: addresses.
-      description: of both, for a screen reader.
+      description: what both are, for a screen reader.
       answers: a table of each run that scored it.
     """
 

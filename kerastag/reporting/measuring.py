@@ -14,7 +14,7 @@ class Measured:
 
     Attributes:
       runs: in the order given.
-      assessments: of each run, with intervals.
+      assessments: figures of each run, with intervals.
       popularity: macro PR-AUC of the baseline that knows only how often a tag is, of each run's split; None: unknown.
       compared: all pairs; None: there is one run, or they cannot be paired.
       unpaired: why they cannot be, one line; empty if they can.

@@ -12,7 +12,7 @@ class Bar:
     """A bar as wide as a table's cell, on a scale of 100.
 
     Attributes:
-      width: of the bar.
+      width: width of the bar.
       whisker: ends of the interval; None: there is none.
     """
 

@@ -32,11 +32,11 @@ class Example:
 
     Attributes:
       row: in the split, counted from 0.
-      track_id: of the split file.
+      track_id: TRACK_ID of the split file.
       path: likewise.
       tags: full names of its true tags.
       start_seconds: where in the track the stretch begins.
-      sample_rate: of the stretch, in Hz.
+      sample_rate: sample rate of the stretch, in Hz.
       audio: a FLAC file of the stretch, mono.
       picture: a PNG of its mel spectrogram.
     """
@@ -65,7 +65,7 @@ def choose(labels: np.ndarray, count: int = COUNT) -> list[list[int]]:
 
     Args:
       labels: 0 or 1, (num_tracks, num_tags).
-      count: of examples.
+      count: number of examples.
 
     Returns:
       the rows that have one tag, for each of up to `count` tags from the most frequent one to the rarest.
@@ -86,18 +86,18 @@ def write(
     """Writes the examples of a split into RUN/examples: sounds, pictures and examples.json.
 
     Args:
-      folder: of the run.
-      tracks: of the split, with labels.
+      folder: folder of the run.
+      tracks: tracks of the split, with labels.
       listed: the same tracks as the split file has them.
       model: whose sample rate, chunk and front end they are for.
     """
     place, taken, records = folder.examples_path, set[int](), []
     with files.whole_folder(place, overwrite=True) as temporary:
         for rows in choose(tracks.labels, count):
-            found = _first_readable(tracks, [row for row in rows if row not in taken], model)
-            if found is None:
+            readable = _first_readable(tracks, [row for row in rows if row not in taken], model)
+            if readable is None:
                 continue
-            row, start, waveform = found
+            row, start, waveform = readable
             taken.add(row)
             name = str(len(taken))
             soundfile.write(temporary / f"{name}.flac", audio.to_int16(waveform), model.sample_rate)
@@ -121,12 +121,12 @@ def read(folder: run_folder.RunFolder) -> list[Example]:
     path = folder.examples_path / RECORD
     if not path.is_file():
         return []
-    found = []
+    kept = []
     for record in files.read_json(path):
         name = record.pop("name")
         record["audio"], record["picture"] = path.with_name(f"{name}.flac"), path.with_name(f"{name}.png")
-        found.append(Example(**{**record, "tags": tuple(record["tags"])}))
-    return found
+        kept.append(Example(**{**record, "tags": tuple(record["tags"])}))
+    return kept
 
 
 def mel_of(front_end: Tensor, waveform: np.ndarray) -> np.ndarray:

@@ -39,8 +39,8 @@ class RunRecord:
       seed: the random seed.
       num_tracks: tracks of the splits "train" and "validation".
       class_counts: training tracks of each tag, by full name in column order.
-      versions: of Python, kerastag and the packages that decide figures.
-      git_commit: of the checkout that kerastag ran from.
+      versions: versions of Python, kerastag and the packages that decide figures.
+      git_commit: commit of the checkout that kerastag ran from.
       source: file and sha256 of the published weights of a converted checkpoint.
     """
 

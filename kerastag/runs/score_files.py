@@ -77,7 +77,7 @@ def read_members(paths: Sequence[str], labels: str | None = None) -> list[SplitS
     """Scores of the same tracks by several models, from .npy files whose tags nobody names.
 
     Args:
-      paths: of (num_tracks, num_tags) each.
+      paths: paths of (num_tracks, num_tags) each.
       labels: a .npy of the same shape; None: there are none, and all labels are 0.
 
     Raises:
@@ -120,7 +120,7 @@ def clusters_of(scores: SplitScores, unit: str, split_file: pathlib.Path | None 
     """What a selection keeps together: "artist" or "track".
 
     Args:
-      scores: of the tracks.
+      scores: scores of the tracks.
       unit: "artist", or "track": each alone.
       split_file: names the artists where the scores do not.
 

@@ -49,7 +49,7 @@ def export(
 
     Args:
       model: a run or an ensemble.
-      plan: of the SavedModel; the other forms compute in float32 whatever its precision.
+      plan: where to and how the SavedModel is written; the other forms compute in float32 whatever its precision.
       forms: some of plan.FORMS.
       split: folder and split file of validation tracks to compare on, if they are there.
       max_chunks: chunks to compare on, at most.

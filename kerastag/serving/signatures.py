@@ -17,7 +17,7 @@ class Target:
     Attributes:
       model: its name.
       version: its number; None: by the label, or the highest.
-      label: of a version in the server's configuration.
+      label: label of a version in the server's configuration.
     """
 
     model: str
@@ -60,7 +60,7 @@ class Tensor:
     def of_json(cls, info: Mapping[str, Any]) -> "Tensor":
         """From TensorInfo in JSON, where numbers may be strings and defaults missing."""
         shape = info.get("tensor_shape", {})
-        sizes = tuple(int(one.get("size", 0)) for one in shape.get("dim", ()))
+        sizes = tuple(int(dimension.get("size", 0)) for dimension in shape.get("dim", ()))
         known = None if shape.get("unknown_rank") else tuple(None if size < 0 else size for size in sizes)
         return cls(_DTYPES.get(info.get("dtype", ""), "object"), known)
 
@@ -75,7 +75,7 @@ class Signature:
     @classmethod
     def of_json(cls, definition: Mapping[str, Any]) -> "Signature":
         """From SignatureDef in JSON."""
-        sides = ({name: Tensor.of_json(info) for name, info in definition.get(one, {}).items()} for one in _SIDES)
+        sides = ({name: Tensor.of_json(info) for name, info in definition.get(side, {}).items()} for side in _SIDES)
         return cls(*sides)
 
 
@@ -92,5 +92,7 @@ class Served:
     @classmethod
     def of_json(cls, version: int | str, definitions: Mapping[str, Any]) -> "Served":
         """From a map of SignatureDef in JSON."""
-        kept = {name: Signature.of_json(one) for name, one in definitions.items() if not name.startswith("__")}
+        kept = {
+            name: Signature.of_json(definition) for name, definition in definitions.items() if not name.startswith("__")
+        }
         return cls(int(version), kept)

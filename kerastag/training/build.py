@@ -17,10 +17,10 @@ class Network:
     """Which network, and what it starts from.
 
     Attributes:
-      tag_names: of its outputs, (num_tags,).
+      tag_names: tags of its outputs, (num_tags,).
       model: one of models.TRAINABLE.
       num_channels: its width; None: the published one.
-      variant: of the short-chunk residual CNN.
+      variant: variant of the short-chunk residual CNN.
       dropout: before the output layer.
       pretrained: weights to start from, see models.pretrained; None: fresh ones.
     """
@@ -82,7 +82,7 @@ def trainer(
     """A trainer at its start: initial weights are a function of the seed.
 
     Args:
-      stage: of the schedule, whose optimiser is built.
+      stage: stage of the schedule, whose optimiser is built.
       xla: compile the step with XLA, see devices.use_xla.
       watch: see loop.Trainer.
     """

@@ -28,9 +28,9 @@ class Trainer:
     Args:
       model, optimizer: built under `strategy`.
       loss: a multi-label loss on logits, from `losses.get`.
-      strategy: of training.devices.
+      strategy: as devices.strategy makes it.
       mixup_alpha: above 0: batches are mixed with lambda from Beta(alpha, alpha), see training.mixing.
-      seed: of mixup.
+      seed: random seed of mixup.
       xla: compile the step with XLA, see devices.use_xla.
       watch: measure the gradients' norm in every step.
 
@@ -76,7 +76,7 @@ class Trainer:
         """Trains on every batch, keeping `state` true to the step.
 
         Args:
-          batches: of pipeline.training_batches.
+          batches: as pipeline.training_batches makes them.
           state: where the run stands; draw, step and the loss's sum are moved on.
           on_step: called after each step with its number in the epoch and {"loss": mean so far}.
 

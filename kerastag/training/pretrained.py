@@ -125,12 +125,12 @@ def _of_model(path: pathlib.Path) -> Layers:
 
 def _of_weights(path: pathlib.Path) -> Layers:
     try:
-        found: Layers = {name: list(weights) for name, weights in loading.read_weights(path).items()}
+        layers: Layers = {name: list(weights) for name, weights in loading.read_weights(path).items()}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise errors.KerastagError(f"{path}: no weights of Keras ({' '.join(str(error).split())})") from None
-    if not found:
+    if not layers:
         raise errors.KerastagError(f"{path}: names no layers, as files of older Keras; take the .keras file")
-    return found
+    return layers
 
 
 def _of_torch(state: Mapping[str, np.ndarray]) -> Layers:
@@ -139,11 +139,11 @@ def _of_torch(state: Mapping[str, np.ndarray]) -> Layers:
     for name, array in state.items():
         module, _, parameter = name.rpartition(".")
         grouped[module.replace(".", "_")][parameter] = state_dict.to_keras(array)
-    found: Layers = {}
+    layers: Layers = {}
     for layer, parameters in grouped.items():
         moving = ("running_mean", "running_var") if parameters.keys() & {"running_mean", "running_var"} else ()
-        found[layer] = [parameters.get(name) for name in ("weight", "bias", *moving)]
-    return found
+        layers[layer] = [parameters.get(name) for name in ("weight", "bias", *moving)]
+    return layers
 
 
 def _block(layer: str) -> str:

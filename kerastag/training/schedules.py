@@ -12,7 +12,7 @@ class Stage:
     Attributes:
       number: counted from 0; a change of it restarts from the best weights so far.
       optimizer: "adam" or "sgd".
-      learning_rate: of the epoch asked about.
+      learning_rate: learning rate of the epoch asked about.
     """
 
     number: int
@@ -28,7 +28,7 @@ class Schedule:
       name: "constant"; "cosine", half a wave down to 0 at the last epoch's end; or "staged", Adam and then SGD at ever
         lower rates, as Won et al. 2020 and Knox et al. 2020 train.
       learning_rate: Adam's.
-      epochs: of the whole run.
+      epochs: epochs of the whole run.
       adam_epochs: staged: epochs before the first switch.
       sgd_epochs: staged: epochs at each of SGD's rates; the last one stays.
       sgd_learning_rates: staged: SGD's rates in turn.

@@ -17,11 +17,11 @@ class TrainingState:
     """What an interrupted run needs beside its variables.
 
     Attributes:
-      stage: of the schedule, whose optimiser is at work.
+      stage: stage of the schedule, whose optimiser is at work.
       epoch: epochs trained and validated in full.
       draw: draws of the plan of the next epoch that are trained on already.
       step: optimiser steps so far.
-      loss_sum, loss_steps: of the steps since the epoch began, for its mean loss.
+      loss_sum, loss_steps: sum and number of the losses since the epoch began, for its mean loss.
       norm_sum, norm_steps: likewise of the gradients' norm, of the steps where it is finite.
       best_score: the best validation score, strictly greater than all before; None before the first.
       best_epoch: the epoch that had it, counted from 1.

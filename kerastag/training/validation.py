@@ -20,7 +20,7 @@ class Validation:
 
     Attributes:
       measured: scores and labels of the tracks that could be read, with class counts.
-      rows: of those tracks in the split, (num_tracks,).
+      rows: row numbers of those tracks in the split, (num_tracks,).
       loss: that the run trains with.
     """
 

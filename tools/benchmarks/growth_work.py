@@ -31,7 +31,7 @@ def make_snippets(music: str | os.PathLike[str], folder: pathlib.Path, seconds: 
     Args:
       music: folder with at least one file of that length; the first of them are taken.
       folder: to write in.
-      seconds: of a snippet.
+      seconds: seconds of a snippet.
 
     Returns:
       their paths relative to `folder`.

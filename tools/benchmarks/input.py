@@ -68,7 +68,7 @@ class Bench:
     """How the pipeline and the bare loop are timed.
 
     Attributes:
-      num_chunks: of a round.
+      num_chunks: number of chunks of a round.
       num_rounds: whose median is taken.
       num_workers: threads of the pipeline and of the bare loop.
       fixed_workers: whether the pipeline is given that number; by itself it takes one thread per core.
@@ -118,10 +118,10 @@ class Rates:
     """Chunks a second of one format.
 
     Attributes:
-      ours: of the pipeline.
-      librosa: of whole files loaded and cropped, as if no process ever waited for another.
-      tfio: of the pipeline with tensorflow-io's decoders; None where it does not load or lacks the format.
-      bare: of the bare loop.
+      ours: ours of the pipeline.
+      librosa: librosa of whole files loaded and cropped, as if no process ever waited for another.
+      tfio: tfio of the pipeline with tensorflow-io's decoders; None where it does not load or lacks the format.
+      bare: bare of the bare loop.
       difference: between librosa's chunks and ours, at most; 1 is full scale.
     """
 

@@ -29,7 +29,7 @@ def run_python(arguments: Sequence[str]) -> None:
     """Runs this interpreter on kerastag and tools of this checkout, whatever lies in the working folder.
 
     Args:
-      arguments: of the interpreter, such as "-m", "kerastag.tag", "--help".
+      arguments: arguments of the interpreter, such as "-m", "kerastag.tag", "--help".
 
     Raises:
       KerastagError: its exit status is not 0.

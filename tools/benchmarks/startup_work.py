@@ -35,7 +35,7 @@ class Clock:
     """Adds up seconds by phase; what a phase spends inside another is not counted twice.
 
     Attributes:
-      seconds: of each phase so far.
+      seconds: seconds of each phase so far.
     """
 
     def __init__(self) -> None:

@@ -27,9 +27,9 @@ class Job:
     Attributes:
       paths: to be timed.
       warm_up: scored first, untimed, so that the time has no tracing and no imports; other names than `paths`.
-      num_chunks: of each file.
+      num_chunks: number of chunks of each file.
       batch_size: chunks per step; a file's own chunks for the twin.
-      num_channels: of the network; its weights are random, on which the speed does not depend.
+      num_channels: num channels of the network; its weights are random, on which the speed does not depend.
       precision: one of precisions.NAMES.
     """
 

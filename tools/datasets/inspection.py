@@ -23,8 +23,8 @@ class File:
       path: where the file is, or should be.
       state: "good", "missing" or "unreadable".
       reason: one line about what is wrong; empty for a good file.
-      sample_rate: of a good file, in Hz.
-      num_frames: of a good file; what decodes, whatever its header states.
+      sample_rate: sample rate of a good file, in Hz.
+      num_frames: number of frames of a good file; what decodes, whatever its header states.
       same_as: a name that all files of the same audio share; empty for one that is not good.
       heard: what is missing of its music, as far as the inspection read it; None: nothing.
     """

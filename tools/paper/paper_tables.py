@@ -18,7 +18,7 @@ class System:
     """A row of the tables.
 
     Attributes:
-      name: of the preset, without `paper_`; or the ensemble.
+      name: name of the preset, without `paper_`; or the ensemble.
       table: 1, the paper's; or 2, what the paper speaks of without a figure.
       published: FIGURES, as many as the paper has.
       outside_data: whether the paper trains it with Music4All and pretrained weights, too.
@@ -87,7 +87,7 @@ def areas_table(systems: Sequence[System], runs: dict[str, list[Figures]]) -> ta
 
     Args:
       systems: one a row.
-      runs: of each system's name, the figures of the runs that succeeded.
+      runs: runs of each system's name, the figures of the runs that succeeded.
     """
     header, lines = _columns(systems, runs, _AREAS)
     counts = [len(runs.get(system.name, [])) for system in systems]

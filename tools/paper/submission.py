@@ -79,9 +79,9 @@ def check(
     Args:
       predictions: the path of predictions.npy.
       decided: the path of decisions.npy.
-      num_tracks: of the split.
+      num_tracks: number of tracks of the split.
       official: the tags in official order.
-      labels: of the split, 0 or 1 (num_tracks, num_tags), if known: they tell whether rows or columns are
+      labels: labels of the split, 0 or 1 (num_tracks, num_tags), if known: they tell whether rows or columns are
         in another order, since then scores are no better than chance.
     """
     faults: list[str] = []

@@ -136,5 +136,5 @@ def _inside(box: Sequence[float], frame: Sequence[float]) -> bool:
     return bool(box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3])
 
 
-def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
-    return bool(one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3])
+def _overlap(box: Sequence[float], other: Sequence[float]) -> bool:
+    return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])

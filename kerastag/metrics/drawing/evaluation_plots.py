@@ -19,7 +19,7 @@ def draw(
     Args:
       folder: for the PNGs.
       measured: what was evaluated.
-      evaluation: of it.
+      evaluation: what assessment.evaluate says of it.
       bounds: head_over and tail_at_most.
     """
     place, labels, scores = pathlib.Path(folder), measured.labels.astype(bool), measured.scores

@@ -1,13 +1,14 @@
 """Figures worth a paper, as PNG: what the tables say, to be seen at a glance."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kerastag import tags
 from kerastag.metrics import groups, ranking, reliability, tables
+from kerastag.metrics.documents import Comparison, Difference, Figures, Resampled
 from kerastag.metrics.drawing import canvas
 
 _GROUP_LOOKS = {"head": (canvas.BLUE, "o"), "middle": (canvas.ORANGE, "s"), "tail": (canvas.GREEN, "^")}
@@ -22,7 +23,7 @@ _CURVE_LOOKS = (
 
 def pr_auc_by_frequency(
     path: str | os.PathLike[str],
-    results: Mapping[str, Any],
+    results: Figures,
     class_counts: np.ndarray,
     head_over: int = groups.HEAD_OVER,
     tail_at_most: int = groups.TAIL_AT_MOST,
@@ -30,8 +31,8 @@ def pr_auc_by_frequency(
     """PR-AUC of each tag with its interval against the tracks it was trained on, on logarithmic axes.
 
     Args:
-      path: of the PNG.
-      results: of metrics.evaluate, with those of intervals.bootstrap under "intervals".
+      path: path of the PNG.
+      results: what metrics.evaluate returned, with what intervals.bootstrap returned as "intervals".
       class_counts: training tracks with each tag, (num_tags,); tags with none are left out.
       head_over: see groups.members.
       tail_at_most: see groups.members.
@@ -69,7 +70,7 @@ def pr_curves(
     """Precision over recall of every tag in grey, of up to five in colour, over lines of equal F1.
 
     Args:
-      path: of the PNG.
+      path: path of the PNG.
       labels: bool, (num_tracks, num_tags).
       scores: finite, (num_tracks, num_tags).
       tag_names: the tags in column order.
@@ -97,14 +98,14 @@ def pr_curves(
 
 def differences(
     path: str | os.PathLike[str],
-    comparison: Mapping[str, Any],
+    comparison: Comparison,
     pair_number: int = 0,
     figure_name: str = "pr_auc",
 ) -> None:
     """Forest plot of one pair: the difference of one figure with its interval, for means, groups and every tag.
 
     Args:
-      path: of the PNG.
+      path: path of the PNG.
       comparison: what comparison.compare returns.
       pair_number: which of its pairs.
       figure_name: "pr_auc" or "roc_auc".
@@ -115,7 +116,7 @@ def differences(
         for part in ("means", "per_tag")
     )
     names = tags.Vocabulary([row["over"] for row in by_tag]).short_names
-    ordered = sorted(zip(by_tag, names, strict=True), key=lambda both: -both[0]["difference"])
+    ordered = sorted(zip(by_tag, names, strict=True), key=lambda named: -(named[0]["difference"] or 0))
     with canvas.page(path, 5.2, 1.9 + 0.135 * (len(means) + len(by_tag))) as figure:
         upper, lower = figure.subplots(2, 1, height_ratios=[len(means) + 1, len(by_tag) + 1])
         upper.set_title("means over tags", loc="left")
@@ -143,7 +144,7 @@ def reliability_diagram(
     On the left bins without any positive stand on the lower edge.
 
     Args:
-      path: of the PNG.
+      path: path of the PNG.
       labels: bool, (num_tracks, num_tags).
       before: scores in [0, 1], (num_tracks, num_tags).
       after: calibrated scores, best those of calibration.held_out.
@@ -178,7 +179,7 @@ def confusion(
     stand together.
 
     Args:
-      path: of the PNG.
+      path: path of the PNG.
       labels: bool, (num_tracks, num_tags).
       decisions: bool, (num_tracks, num_tags).
       tag_names: the tags in column order.
@@ -204,12 +205,12 @@ def confusion(
         bar.set_label("share of the row's tracks above that of all tracks")
 
 
-def _frequency_points(results: Mapping[str, Any], class_counts: np.ndarray) -> list[tuple[float, ...]]:
+def _frequency_points(results: Figures, class_counts: np.ndarray) -> list[tuple[float, ...]]:
     """Column, training tracks, PR-AUC, low, high and chance of each tag that has them."""
     points: list[tuple[float, ...]] = []
     for column, (tag, own) in enumerate(results["per_tag"].items()):
         bounds = results["intervals"]["per_tag"][tag]["pr_auc"]
-        if class_counts[column] > 0 and bounds:
+        if class_counts[column] > 0 and bounds and own["pr_auc"] is not None:
             chance = own["positives"] / results["num_tracks"]
             points.append((column, float(class_counts[column]), own["pr_auc"], bounds["low"], bounds["high"], chance))
     return points
@@ -242,7 +243,7 @@ def _equal_f1(axes: Any) -> None:
         )
 
 
-def _forest(axes: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+def _forest(axes: Any, rows: Sequence[Difference], names: Sequence[str]) -> None:
     """Differences from the top down, those beyond noise filled and coloured."""
     for place, row in enumerate(rows):
         is_noise = row["verdict"] == "noise"
@@ -271,16 +272,18 @@ def _error_by_tag(axes: Any, labels: np.ndarray, before: np.ndarray, after: np.n
         canvas.plain_ticks(axis)
 
 
-def _excess(labels: np.ndarray, found: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """The share `found` for the column's tag `among` tracks with the row's, less that among all: (num_tags, num_tags).
+def _excess(labels: np.ndarray, given_as_well: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """How much more often the column's tag is given as well on tracks with the row's tag: (num_tags, num_tags).
+
+    Both shares are taken `among` the tracks that count for a tag, (num_tracks, num_tags).
 
     0 where there are no such tracks.
     """
     given = labels.T.astype(np.float64)
     totals = given @ among
-    shares = np.divide(given @ found, totals, out=np.zeros_like(totals), where=totals > 0)
-    return np.where(totals > 0, shares - found.sum(axis=0) / np.maximum(among.sum(axis=0), 1), 0.0)
+    shares = np.divide(given @ given_as_well, totals, out=np.zeros_like(totals), where=totals > 0)
+    return np.where(totals > 0, shares - given_as_well.sum(axis=0) / np.maximum(among.sum(axis=0), 1), 0.0)
 
 
-def _interval_title(found: Mapping[str, Any]) -> str:
-    return f"{100 * found['level']:g} % interval over {found['num_clusters']} {found['unit']}"
+def _interval_title(resampled: Resampled) -> str:
+    return f"{100 * resampled['level']:g} % interval over {resampled['num_clusters']} {resampled['unit']}"

@@ -20,8 +20,8 @@ def bars(figure: Any, names: Sequence[str], pr_auc: np.ndarray, rates: np.ndarra
     """A bar for each tag's PR-AUC, the most frequent in training first; a line marks that of chance.
 
     Args:
-      figure: of canvas.canvas.
-      names: of the tags, (num_tags,).
+      figure: as canvas.canvas yields it.
+      names: names of the tags, (num_tags,).
       pr_auc: NaN for a tag without one, (num_tags,).
       rates: shares of the tracks that have the tag, the PR-AUC of chance, (num_tags,).
       class_counts: training tracks with each tag, (num_tags,).
@@ -55,8 +55,8 @@ def mean_scores(figure: Any, names: Sequence[str], scores: np.ndarray, rates: np
     """Each tag's mean score against its share of the tracks; calibrated scores lie on the line.
 
     Args:
-      figure: of canvas.canvas.
-      names: of the tags, (num_tags,).
+      figure: as canvas.canvas yields it.
+      names: names of the tags, (num_tags,).
       scores: mean over the tracks, (num_tags,).
       rates: shares of the tracks, (num_tags,); tags that no track has are left out.
     """

@@ -17,8 +17,8 @@ def write(folder: pathlib.Path, name: str, version: pathlib.Path) -> None:
     """Writes the page into a bundle; files that somebody put beside its own stay.
 
     Args:
-      folder: of the bundle.
-      name: of the model on the server.
+      folder: folder of the bundle.
+      name: name of the model on the server.
       version: the folder of the version that a server answers with.
     """
     target = folder / texts.PAGE

@@ -42,10 +42,10 @@ def check(
     """How far each signature of a SavedModel is from what Keras, the package's own reader and NumPy make of it.
 
     Args:
-      folder: of the SavedModel.
+      folder: folder of the SavedModel.
       served: what it was made of.
-      tolerance: of networks' scores. A calibration may make more of them: what lies within is no difference.
-      requests: of the warm-up, to be sent before all others.
+      tolerance: how far scores of networks may differ; what a calibration makes of that is no difference either.
+      requests: those of the warm-up, to be sent before all others.
 
     Raises:
       KerastagError: the SavedModel does not load or answer there.
@@ -65,11 +65,11 @@ def beyond(served: np.ndarray, members: Sequence[np.ndarray], how: Combination, 
     return apart(served, np.clip(served, low, high)) if served.shape == low.shape else np.inf
 
 
-def apart(found: np.ndarray, expected: np.ndarray) -> float:
+def apart(answer: np.ndarray, expected: np.ndarray) -> float:
     """The largest difference of two arrays; infinity if there is a NaN, or another shape."""
-    if np.shape(found) != np.shape(expected):
+    if np.shape(answer) != np.shape(expected):
         return np.inf
-    largest = float(np.abs(found - expected).max())
+    largest = float(np.abs(answer - expected).max())
     return np.inf if np.isnan(largest) else largest
 
 
@@ -101,21 +101,21 @@ class SignatureComparison:
             **{"taggram": self._taggram, "embed": self._embed, "top_tags": self._top_tags},
             **{"metadata": self._metadata, "classify_wav": self._classify_wav},
         }
-        found: dict[str, float] = {}
+        differences: dict[str, float] = {}
         for call in self._answers:
             signature, _, case = call.partition(":")
             difference = measures.get(signature, self._combined)(case)
-            found[signature] = max(found.get(signature, 0.0), difference)
+            differences[signature] = max(differences.get(signature, 0.0), difference)
         fitted = self._served.combination.fitted
         if fitted is not None:
-            found[DEFAULT] = max(found[DEFAULT], score_ops.largest_error(fitted))
-        return found
+            differences[DEFAULT] = max(differences[DEFAULT], score_ops.largest_error(fitted))
+        return differences
 
     def requests(self) -> bare_process.Arrays:
         """Inputs by call: all waveforms for scores, the shortest and the longest where fewer will do."""
         given = {case: {"waveform": waveform} for case, waveform in self._waveforms.items()}
         short, *_, long = given
-        embeds = any(one.embedding is not None for one in self._expected[short])
+        embeds = any(outputs.embedding is not None for outputs in self._expected[short])
         return {
             **{f"{name}:{case}": given[case] for name in {*self._names, DEFAULT} for case in given},
             **{f"taggram:{case}": given[case] for case in (short, long)},
@@ -153,7 +153,7 @@ class SignatureComparison:
         return np.stack([reference.of_chunks(model, chunk).scores for chunk in chunks], axis=1)
 
     def _embed(self, case: str) -> float:
-        parts = [one.embedding for one in self._expected[case] if one.embedding is not None]
+        parts = [outputs.embedding for outputs in self._expected[case] if outputs.embedding is not None]
         expected = np.concatenate(parts, axis=1)
         return apart(self._answers[f"embed:{case}"]["embedding"], expected) / max(1.0, np.abs(expected).max())
 
@@ -209,7 +209,8 @@ class SignatureComparison:
             path.write_bytes(self._files[rate])
             waveform = reference.read(path, self._served.sample_rate)
         members = [
-            reference.of_waveforms(one, waveform, self._served.num_chunks).scores for one in self._served.networks
+            reference.of_waveforms(network, waveform, self._served.num_chunks).scores
+            for network in self._served.networks
         ]
         same_rate = rate == str(self._served.sample_rate)
         slack = self._tolerance if same_rate else max(self._tolerance, _RESAMPLED)

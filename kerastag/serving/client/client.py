@@ -33,7 +33,7 @@ class Taggram:
 
     Attributes:
       tags: short names, (num_tags,).
-      start_seconds: of each chunk, float32 (chunks,).
+      start_seconds: start in seconds of each chunk, float32 (chunks,).
       scores: float32 (chunks, num_tags).
     """
 
@@ -56,7 +56,7 @@ def rest(
       address: http://HOST:PORT, by default port 8501 in TensorFlow Serving's images.
       model: its name, --model_name of the server.
       version: its number; None: the label's, or the latest.
-      label: of a version in the server's --model_config_file.
+      label: label of a version in the server's --model_config_file.
       timeout_seconds: for connecting, for sending and for the answer each.
       max_retries: how often a request that found nobody is sent again.
     """
@@ -79,7 +79,7 @@ def grpc(
       address: HOST:PORT, by default port 8500.
       model: its name.
       version: its number.
-      label: of a version.
+      label: label of a version.
       timeout_seconds: for a request as a whole.
       max_retries: how often a request that found nobody is sent again.
       max_message_megabytes: the largest request and answer.

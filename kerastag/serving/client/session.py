@@ -49,7 +49,7 @@ class Facts:
 
     Attributes:
       vocabulary: its tags.
-      sample_rate: of its waveforms, in Hz.
+      sample_rate: sample rate of its waveforms, in Hz.
     """
 
     vocabulary: tags.Vocabulary
@@ -155,5 +155,7 @@ class Session:
         if self._wanted.label and "label" in error.problem:
             advice = "see version_labels in --model_config_file of the server"
             return failures.NotServed(place, f"model '{model}' has no label '{self._wanted.label}'", advice)
-        versions = ", ".join(f"{one.version} {one.state}{one.error and f' ({one.error})'}" for one in known)
+        versions = ", ".join(
+            f"{status.version} {status.state}{status.error and f' ({status.error})'}" for status in known
+        )
         return failures.NotServed(place, f"{self._wanted} is not loaded", f"there is version {versions}")

@@ -32,15 +32,15 @@ class FormFacts:
 
     Attributes:
       name: the model's name.
-      version: of the export.
+      version: version of the export.
       form: one of plan.FORMS.
       input, output: for people.
-      sample_rate: of chunks, in Hz.
+      sample_rate: sample rate of chunks, in Hz.
       chunk_samples: samples in one chunk.
       num_chunks: chunks of a track whose scores are averaged.
       centred: whether the one chunk is from the track's middle.
       tags: short names in column order; full_names: full names.
-      versions: of kerastag and the packages that wrote it.
+      versions: versions of kerastag and the packages that wrote it.
     """
 
     name: str

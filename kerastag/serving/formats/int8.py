@@ -43,15 +43,15 @@ def _kernels(model: Tensor, graph: Tensor) -> Iterator[int]:
     """Positions of the tensors that are kernels of convolutions behind the front end."""
     from ai_edge_litert import schema_py_generated as schema
 
-    kinds = [_kind(model.operatorCodes[one.opcodeIndex]) for one in graph.operators]
+    kinds = [_kind(model.operatorCodes[operator.opcodeIndex]) for operator in graph.operators]
     logarithms = [number for number, kind in enumerate(kinds) if kind == schema.BuiltinOperator.LOG]
     front_end = _with_what_leads_to(graph, logarithms)
-    for number, (one, kind) in enumerate(zip(graph.operators, kinds, strict=True)):
-        kernel = graph.tensors[one.inputs[1]] if kind == schema.BuiltinOperator.CONV_2D else None
+    for number, (operator, kind) in enumerate(zip(graph.operators, kinds, strict=True)):
+        kernel = graph.tensors[operator.inputs[1]] if kind == schema.BuiltinOperator.CONV_2D else None
         if kernel is None or number in front_end or model.buffers[kernel.buffer].data is None:
             continue
         if kernel.type == schema.TensorType.FLOAT32 and np.prod(kernel.shape) >= MIN_VALUES:
-            yield int(one.inputs[1])
+            yield int(operator.inputs[1])
 
 
 def _kind(code: Tensor) -> int:
@@ -61,15 +61,15 @@ def _kind(code: Tensor) -> int:
 
 def _with_what_leads_to(graph: Tensor, numbers: list[int]) -> set[int]:
     """Operators of these numbers, and all whose results go into theirs."""
-    makers = {output: number for number, one in enumerate(graph.operators) for output in one.outputs}
-    found: set[int] = set()
+    makers = {output: number for number, operator in enumerate(graph.operators) for output in operator.outputs}
+    front_end: set[int] = set()
     waiting = list(numbers)
     while waiting:
         number = waiting.pop()
-        if number not in found:
-            found.add(number)
+        if number not in front_end:
+            front_end.add(number)
             waiting += [makers[tensor] for tensor in graph.operators[number].inputs if tensor in makers]
-    return found
+    return front_end
 
 
 def _quantise(model: Tensor, tensor: Tensor) -> None:

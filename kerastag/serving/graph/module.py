@@ -34,14 +34,14 @@ class ServingModule(tf.Module):
         k, request = (tf.TensorSpec([None], tf.int32, name=name) for name in ("k", "request"))
         named = zip(self._model.network_names, self.networks, strict=True)
         table: dict[str, tuple[Callable[..., Tensor], list[Tensor]]] = {
-            **{name: (_scores_of(one), [waveform]) for name, one in named},
+            **{name: (_scores_of(served), [waveform]) for name, served in named},
             DEFAULT: (self.serving_default, [waveform]),
             "classify_wav": (self.classify_wav, [wav_bytes]),
             "taggram": (self.taggram, [waveform]),
             "top_tags": (self.top_tags, [waveform, k]),
             "metadata": (self.metadata, [request]),
         }
-        if any(one.embedding_width for one in self.networks):
+        if any(served.embedding_width for served in self.networks):
             table["embed"] = (self.embed, [waveform])
         return {name: tf.function(call, spec, autograph=False) for name, (call, spec) in table.items()}
 
@@ -67,13 +67,13 @@ class ServingModule(tf.Module):
         """waveform to `chunk_scores`, float32 (batch, chunks, num_tags), and `start_seconds`, float32 (batch, chunks).
 
         Chunks follow each other without overlap from the first sample on; only the last one, which begins a chunk
-        before the end, may share samples with the one before. What is not longer than a chunk has one. In an ensemble
-        the longest chunk sets the starts. Calibration was fitted on means over chunks; single chunks go through the
-        same.
+        before the end, may share samples with the one before. What is not longer than a chunk has a single one. In an
+        ensemble the longest chunk sets the starts. Calibration was fitted on means over chunks; single chunks go
+        through the same.
         """
         waveform = guard_ops.waveform(waveform)
         starts = self._consecutive_starts(waveform)
-        members = [one.chunk_scores(waveform, starts) for one in self.networks]
+        members = [served.chunk_scores(waveform, starts) for served in self.networks]
         batch, count, num_tags = tf.shape(waveform)[0], tf.size(starts), len(self._model.vocabulary)
         flat = [tf.reshape(scores, [batch * count, num_tags]) for scores in members]
         seconds = tf.cast(starts / self._model.sample_rate, tf.float32)
@@ -88,7 +88,7 @@ class ServingModule(tf.Module):
         Those of an ensemble's members stand side by side; a member that has none is left out.
         """
         waveform = guard_ops.waveform(waveform)
-        parts = [one.embedding(waveform) for one in self.networks if one.embedding_width]
+        parts = [served.embedding(waveform) for served in self.networks if served.embedding_width]
         return {"embedding": tf.concat(parts, axis=1)}
 
     def top_tags(self, waveform: Tensor, k: Tensor) -> dict[str, Tensor]:
@@ -128,7 +128,7 @@ class ServingModule(tf.Module):
         return {name: tf.broadcast_to(fact, tf.concat([batch, np.shape(fact)], 0)) for name, fact in facts.items()}
 
     def _combined(self, waveform: Tensor) -> Tensor:
-        return self._combine([one.scores(waveform) for one in self.networks])
+        return self._combine([served.scores(waveform) for served in self.networks])
 
     def _combine(self, members: Sequence[Tensor]) -> Tensor:
         """The networks' scores, float32 (rows, num_tags), to one, not yet calibrated, float32 or float64."""
@@ -148,8 +148,8 @@ class ServingModule(tf.Module):
         return tf.minimum(tf.range(-(-num_samples // size)) * size, tf.maximum(num_samples - size, 0))
 
 
-def _scores_of(one: network.ServedNetwork) -> Callable[[Tensor], dict[str, Tensor]]:
+def _scores_of(served: network.ServedNetwork) -> Callable[[Tensor], dict[str, Tensor]]:
     def scores(waveform: Tensor) -> dict[str, Tensor]:
-        return {"scores": one.scores(guard_ops.waveform(waveform))}
+        return {"scores": served.scores(guard_ops.waveform(waveform))}
 
     return scores

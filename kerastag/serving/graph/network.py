@@ -23,7 +23,7 @@ class ServedNetwork(tf.Module):
       num_chunks: evenly spaced chunks whose scores are averaged.
 
     Attributes:
-      chunk_samples: of one chunk.
+      chunk_samples: samples in one chunk.
       embedding_width: numbers in an embedding; 0: the model has none.
     """
 
@@ -86,11 +86,11 @@ class ServedNetwork(tf.Module):
 
 def _traced_once(model: keras.Model) -> Callable[[Tensor], Tensor]:
     """chunks (b, chunk_samples) to scores and embedding, float32 (b, ...) each: one function, whoever calls it."""
-    found = embedding.tensor_of(model)
-    both = model if found is None else keras.Model(model.input, [model.output, found])
+    hidden = embedding.tensor_of(model)
+    both = model if hidden is None else keras.Model(model.input, [model.output, hidden])
 
     def forward(chunks: Tensor) -> tuple[Tensor, ...]:
-        if found is None:
+        if hidden is None:
             return (scoring.scores_of(both(chunks, training=False)),)
         logits, embedded = both(chunks, training=False)
         return scoring.scores_of(logits), tf.cast(embedded, tf.float32)

@@ -49,10 +49,10 @@ class Resampler:
     elsewhere. The kernels are 28 kB of constants in each graph that uses them; variables would be on a device.
 
     Args:
-      sample_rate: of the results, in Hz.
+      sample_rate: sample rate of the results, in Hz.
 
     Attributes:
-      sample_rate: of the results, in Hz.
+      sample_rate: sample rate of the results, in Hz.
     """
 
     def __init__(self, sample_rate: int = audio.SAMPLE_RATE):
@@ -71,8 +71,8 @@ class Resampler:
 
         Args:
           read: called with two int64 scalars, the first frame and their number, for float32 (frames,).
-          num_frames: of the waveform, an integer scalar above 0.
-          rate: of the waveform in Hz, an integer scalar from MIN_RATE to MAX_RATE; others give nonsense.
+          num_frames: number of frames of the waveform, an integer scalar above 0.
+          rate: rate of the waveform in Hz, an integer scalar from MIN_RATE to MAX_RATE; others give nonsense.
 
         Returns:
           float32 (resampling.output_length,).

@@ -21,8 +21,8 @@ def combine(members: Sequence[Tensor], method: str, weights: Sequence[float] | N
     shares = ensembles.normalised(weights, len(members))
     scores = [tf.cast(member, tf.float64) for member in members]
     if method == "logit_mean":
-        return tf.sigmoid(tf.add_n([share * _logit(one) for share, one in zip(shares, scores, strict=True)]))
-    return tf.add_n([share * one for share, one in zip(shares, scores, strict=True)])
+        return tf.sigmoid(tf.add_n([share * _logit(score) for share, score in zip(shares, scores, strict=True)]))
+    return tf.add_n([share * score for share, score in zip(shares, scores, strict=True)])
 
 
 def calibrate(scores: Tensor, fitted: calibration.Calibration) -> Tensor:
@@ -38,7 +38,7 @@ def top(scores: Tensor, k: Tensor, names: Sequence[str], above: Tensor = None) -
     Args:
       scores: float32 (batch, num_tags).
       k: how many of each row, int32 (batch,), from 1 to num_tags.
-      names: of the columns, (num_tags,).
+      names: names of the columns, (num_tags,).
       above: whether scores reach their tags' thresholds, bool (batch, num_tags), or None.
 
     Returns:
@@ -48,11 +48,11 @@ def top(scores: Tensor, k: Tensor, names: Sequence[str], above: Tensor = None) -
     width = tf.maximum(tf.reduce_max(k), 1)  # at least 1 in a batch of 0 too
     best = tf.math.top_k(scores, width)
     kept = tf.range(width) < k[:, tf.newaxis]  # (batch, width)
-    found = {
+    best_tags = {
         "tags": tf.where(kept, tf.gather(tf.constant(names), best.indices), ""),
         "scores": tf.where(kept, best.values, 0.0),
     }
-    return found if above is None else {**found, "above": kept & tf.gather(above, best.indices, batch_dims=1)}
+    return best_tags if above is None else {**best_tags, "above": kept & tf.gather(above, best.indices, batch_dims=1)}
 
 
 def served_thresholds(thresholds: np.ndarray, fitted: calibration.Calibration | None) -> np.ndarray:
@@ -68,7 +68,7 @@ def served_thresholds(thresholds: np.ndarray, fitted: calibration.Calibration | 
 
 def largest_error(fitted: calibration.Calibration) -> float:
     """How far `calibrate` is from Calibration.apply at most, over a grid of scores and all knots."""
-    knots = [x for one in fitted.maps.values() if isinstance(one, calibration.Isotonic) for x in one.x]
+    knots = [x for tag_map in fitted.maps.values() if isinstance(tag_map, calibration.Isotonic) for x in tag_map.x]
     grid = np.unique(np.concatenate([np.linspace(0, 1, 1001), np.clip(knots, 0, 1)]))
     scores = np.tile(grid[:, None], (1, len(fitted.maps)))
     return float(np.abs(calibrate(tf.constant(scores), fitted).numpy() - fitted.apply(scores)).max())
@@ -80,14 +80,19 @@ def _logit(scores: Tensor) -> Tensor:
 
 
 def _platt(scores: Tensor, maps: Sequence[calibration.Map]) -> Tensor:
-    lines = [(one.slope, one.intercept) if isinstance(one, calibration.Platt) else (1.0, 0.0) for one in maps]
+    lines = [
+        (tag_map.slope, tag_map.intercept) if isinstance(tag_map, calibration.Platt) else (1.0, 0.0) for tag_map in maps
+    ]
     slopes, intercepts = np.array(lines).T  # (num_tags,) each
     return tf.sigmoid(slopes * _logit(scores) + intercepts)
 
 
 def _isotonic(scores: Tensor, maps: Sequence[calibration.Map]) -> Tensor:
     """Linear interpolation between the two knots around each score; level outside the knots of a tag."""
-    knots = [(one.x, one.y) if isinstance(one, calibration.Isotonic) else ((0.0, 1.0), (0.0, 1.0)) for one in maps]
+    knots = [
+        (tag_map.x, tag_map.y) if isinstance(tag_map, calibration.Isotonic) else ((0.0, 1.0), (0.0, 1.0))
+        for tag_map in maps
+    ]
     width = 1 + max(len(x) for x, _ in knots)
     x = np.array([[*row, *[_BEYOND] * (width - len(row))] for row, _ in knots])  # (num_tags, width)
     y = np.array([[*row, *row[-1:] * (width - len(row))] for _, row in knots])

@@ -102,15 +102,15 @@ def decode(wav_bytes: Tensor, resampler: resampling_ops.Resampler, name: Tensor 
       InvalidArgumentError: see `header`.
     """
     with tf.device("/CPU:0"):  # strings live there, and FFTs of ever new sizes cost accelerators more
-        found = header(wav_bytes, name)
-        frame_bytes = 2 * found.num_channels
+        wav_header = header(wav_bytes, name)
+        frame_bytes = 2 * wav_header.num_channels
 
         def read(start: Tensor, count: Tensor) -> Tensor:
-            piece = tf.strings.substr(wav_bytes, found.start + start * frame_bytes, count * frame_bytes)
-            samples = tf.reshape(tf.io.decode_raw(piece, tf.int16), tf.stack([count, found.num_channels]))
+            piece = tf.strings.substr(wav_bytes, wav_header.start + start * frame_bytes, count * frame_bytes)
+            samples = tf.reshape(tf.io.decode_raw(piece, tf.int16), tf.stack([count, wav_header.num_channels]))
             return tf.reduce_mean(tf.cast(samples, tf.float32), axis=1) / pcm.FULL_SCALE
 
-        return resampler.stream(read, found.num_frames, found.rate)
+        return resampler.stream(read, wav_header.num_frames, wav_header.rate)
 
 
 def scores(
@@ -126,7 +126,7 @@ def scores(
       wav_bytes: string (batch,).
       resampler: to the rate of the model.
       scores_of_waveform: float32 (1, samples) to float32 (1, num_tags).
-      num_tags: of the scores.
+      num_tags: number of tags of the scores.
       as_int16: waveforms are `rounded` first, as they are by default where the model was trained and `kerastag tag`
         runs it.
 
@@ -137,7 +137,7 @@ def scores(
       InvalidArgumentError: one of them is refused, see `header`; "wav_bytes[2]: ..." says which one.
     """
 
-    def one(position: Tensor) -> Tensor:
+    def of_file(position: Tensor) -> Tensor:
         name = tf.strings.join(["wav_bytes[", tf.strings.as_string(position), "]"])
         waveform = decode(wav_bytes[position], resampler, name)
         waveform = rounded(waveform) if as_int16 else waveform
@@ -145,7 +145,7 @@ def scores(
 
     positions = tf.range(tf.size(wav_bytes))
     spec = tf.TensorSpec([num_tags], tf.float32)
-    return tf.map_fn(one, positions, fn_output_signature=spec, parallel_iterations=1)
+    return tf.map_fn(of_file, positions, fn_output_signature=spec, parallel_iterations=1)
 
 
 def rounded(waveform: Tensor) -> Tensor:

@@ -39,9 +39,9 @@ class Monitoring(callbacks.ValidationWatcher):
     """Shows a run in TensorBoard.
 
     Args:
-      folder: of the event files.
+      folder: folder of the event files.
       panels: what to show.
-      num_epochs: of the run.
+      num_epochs: number of epochs of the run.
       validate_every: epochs between validations.
 
     Attributes:

@@ -41,9 +41,9 @@ class Comparison(callback.Panel):
     """The run's settings, and the figures of its best epoch so far.
 
     Args:
-      name: of the run.
+      name: name of the run.
       settings: every flag and the precision in use.
-      state: of the training, which knows the best epoch.
+      state: state of the training, which knows the best epoch.
     """
 
     def __init__(self, name: str, settings: Mapping[str, Tensor], state: training_state.TrainingState):

@@ -29,10 +29,10 @@ class Watched:
     """The run that is shown.
 
     Attributes:
-      folder: of the run.
+      folder: folder of the run.
       record: what it was started with.
       precision: the policy in use.
-      state: of the training.
+      state: state of the training.
       model: in training.
       tag_names: full names in column order.
       class_counts: training tracks with each tag, (num_tags,).

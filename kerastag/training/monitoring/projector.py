@@ -27,8 +27,8 @@ class Projector(callback.Panel):
     """The best model's embeddings, mean over a track's chunks, with tags and names.
 
     Attributes:
-      folder: of the run.
-      tracks: of the validation split; listed: the same as the split file has them.
+      folder: folder of the run.
+      tracks: tracks of the validation split; listed: the same as the split file has them.
       chunk: what the model takes.
       num_chunks, batch_size: as in validation.
     """

@@ -104,7 +104,10 @@ def _layout(empty_groups: Sequence[str]) -> Tensor:
 
     left_out = [f"PR-AUC of {group} tags" for group in empty_groups]
     categories = [
-        layout_pb2.Category(title=title, chart=[chart(*one) for one in charts.items() if one[0] not in left_out])
+        layout_pb2.Category(
+            title=title,
+            chart=[chart(name, tags_of_chart) for name, tags_of_chart in charts.items() if name not in left_out],
+        )
         for title, charts in _LAYOUT.items()
     ]
     return summary.pb(layout_pb2.Layout(category=categories))
