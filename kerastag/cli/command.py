@@ -156,10 +156,13 @@ def _flag_help(flag: flags.Flag) -> str:
         heading = f"--[no]{flag.name}"
     else:
         heading = f"--{flag.name}={_PLACEHOLDERS.get(flag.flag_type(), 'VALUE')}"
-        if "range" in flag.parser.syntactic_help or "a " in flag.parser.syntactic_help[:2]:
+        if "range" in flag.parser.syntactic_help or (
+            flag.parser.syntactic_help.startswith("a ") and flag.flag_type() in ("int", "float")
+        ):
             notes.append(flag.parser.syntactic_help)
     if flag.default is not None:
-        notes.append(f"default: {str(flag.default).lower() if flag.boolean else flag.default}")
+        default = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+        notes.append(f"default: {str(default).lower() if flag.boolean else default}")
     text += f" ({'; '.join(notes)})" if notes else ""
     return f"  {heading}\n" + textwrap.fill(text, width=100, initial_indent=" " * 6, subsequent_indent=" " * 6)
 

@@ -1,7 +1,7 @@
 """The demo set: 300 little pieces whose moods can be heard, made on first use and kept in the cache.
 
 Nothing in it is recorded or copied. Tags stand for tempo, mode, brightness, drums, reverberation and
-instruments (`demo_music.TRAITS`), so that a network learns them in minutes, and their counts fall from
+instruments (`music.TRAITS`), so that a network learns them in minutes, and their counts fall from
 over a hundred tracks to under ten, as in the real sets.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 from absl import logging
 
-from kerastag import errors, files
+from kerastag import errors, files, tsv
 from kerastag.data.demo import music, score
 
 VERSION = 1
@@ -46,6 +46,7 @@ ENCODINGS = (  # suffix, libsndfile's format and subtype, how often, sample rate
     ("opus", "OGG", "OPUS", 0.10, (24000, 48000)),
     ("mp3", "MP3", "MPEG_LAYER_III", 0.25, (22050, 24000, 32000, 44100, 48000)),
 )
+_COLUMNS = ("TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS")
 README = """{title}
 
 {num_tracks} tracks by {num_artists} invented artists, {num_tags} tags, synthesised by kerastag.data.demo:
@@ -68,11 +69,11 @@ class Track:
     format: str
     subtype: str
 
-    def row(self) -> str:
+    def cells(self) -> list[str]:
         """Its line in the split file."""
         album = f"album_{2 * self.artist + self.number % 2:06d}"
         ids = [f"track_{self.number:07d}", f"artist_{self.artist:06d}", album]
-        return "\t".join([*ids, self.path, f"{self.form.seconds:.1f}", *(PREFIX + tag for tag in self.tags)])
+        return [*ids, self.path, f"{self.form.seconds:.1f}", *(PREFIX + tag for tag in self.tags)]
 
 
 def plan(seed: int = 0) -> list[Track]:
@@ -153,9 +154,8 @@ def ensure(
         tracks = plan(seed)
         _write_all(tracks, temporary, seed, lambda done: progress(f"{target}: {done} of {len(tracks)} made"))
         for split in SPLITS:
-            rows = [track.row() for track in tracks if track.split == split]
-            header = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
-            files.write_text(temporary / f"{split}.tsv", "\n".join([header, *rows]) + "\n")
+            rows = [track.cells() for track in tracks if track.split == split]
+            tsv.write(temporary / f"{split}.tsv", _COLUMNS, rows)
         sizes = {"num_tracks": len(tracks), "num_artists": sum(ARTISTS), "num_tags": len(TAGS)}
         files.write_text(temporary / "README.txt", README.format(title=title, **sizes))
     return target

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerastag import files, tags
+from kerastag import files, tags, tsv
 from kerastag.data import pipeline, splits
 from kerastag.inference import scoring
 from kerastag.models import embedding, folding
@@ -50,12 +50,13 @@ class Projector(callback.Panel):
         batches = pipeline.evaluation_batches(some, self.chunk, self.num_chunks, self.batch_size)
         vectors, counts = scorer.score_tracks(batches, size)
         read = [int(row) for row in np.flatnonzero(counts)]
-        lines = ["\t".join(f"{value:.5g}" for value in vectors[row]) for row in read]
-        files.write_text(self.folder.events_path / _TENSORS, "\n".join(lines) + "\n")
-        labels = ["tags\tfirst tag\ttrack", *(self._label(self.listed[row]) for row in read)]
-        files.write_text(self.folder.events_path / _METADATA, "\n".join(labels) + "\n")
+        lines = tsv.text([f"{value:.5g}" for value in vectors[row]] for row in read)
+        files.write_text(self.folder.events_path / _TENSORS, lines)
+        labels = [_label(self.listed[row]) for row in read]
+        tsv.write(self.folder.events_path / _METADATA, ("tags", "first tag", "track"), labels)
         files.write_text(self.folder.events_path / "projector_config.pbtxt", _CONFIG)
 
-    def _label(self, track: splits.Track) -> str:
-        names = list(map(tags.short_name, track.tags)) or ["-"]
-        return f"{', '.join(names)}\t{names[0]}\t{track.path}"
+
+def _label(track: splits.Track) -> tuple[str, str, str]:
+    names = list(map(tags.short_name, track.tags)) or ["-"]
+    return ", ".join(names), names[0], track.path
