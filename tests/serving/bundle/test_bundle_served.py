@@ -50,7 +50,7 @@ def exported(source, serving, tmp_path_factory):
         patch.setattr(saved_model, "export", lambda *given: made.append(export_saved_model(*given)) or made[0])
         run_export(source, found, "--data_license=CC0")
 
-        def watched(models, vocabulary, combination, hidden, *others):
+        def watched(served, hidden):
             shutil.copytree(folder / "1", hidden)
             found.names.update(child.name for child in folder.iterdir())
             found.devices.update((hidden.stat().st_dev, folder.stat().st_dev))
@@ -168,10 +168,10 @@ def test_settings_are_what_the_servers_own_classes_read(exported, needs_grpc):
 
 def test_paths_in_flags_are_files_of_the_bundle(exported):
     folder = exported.folder
-    texts = [(folder / name).read_text() for name in ("README.md", "docker-compose.yml", "batching_parameters.txt")]
-    for flag in texts.flags("tones"):
-        assert flag in texts[0] and flag in texts[1]
-    for text in texts:
+    files_of_bundle = [(folder / name).read_text() for name in ("README.md", "docker-compose.yml", "batching_parameters.txt")]
+    for flag in texts.server_flags("tones"):
+        assert flag in files_of_bundle[0] and flag in files_of_bundle[1]
+    for text in files_of_bundle:
         paths = re.findall(r"--\w+=/models/tones/(\S+)", text)
         assert paths and all((folder / path).is_file() for path in paths)
 
