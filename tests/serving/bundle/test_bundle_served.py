@@ -168,7 +168,8 @@ def test_settings_are_what_the_servers_own_classes_read(exported, needs_grpc):
 
 def test_paths_in_flags_are_files_of_the_bundle(exported):
     folder = exported.folder
-    files_of_bundle = [(folder / name).read_text() for name in ("README.md", "docker-compose.yml", "batching_parameters.txt")]
+    names = ("README.md", "docker-compose.yml", "batching_parameters.txt")
+    files_of_bundle = [(folder / name).read_text() for name in names]
     for flag in texts.server_flags("tones"):
         assert flag in files_of_bundle[0] and flag in files_of_bundle[1]
     for text in files_of_bundle:
