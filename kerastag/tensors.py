@@ -2,5 +2,5 @@
 
 from typing import Any, TypeAlias
 
-Tensor: TypeAlias = Any  # a tensor, symbolic or not, or an object of either library
+Tensor: TypeAlias = Any  # a tensor or variable, eager or symbolic
 Config: TypeAlias = dict[str, Any]  # what get_config gives and from_config takes

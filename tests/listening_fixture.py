@@ -72,6 +72,7 @@ def opened(page, listening):
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("console", lambda said: said.type in ("error", "warning") and page.complaints.append(said.text))
     page.goto(listening.address)
+    page.locator("#where").filter(has_text=".").wait_for()  # its modules have run
     page.fill("#server", listening.server)
     for helper in (drop, wait_until_done, table_of, alert, saved):
         setattr(page, helper.__name__, functools.partial(helper, page))

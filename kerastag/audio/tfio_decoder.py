@@ -12,13 +12,13 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
+import types
 import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerastag import audio, errors
-from kerastag.tensors import Tensor
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -128,7 +128,7 @@ def _resample(sample_rate: int, path: np.ndarray | bytes, mono: np.ndarray, rate
     return resampling.resample(mono, int(rate), sample_rate)
 
 
-def _operations() -> Tensor:
+def _operations() -> types.ModuleType:
     """The module tensorflow_io.audio."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about file systems that it could not load

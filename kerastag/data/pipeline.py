@@ -4,7 +4,7 @@ import dataclasses
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +21,19 @@ AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are th
 PREFETCHED = 2  # batches that wait for the device
 PathOrLookup: TypeAlias = str | os.PathLike[str] | Callable[[], os.PathLike[str]]
 BLOCK = 16  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
+
+
+class TakesChunks(Protocol):
+    """A network, or what stands for one, that says which chunks it takes; see ChunkFormat."""
+
+    @property
+    def chunk_samples(self) -> int: ...
+
+    @property
+    def sample_rate(self) -> int: ...
+
+    @property
+    def centred(self) -> bool: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +55,8 @@ class ChunkFormat:
     centred: bool = False
 
     @classmethod
-    def of_model(cls, model: Tensor, dtype: str = "int16", decoder: str = "soundfile") -> "ChunkFormat":
-        """What a model takes; anything with chunk_samples, sample_rate and centred."""
+    def of_model(cls, model: "TakesChunks", dtype: str = "int16", decoder: str = "soundfile") -> "ChunkFormat":
+        """What a model takes."""
         return cls(model.chunk_samples, model.sample_rate, dtype, decoder, model.centred)
 
     def num_chunks(self, wanted: int) -> int:
@@ -63,9 +76,7 @@ class Tracks:
       labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
     """
 
-    def __init__(
-        self, paths: Sequence[str | os.PathLike[str] | Callable[[], Tensor]], labels: np.ndarray | None = None
-    ):
+    def __init__(self, paths: Sequence[PathOrLookup], labels: np.ndarray | None = None):
         self._paths = paths
         self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file

@@ -46,7 +46,7 @@ def class_aware(labels: np.ndarray, seed: int, epoch: int) -> Plan:
 
     Args:
       labels: (num_tracks, num_tags), above 0 where the track has the tag.
-      seed: random seed of all randomness.
+      seed: random seed.
       epoch: from 0.
 
     Returns:

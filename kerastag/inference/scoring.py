@@ -26,7 +26,7 @@ class Scorer:
 
     Args:
       forward: waveform (batch, samples) float32 to scores (batch, num_tags) in [0, 1].
-      num_tags: number of tags of the scores.
+      num_tags: number of tags.
       strategy: None: the first GPU, on which the next batch waits already, else the CPU.
     """
 
@@ -36,7 +36,7 @@ class Scorer:
         self._forward = forward
         self._num_tags = num_tags
         self.strategy = strategy or _one_device()
-        self._score: Tensor = None
+        self._score: Callable[[dict[str, Tensor]], tuple[Tensor, Tensor, Tensor]] | None = None
 
     @classmethod
     def of_model(cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None) -> "Scorer":

@@ -17,6 +17,8 @@ from kerastag.runs.model import Combination, Model
 from kerastag.tensors import Tensor
 
 if TYPE_CHECKING:
+    import keras
+
     from kerastag.data import pipeline
 
 OnChunks = Callable[[int], None]  # called after each step with the number of chunks that it scored
@@ -185,7 +187,7 @@ def of_model(model: Model, precision: str = "auto") -> Tagger:
     """
     from kerastag.inference import scoring
 
-    def forward(network: Tensor) -> Callable[[Tensor], Tensor]:
+    def forward(network: "keras.Model") -> Callable[[Tensor], Tensor]:
         return lambda waveform: scoring.scores_of(network(waveform, training=False))
 
     members = [

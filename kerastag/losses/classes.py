@@ -14,7 +14,12 @@ from kerastag.tensors import Config, Tensor
 class MultiLabelLoss(keras.losses.Loss):
     """A loss of (batch, num_tags) labels and logits; the reduction over the batch is Keras' (the mean)."""
 
-    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Tensor = None):
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+        dtype: "keras.DTypePolicy | str | None" = None,
+    ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
     def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:

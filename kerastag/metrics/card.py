@@ -80,7 +80,7 @@ def build(
     Args:
       figures: what metrics.evaluate returned, with what intervals.bootstrap returned under "intervals".
       decided: what decisions.evaluate returned. On the split that the thresholds were fitted on it flatters.
-      thresholds: thresholds of each tag, (num_tags,).
+      thresholds: threshold of each tag, (num_tags,).
       calibrated: which tags have a calibration, bool (num_tags,); None: none has.
     """
     return [

@@ -23,7 +23,7 @@ def combine(
     Args:
       predictions: scores of each member, (num_tracks, num_tags).
       method: one of METHODS.
-      weights: weights of each member, not negative, with a positive sum, to which they are scaled; None: all the same.
+      weights: weight of each member, not negative, not all 0; they are scaled to sum to 1. None: all the same.
 
     Returns:
       float64 (num_tracks, num_tags).

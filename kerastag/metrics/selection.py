@@ -28,7 +28,7 @@ class Selection:
     Attributes:
       weights: by member; 0: left out. They sum to 1.
       chosen_in_folds: in how many folds each member was chosen.
-      num_folds: number of folds of all.
+      num_folds: number of folds.
       selected: macro PR-AUC of the selections, each measured on artists that it was not made on; None: not defined.
       plain: macro PR-AUC of the plain mean of all members.
       difference: the row of comparison.compare for selected - plain: difference, low, high, p, verdict.

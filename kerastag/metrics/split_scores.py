@@ -19,7 +19,7 @@ class SplitScores:
       scores: any finite numbers, higher for likelier tags, (num_tracks, num_tags).
       labels: 0 or 1, likewise.
       vocabulary: the tags in column order.
-      tracks: tracks of each row; None: not known.
+      tracks: the track of each row; None: not known.
       class_counts: training tracks with each tag, int64 (num_tags,); None: not known.
       name: what to call them in a message: a folder or a file.
     """

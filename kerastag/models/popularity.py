@@ -64,5 +64,5 @@ class Popular(keras.Model):
         return {"frequencies": self.frequencies, "precision": self.precision, "name": self.name}
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: Tensor = None) -> "Popular":
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "Popular":
         return cls(**config)

@@ -123,7 +123,7 @@ class ShortChunkResNet(keras.Model):
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: Tensor = None) -> "ShortChunkResNet":
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "ShortChunkResNet":
         return cls(**config)
 
 
@@ -161,7 +161,7 @@ def dense_layer(x: Tensor, units: int, name: str, precision: str) -> Tensor:
     return keras.layers.Dense(units, name=name, dtype=precision, **fan_in_uniform(fan_in=x.shape[-1]))(x)
 
 
-def fan_in_uniform(fan_in: int) -> dict[str, Tensor]:
+def fan_in_uniform(fan_in: int) -> dict[str, keras.Initializer]:
     """Initialisers of kernel and bias, uniform in +-1/sqrt(fan_in); Glorot starts with logits 2.2 times larger."""
     limit = 1 / math.sqrt(fan_in)
     initializer = keras.initializers.RandomUniform

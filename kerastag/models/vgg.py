@@ -80,7 +80,7 @@ class VGGish(keras.Model):
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: Tensor = None) -> "VGGish":
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "VGGish":
         return cls(**config)
 
 

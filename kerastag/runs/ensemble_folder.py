@@ -63,7 +63,7 @@ class Ensemble:
     Attributes:
       members: with one and the same list of tags.
       method: one of METHODS.
-      weights: weights of each member, with sum 1.
+      weights: weight of each member, with sum 1.
     """
 
     members: tuple[run_folder.RunFolder, ...]

@@ -13,12 +13,12 @@ from kerastag.data import splits
 from kerastag.metrics.drawing import canvas
 from kerastag.models import mel as mel_scale
 from kerastag.runs import run_folder
-from kerastag.tensors import Tensor
 
 if TYPE_CHECKING:
     import keras
 
     from kerastag.data import pipeline
+    from kerastag.models import layers
 
 COUNT = 6
 MAX_SECONDS = 10.0
@@ -129,12 +129,12 @@ def read(folder: run_folder.RunFolder) -> list[Example]:
     return kept
 
 
-def mel_of(front_end: Tensor, waveform: np.ndarray) -> np.ndarray:
+def mel_of(front_end: "layers.LogMelSpectrogram", waveform: np.ndarray) -> np.ndarray:
     """The mel spectrogram of a waveform (samples,) by the front end of a network, (num_mels, num_frames) in dB."""
     return np.asarray(front_end(waveform[None]))[0, :, :, 0]
 
 
-def mel_picture(mel: np.ndarray, front_end: Tensor) -> bytes:
+def mel_picture(mel: np.ndarray, front_end: "layers.LogMelSpectrogram") -> bytes:
     """A PNG of a mel spectrogram, with time in seconds, frequency in Hz where its bands lie, and a scale in dB.
 
     Args:

@@ -109,7 +109,7 @@ class Model:
     @property
     def class_counts(self) -> Mapping[str, int] | None:
         """Training tracks of each tag, by full name; None: not known, or not the same for all runs."""
-        first, *others = (one.class_counts for one in self.records)
+        first, *others = (record.class_counts for record in self.records)
         return first if all(other == first for other in others) else None
 
     def networks(self, precision: str) -> list["keras.Model"]:

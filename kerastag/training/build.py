@@ -2,13 +2,13 @@
 
 import dataclasses
 import sys
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kerastag import losses, models
-from kerastag.tensors import Tensor
 from kerastag.training import loop, optimizers, pretrained, schedules
 
 
@@ -34,7 +34,7 @@ class Network:
 
     def build(self, precision: str) -> keras.Model:
         """The fresh model in a precision policy."""
-        options: dict[str, Tensor] = {"dropout": self.dropout, "precision": precision}
+        options: dict[str, Any] = {"dropout": self.dropout, "precision": precision}
         if self.num_channels is not None:
             options["num_channels"] = self.num_channels
         if self.model == "vggish":

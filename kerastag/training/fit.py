@@ -5,6 +5,7 @@ import dataclasses
 import math
 import signal
 import time
+import types
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -16,7 +17,6 @@ from kerastag.inference import scoring
 from kerastag.metrics import split_scores
 from kerastag.models import folding, loading
 from kerastag.runs import run_folder
-from kerastag.tensors import Tensor
 from kerastag.training import build, loop, schedules
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
@@ -210,7 +210,7 @@ class Fit:
     def _save_checkpoint(self) -> None:
         training_state.save(self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state)
 
-    def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> Tensor:
+    def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> keras.callbacks.CallbackList:
         settings, state = self._settings, self._state
         num_steps = math.ceil(len(self._plan(0)) / settings.batch_size)
         return keras.callbacks.CallbackList(
@@ -235,7 +235,7 @@ class Fit:
 def _stop_on_signals(trainer: loop.Trainer) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM asks the trainer to stop after its step, the second one stops at once."""
 
-    def request(number: int, frame: Tensor) -> None:
+    def request(number: int, frame: types.FrameType | None) -> None:
         if trainer.stop_requested:
             raise KeyboardInterrupt
         trainer.stop_requested = True

@@ -63,7 +63,7 @@ class Trainer:
     def use(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Goes on with another optimiser, which starts without a memory."""
         self.optimizer = optimizer
-        self._step: Tensor = None
+        self._step: Callable[..., Tensor] | None = None
         with self.strategy.scope():
             optimizer.build(self.model.trainable_variables)
 

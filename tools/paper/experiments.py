@@ -22,7 +22,7 @@ class Job:
 
     Attributes:
       system: see paper_tables.
-      seed: random seed of all randomness.
+      seed: random seed.
       folder: the run's.
       overrides: flags after the preset, by name.
       training: all flags of training, the preset's and the overrides.

@@ -87,7 +87,7 @@ def areas_table(systems: Sequence[System], runs: dict[str, list[Figures]]) -> ta
 
     Args:
       systems: one a row.
-      runs: runs of each system's name, the figures of the runs that succeeded.
+      runs: figures of the runs that succeeded, by the system's name.
     """
     header, lines = _columns(systems, runs, _AREAS)
     counts = [len(runs.get(system.name, [])) for system in systems]

@@ -33,7 +33,7 @@ class Taggram:
 
     Attributes:
       tags: short names, (num_tags,).
-      start_seconds: start in seconds of each chunk, float32 (chunks,).
+      start_seconds: where each chunk begins, in seconds, float32 (chunks,).
       scores: float32 (chunks, num_tags).
     """
 

@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerastag import errors
 from kerastag.serving import signatures
 from kerastag.serving.client import failures
-from kerastag.tensors import Tensor
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from tensorflow_serving.apis import model_pb2
 
 _MEGABYTE = 2**20
 _NEEDED = "a gRPC client needs tensorflow-serving-api: pip install 'kerastag[serving]'"
@@ -88,7 +92,7 @@ class GrpcTransport:
         """Closes the channel."""
         self._channel.close()
 
-    def _call(self, method: Callable[..., Tensor], request: Tensor) -> Tensor:
+    def _call(self, method: Callable[..., Any], request: "Message") -> Any:
         """The response; raises ServingError."""
         import grpc
 
@@ -123,7 +127,7 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
     return sizes + [(f"grpc.{name}_reconnect_backoff_ms", pause) for name, pause in pauses]
 
 
-def _fill(spec: Tensor, target: signatures.Target) -> None:
+def _fill(spec: "model_pb2.ModelSpec", target: signatures.Target) -> None:
     """Writes which model is meant into a ModelSpec."""
     spec.name = target.model
     if target.version is not None:

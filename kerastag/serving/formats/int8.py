@@ -7,10 +7,12 @@ scale for all of a dense kernel where there are several, and answer wrongly.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerastag.tensors import Tensor
+if TYPE_CHECKING:
+    from ai_edge_litert import schema_py_generated as schema
 
 LEVELS = 127  # on either side of 0
 MIN_VALUES = 1024  # in a kernel: below, nothing is won
@@ -39,7 +41,7 @@ def quantised(content: bytes) -> bytes:
     return bytes(builder.Output())
 
 
-def _kernels(model: Tensor, graph: Tensor) -> Iterator[int]:
+def _kernels(model: "schema.ModelT", graph: "schema.SubGraphT") -> Iterator[int]:
     """Positions of the tensors that are kernels of convolutions behind the front end."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -54,12 +56,12 @@ def _kernels(model: Tensor, graph: Tensor) -> Iterator[int]:
             yield int(operator.inputs[1])
 
 
-def _kind(code: Tensor) -> int:
+def _kind(code: "schema.OperatorCodeT") -> int:
     """The operator of a code: the field of before 2020 holds those up to 127."""
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
-def _with_what_leads_to(graph: Tensor, numbers: list[int]) -> set[int]:
+def _with_what_leads_to(graph: "schema.SubGraphT", numbers: list[int]) -> set[int]:
     """Operators of these numbers, and all whose results go into theirs."""
     makers = {output: number for number, operator in enumerate(graph.operators) for output in operator.outputs}
     front_end: set[int] = set()
@@ -72,7 +74,7 @@ def _with_what_leads_to(graph: Tensor, numbers: list[int]) -> set[int]:
     return front_end
 
 
-def _quantise(model: Tensor, tensor: Tensor) -> None:
+def _quantise(model: "schema.ModelT", tensor: "schema.TensorT") -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     buffer = model.buffers[tensor.buffer]

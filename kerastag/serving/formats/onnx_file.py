@@ -2,18 +2,21 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 
 from kerastag.runs.model import Combination
 from kerastag.serving.formats import portable
-from kerastag.tensors import Tensor
+
+if TYPE_CHECKING:
+    import onnx
 
 FILE = "model.onnx"
 _OPSET = 17
 
 
-def convert(networks: Sequence[keras.Model], combination: Combination) -> Tensor:
+def convert(networks: Sequence[keras.Model], combination: Combination) -> "onnx.ModelProto":
     """An onnx.ModelProto: `waveform` (batch, chunk_samples) to `scores`, the batch open.
 
     Args:
@@ -27,7 +30,7 @@ def convert(networks: Sequence[keras.Model], combination: Combination) -> Tensor
     return model
 
 
-def write(path: pathlib.Path, model: Tensor, attached: Mapping[str, str]) -> None:
+def write(path: pathlib.Path, model: "onnx.ModelProto", attached: Mapping[str, str]) -> None:
     """Writes a model with texts in its metadata, by name."""
     import onnx
 

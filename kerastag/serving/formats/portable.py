@@ -58,7 +58,7 @@ class Portable(tf.Module):
         self._networks = [keras.Model(network.get_layer(_FRONT_END).output, network.output) for network in networks]
         self.weights = [variable.value for network in self._networks for variable in network.weights]
 
-    def function(self) -> Tensor:
+    def function(self) -> tf.types.experimental.PolymorphicFunction:
         """The tf.function with input `waveform` and output `scores`."""
         spec = tf.TensorSpec([None, self.chunk_samples], tf.float32, name=INPUT)
         return tf.function(self._scores, input_signature=[spec], autograph=False)

@@ -48,7 +48,7 @@ def numbers(value: Tensor, name: str, low: int, high: int, batch: Tensor) -> Ten
     value = rows(value, name)
     size, first = tf.size(value), _first_false((value >= low) & (value <= high))
     outlier = tf.reduce_sum(tf.where(tf.equal(tf.range(size), first), value, 0))
-    row, number, given, wanted = (tf.strings.as_string(value) for value in (first, outlier, size, batch))
+    row, number, given, wanted = map(tf.strings.as_string, (first, outlier, size, batch))
     outside = tf.strings.join([name, "[", row, "]: ", number, f"; {low} to {high} expected"])
     other = tf.strings.join([name, ": ", given, " numbers for ", wanted, " rows"])
     return passed(value, tf.where(tf.equal(size, batch), tf.where(first < size, outside, ""), other))

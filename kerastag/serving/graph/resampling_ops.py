@@ -72,7 +72,7 @@ class Resampler:
         Args:
           read: called with two int64 scalars, the first frame and their number, for float32 (frames,).
           num_frames: number of frames of the waveform, an integer scalar above 0.
-          rate: rate of the waveform in Hz, an integer scalar from MIN_RATE to MAX_RATE; others give nonsense.
+          rate: sample rate of the waveform in Hz, an integer scalar from MIN_RATE to MAX_RATE; others give nonsense.
 
         Returns:
           float32 (resampling.output_length,).

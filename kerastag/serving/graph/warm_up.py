@@ -41,8 +41,8 @@ def requests(
     Args:
       served: signatures by name.
       waveform: float32 (samples,), what the request is about.
-      sample_rate: sample rate of it, in Hz.
-      num_tags: number of tags of the model.
+      sample_rate: sample rate of the waveform, in Hz.
+      num_tags: number of the model's tags.
 
     Raises:
       KerastagError: a signature has an input that nothing is known of.

@@ -11,8 +11,8 @@ const WHERE = "What the model needs of their sound goes to your server and nowhe
 export class Asking {
   constructor(facts, wanted) {
     Object.assign(this, { facts, folder: null, opened: null });
-    byId("server").value = facts.server;
-    byId("model").value = facts.name;
+    byId("server").value ||= facts.server; // somebody may have been faster than the facts
+    byId("model").value ||= facts.name;
     byId("ask").addEventListener("submit", (event) => {
       event.preventDefault();
       wanted();

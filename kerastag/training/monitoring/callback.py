@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from kerastag.tensors import Tensor
 from kerastag.training import callbacks
 from kerastag.training.validation import Validation
 
@@ -54,7 +53,7 @@ class Monitoring(callbacks.ValidationWatcher):
         self._panels = panels
         self._num_epochs = num_epochs
         self._validate_every = validate_every
-        self._writer: Tensor = None
+        self._writer: tf.summary.SummaryWriter
         self._epoch = 0
         self.seconds = 0.0
         self._look_seconds = 0.0

@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from kerastag.tensors import Tensor
+from kerastag.runs.record import FlagValue
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import callback
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto import summary_pb2
 
 _FIRST = ("loss", "sampling", "mixup_alpha", "precision", "seed")  # TensorBoard ticks five
 HPARAMS = (
@@ -46,7 +50,7 @@ class Comparison(callback.Panel):
       state: state of the training, which knows the best epoch.
     """
 
-    def __init__(self, name: str, settings: Mapping[str, Tensor], state: training_state.TrainingState):
+    def __init__(self, name: str, settings: Mapping[str, FlagValue], state: training_state.TrainingState):
         self._name = name
         self._settings = settings
         self._state = state
@@ -72,13 +76,13 @@ class Comparison(callback.Panel):
         tf.summary.experimental.write_raw_pb(done.SerializeToString())
 
 
-def hparams(settings: Mapping[str, Tensor]) -> dict[str, str | float | bool]:
+def hparams(settings: Mapping[str, FlagValue]) -> dict[str, FlagValue]:
     """Those settings that runs differ by, as TensorBoard takes them: what is not set is "default"."""
     found = {name: settings.get(name) for name in HPARAMS}
     return {name: "default" if value is None else value for name, value in found.items()}
 
 
-def _experiment() -> Tensor:
+def _experiment() -> "summary_pb2.Summary":
     """What there is to compare; `differs` makes TensorBoard list a setting before the others."""
     from tensorboard.plugins.hparams import api_pb2, summary
 

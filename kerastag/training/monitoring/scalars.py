@@ -1,15 +1,18 @@
 """Curves: the scalars of every epoch, and the page that groups them."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from kerastag import tags
 from kerastag.metrics import groups
-from kerastag.tensors import Tensor
 from kerastag.training.monitoring import callback
 from kerastag.training.validation import Validation
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto import summary_pb2
 
 NAMES = {
     "loss": "train/loss",
@@ -94,11 +97,11 @@ class TagScalars(callback.Panel):
                 tf.summary.scalar(f"tag_pr_auc/{group}/{short_names[column]}", areas["pr_auc"])
 
 
-def _layout(empty_groups: Sequence[str]) -> Tensor:
+def _layout(empty_groups: Sequence[str]) -> "summary_pb2.Summary":
     """The custom scalars page; a chart of a group without tags is left out."""
     from tensorboard.plugins.custom_scalar import layout_pb2, summary
 
-    def chart(title: str, names: list[str]) -> Tensor:
+    def chart(title: str, names: list[str]) -> layout_pb2.Chart:
         patterns = [name if name.endswith("*") else f"^{name}$" for name in names]
         return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=patterns))
 

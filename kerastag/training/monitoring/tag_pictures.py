@@ -1,6 +1,7 @@
 """On which tags a run is learning: PR curves, pictures of all tags, and the best and worst of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +9,6 @@ import tensorflow as tf
 from kerastag import tags
 from kerastag.metrics import tables
 from kerastag.metrics.drawing import canvas, tag_plots
-from kerastag.tensors import Tensor
 from kerastag.training.monitoring import callback, images
 from kerastag.training.validation import Validation
 
@@ -52,5 +52,5 @@ def best_and_worst(names: Sequence[str], areas: np.ndarray, rates: np.ndarray, c
 def _pr_curve(name: str, labels: np.ndarray, scores: np.ndarray) -> None:
     from tensorboard.plugins.pr_curve import summary
 
-    curve: Tensor = summary.pb(f"pr_curve/{name}", labels.astype(bool), scores, num_thresholds=_NUM_THRESHOLDS)
+    curve: Any = summary.pb(f"pr_curve/{name}", labels.astype(bool), scores, num_thresholds=_NUM_THRESHOLDS)
     tf.summary.experimental.write_raw_pb(curve.SerializeToString())

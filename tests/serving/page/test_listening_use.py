@@ -93,3 +93,17 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
+
+
+def test_what_was_typed_before_the_facts_came_is_kept(opened, listening):
+    held = []
+    opened.route("**/bundle.json", lambda route: held.append(route))
+    opened.goto(listening.address)
+    opened.fill("#server", listening.server)
+    opened.wait_for_function("() => !document.getElementById('where').textContent")
+    while not held:
+        opened.wait_for_timeout(20)
+    held[0].continue_()
+    opened.locator("#where").filter(has_text=".").wait_for()
+    assert opened.input_value("#server") == listening.server
+    assert opened.input_value("#model") == "model"
