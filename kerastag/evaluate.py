@@ -34,7 +34,7 @@ flags.DEFINE_list(
     "Predictions of more runs of the same setting with other seeds, .npy or runs: how much do seeds matter?",
     flag_values=FLAGS,
 )
-flags.DEFINE_string("plots_dir", None, "Folder for pictures (PNG; extra plots).", flag_values=FLAGS)
+flags.DEFINE_string("plots_dir", None, "Folder for plots, as PNG files.", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Replace outputs that exist.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 
