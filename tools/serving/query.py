@@ -26,13 +26,7 @@ flags.DEFINE_string(
     "server", "http://localhost:8501", "The running server: http://HOST:PORT or grpc://HOST:PORT.", flag_values=FLAGS
 )
 flags.DEFINE_string("model", None, "Name of the model on the server, its --model_name.", flag_values=FLAGS)
-flags.DEFINE_string(
-    "output",
-    None,
-    "File for all scores: .tsv, .csv or .json; without it the top tags are printed.",
-    flag_values=FLAGS,
-)
-options.positive(FLAGS, "top", 5, "Tags to print for each file.")
+options.define_score_output(FLAGS)
 options.positive(FLAGS, "concurrency", 8, "Files on their way at once.")
 flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
