@@ -5,7 +5,8 @@ import os
 import keras
 import numpy as np
 
-from kerastag.models import layers, loading
+from kerastag.models import loading
+from kerastag.models import norm as norms
 
 
 def fold(model: keras.Model, precision: str | None = None) -> keras.Model:
@@ -56,10 +57,10 @@ def _fill(folded: keras.Model, weights: loading.Weights) -> None:
         if not layer.weights:
             continue
         values = weights[layer.name]
-        norm = layers.folded_norm(layer)
+        norm = norms.folded_norm(layer)
         if norm in weights:  # else it was folded when it was saved
             kernel, bias = (value.astype(np.float64) for value in values)
             gamma, beta, mean, variance = (value.astype(np.float64) for value in weights[norm])
-            scale = gamma / np.sqrt(variance + layers.EPSILON)  # (channels,)
+            scale = gamma / np.sqrt(variance + norms.EPSILON)  # (channels,)
             values = [(kernel * scale).astype(np.float32), ((bias - mean) * scale + beta).astype(np.float32)]
         layer.set_weights(values)

@@ -1,17 +1,20 @@
 """Layers that Keras does not have as the recipe needs them."""
 
+import contextlib
+import contextvars
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kerastag import precisions
 from kerastag.models import mel
 from kerastag.tensors import Config, Tensor
 
 PADDINGS = ("reflect", "zeros")
-EPSILON = 1e-5  # added to the variance in batch normalisation
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -78,9 +81,18 @@ class LogMelSpectrogram(keras.layers.Layer):
         window = functools.partial(tf.signal.hann_window, periodic=not self.symmetric_window)
         spectrum = tf.signal.stft(padded, self.fft_size, self.hop_size, self.fft_size, window)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))  # (batch, num_frames, num_bins)
-        bands = tf.matmul(power, self.filters)  # (batch, num_frames, num_mels)
+        bands = self._bands(power)  # (batch, num_frames, num_mels)
         decibel = self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, self.floor_power))
         return tf.transpose(decibel, [0, 2, 1])[..., None]  # (batch, num_mels, num_frames, 1)
+
+    def _bands(self, power: Tensor) -> Tensor:
+        """Power (batch, num_frames, num_bins) to that of mel bands; on a GPU in float64, which TF32 does not reach.
+
+        TensorFlow rounds float32 to TF32's 11 digits in products there, which puts values off by 3e-3 dB.
+        """
+        dtype = tf.float64 if precisions.has_gpu() else tf.float32
+        bands = tf.matmul(tf.cast(power, dtype), tf.constant(self.filters, dtype))
+        return tf.cast(bands, tf.float32)
 
     def compute_output_spec(self, waveform: Tensor) -> Tensor:
         batch, samples = waveform.shape
@@ -96,127 +108,44 @@ class LogMelSpectrogram(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+_first_row: contextvars.ContextVar[Tensor] = contextvars.ContextVar("first_row", default=0)
+
+
+@contextlib.contextmanager
+def rows_from(first_row: Tensor) -> Iterator[None]:
+    """While a network is called: the place in the whole batch, (), that the first row of its share has."""
+    token = _first_row.set(first_row)
+    try:
+        yield
+    finally:
+        _first_row.reset(token)
+
+
 @keras.saving.register_keras_serializable(package="kerastag")
-class BatchNormalization(keras.layers.Layer):
-    """Batch normalisation of the last axis: exact in float32, on TensorFlow's fused kernel in half precision.
+class Dropout(keras.layers.Dropout):
+    """keras.layers.Dropout of (batch, units) with masks that do not depend on who draws them.
 
-    Input of (batch, channels) or (batch, height, width, channels); weights and statistics are float32. The moving
-    variance is the unbiased one, as PyTorch keeps it; Keras' own layer keeps the biased one and does without the fused
-    kernel, which makes a training step in bfloat16 more than twice as fast. That kernel adds a channel's values one
-    by one in float32, too coarse for float32 training to follow a reference; see `normalise`. Under a strategy each
-    replica normalises by its own share of the batch and the moving statistics are the mean over replicas.
-
-    Args:
-      momentum: momentum of the moving statistics, in Keras' sense: the weight of the old value.
-      epsilon: added to the variance.
+    Keras' are other ones under XLA than without, and the same on every replica. Here a unit's fate is a hash of seed,
+    step, row and unit in integers alone: plain, compiled, and divided among devices, see `rows_from`.
     """
-
-    def __init__(self, momentum: float = 0.9, epsilon: float = EPSILON, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.momentum = momentum
-        self.epsilon = epsilon
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        exact = {"shape": (input_shape[-1],), "dtype": "float32", "autocast": False}
-        self.gamma = self.add_weight(name="gamma", initializer="ones", **exact)
-        self.beta = self.add_weight(name="beta", initializer="zeros", **exact)
-        moving = {**exact, "trainable": False, "aggregation": "mean"}
-        self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", **moving)
-        self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", **moving)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        if not training:
-            return self._fused(inputs, self.moving_mean.value, self.moving_variance.value)[0]
-        if inputs.dtype == tf.float32 or inputs.shape[-1] == 1:  # one channel: the kernel is at its coarsest there
-            y, mean, variance = normalise(tf.cast(inputs, tf.float32), self.gamma.value, self.beta.value, self.epsilon)
-        else:
-            empty = tf.zeros([0], tf.float32)
-            y, mean, variance = self._fused(inputs, empty, empty, training=True)
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving.value * self.momentum + value * (1 - self.momentum))
-        return tf.cast(y, inputs.dtype)
-
-    def _fused(
-        self, inputs: Tensor, mean: Tensor, variance: Tensor, training: bool = False
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        flat = len(inputs.shape) == 2
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs[:, None, None, :] if flat else inputs,
-            scale=self.gamma.value,
-            offset=self.beta.value,
-            mean=mean,
-            variance=variance,
-            epsilon=self.epsilon,
-            is_training=training,
-        )
-        return y[:, 0, 0, :] if flat else y, mean, variance
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+        if not training or not self.rate:
+            return inputs
+        seed, step = tf.unstack(tf.cast(self.seed_generator.next(), tf.int64))
+        rows, units = tf.shape(inputs, tf.int64)[0], inputs.shape[1]
+        row = tf.range(rows) + tf.cast(_first_row.get(), tf.int64)
+        place = row[:, None] * units + tf.range(units, dtype=tf.int64)
+        kept = _hash(_hash(place + seed * _GOLDEN) + step * _GOLDEN) >= int(self.rate * 2**32)
+        return tf.where(kept, inputs * tf.cast(1 / (1 - self.rate), inputs.dtype), 0)
 
 
-def batch_norm(x: Tensor, name: str, precision: str, folded: bool = False) -> Tensor:
-    """Batch normalisation after a convolution or dense layer; only noted where it is folded into that."""
-    if not folded:
-        return BatchNormalization(name=name, dtype=precision)(x)
-    x._keras_history.operation.kerastag_norm = name
+_GOLDEN = 0x9E3779B1  # 2^32 over the golden ratio, so that neighbours are far apart
+
+
+def _hash(x: Tensor) -> Tensor:
+    """Mixes the lower 32 bits of int64 numbers, as Wellons' lowbias32 does; int32 has no arithmetic on GPUs."""
+    for multiplier, shift in ((1, 16), (0x7FEB352D, 15), (0x846CA68B, 16)):
+        x = tf.bitwise.bitwise_and(x * multiplier, 0xFFFFFFFF)
+        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.int64)))
     return x
-
-
-def folded_norm(layer: keras.layers.Layer) -> str | None:
-    """The name of the batch normalisation that is folded into a layer; None if there is none."""
-    return getattr(layer, "kerastag_norm", None)
-
-
-def inner_policy(precision: str, folded: bool) -> str:
-    """The policy between front end and output: a network for inference alone keeps half-precision weights.
-
-    A mixed policy casts every kernel in every call, 5 % of the time of inference; the numbers are the same.
-    """
-    return precision.removeprefix("mixed_") if folded else precision
-
-
-def normalise(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch normalisation by batch statistics whose sums, forward and backward, are exact to float32's last digits.
-
-    With the naive sums of the fused kernel the means are off by 2e-6, which flips units at zero; 14 steps of training
-    then end 20 times further from the reference than with these.
-
-    Args:
-      x: (..., channels) float32.
-      gamma, beta: (channels,).
-      epsilon: added to the variance.
-
-    Returns:
-      the normalised x; the batch's mean and unbiased variance, (channels,), without gradients.
-    """
-
-    @tf.custom_gradient
-    def run(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        count = tf.cast(tf.size(x) // x.shape[-1], tf.float64)
-        mean = _channel_sum(x) / count
-        centred = x - tf.cast(mean, tf.float32)
-        variance = _channel_sum(tf.square(centred)) / count
-        scale = tf.cast(tf.math.rsqrt(variance + epsilon), tf.float32)
-        normal = centred * scale
-        unbiased = variance * count / tf.maximum(count - 1, 1)
-
-        def gradient(dy: Tensor, *statistics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            d_beta, d_gamma = _channel_sum(dy), _channel_sum(dy * normal)
-            mean_part, normal_part = tf.cast(d_beta / count, tf.float32), tf.cast(d_gamma / count, tf.float32)
-            dx = gamma * scale * (dy - mean_part - normal * normal_part)
-            return dx, tf.cast(d_gamma, tf.float32), tf.cast(d_beta, tf.float32)
-
-        return (normal * gamma + beta, tf.cast(mean, tf.float32), tf.cast(unbiased, tf.float32)), gradient
-
-    return run(x, gamma, beta)
-
-
-def _channel_sum(x: Tensor) -> Tensor:
-    """Sums (..., channels) to (channels,) float64, axis by axis: short sums in float32, the last one in float64."""
-    for axis in reversed(range(1, len(x.shape) - 1)):
-        x = tf.reduce_sum(x, axis)
-    return tf.reduce_sum(tf.cast(x, tf.float64), 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerastag.models import layers, strided
+from kerastag.models import bias, convolution, layers, norm
 from kerastag.tensors import Config, Tensor
 
 
@@ -80,18 +80,18 @@ class ShortChunkResNet(keras.Model):
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
-        policy = layers.inner_policy(precision, folded)
+        policy = norm.inner_policy(precision, folded)
         waveform = keras.Input((None,), name="waveform", dtype="float32")
         x = layers.LogMelSpectrogram(name="log_mel")(waveform)  # (batch, 128, num_frames, 1)
-        x = layers.BatchNormalization(name="spec_bn", dtype=policy)(x)
+        x = norm.BatchNormalization(name="spec_bn", dtype=policy)(x)
         for block, multiple, stride in VARIANTS[variant].blocks:
             x = residual_block(x, multiple * num_channels, stride, block, policy, folded)
         x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=policy)(x)  # (batch, 4 * num_channels)
-        dense, batch_norm, output, multiple = VARIANTS[variant].head
+        dense, dense_norm, output, multiple = VARIANTS[variant].head
         x = dense_layer(x, multiple * num_channels, dense, policy)
-        x = layers.batch_norm(x, batch_norm, policy, folded)
-        x = keras.layers.ReLU(name=f"{batch_norm}_relu", dtype=policy)(x)
-        x = keras.layers.Dropout(dropout, name="dropout", dtype=policy)(x)
+        x = norm.batch_norm(x, dense_norm, policy, folded)
+        x = keras.layers.ReLU(name=f"{dense_norm}_relu", dtype=policy)(x)
+        x = layers.Dropout(dropout, name="dropout", dtype=policy)(x)
         logits = dense_layer(x, num_tags, output, "float32")  # (batch, num_tags)
         super().__init__(waveform, logits, name=name, **kwargs)
         self.num_tags = num_tags
@@ -132,18 +132,18 @@ def residual_block(
 ) -> Tensor:
     """relu(bn_2(conv_2(relu(bn_1(conv_1(x))))) + bn_3(conv_3(x))); conv_1 and conv_3 carry the stride."""
     padded = keras.layers.ZeroPadding2D(1, name=f"{name}_pad_1", dtype=precision)(x)
-    out = convolution(padded, channels, stride, f"{name}_conv_1", precision)
-    out = layers.batch_norm(out, f"{name}_bn_1", precision, folded)
+    out = conv(padded, channels, stride, f"{name}_conv_1", precision)
+    out = norm.batch_norm(out, f"{name}_bn_1", precision, folded)
     out = keras.layers.ReLU(name=f"{name}_relu_1", dtype=precision)(out)
-    out = convolution(out, channels, (1, 1), f"{name}_conv_2", precision, "same")  # at stride 1, 1 on every side
-    out = layers.batch_norm(out, f"{name}_bn_2", precision, folded)
-    shortcut = convolution(padded, channels, stride, f"{name}_conv_3", precision)
-    shortcut = layers.batch_norm(shortcut, f"{name}_bn_3", precision, folded)
+    out = conv(out, channels, (1, 1), f"{name}_conv_2", precision, "same")  # at stride 1, 1 on every side
+    out = norm.batch_norm(out, f"{name}_bn_2", precision, folded)
+    shortcut = conv(padded, channels, stride, f"{name}_conv_3", precision)
+    shortcut = norm.batch_norm(shortcut, f"{name}_bn_3", precision, folded)
     out = keras.layers.Add(name=f"{name}_add", dtype=precision)([out, shortcut])
     return keras.layers.ReLU(name=f"{name}_relu", dtype=precision)(out)
 
 
-def convolution(
+def conv(
     x: Tensor, channels: int, stride: tuple[int, int], name: str, precision: str, padding: str = "valid"
 ) -> Tensor:
     """A 3x3 convolution with bias, initialised as PyTorch does.
@@ -152,13 +152,12 @@ def convolution(
     "same" is not; by a layer, since a convolution with explicit padding falls off the fast path in bfloat16.
     """
     weights = fan_in_uniform(fan_in=9 * x.shape[-1])
-    layer = strided.Conv2D if stride == (2, 2) else keras.layers.Conv2D
-    return layer(channels, 3, stride, padding, name=name, dtype=precision, **weights)(x)
+    return convolution.Conv2D(channels, 3, stride, padding, name=name, dtype=precision, **weights)(x)
 
 
 def dense_layer(x: Tensor, units: int, name: str, precision: str) -> Tensor:
     """A dense layer with bias, initialised as PyTorch does."""
-    return keras.layers.Dense(units, name=name, dtype=precision, **fan_in_uniform(fan_in=x.shape[-1]))(x)
+    return bias.Dense(units, name=name, dtype=precision, **fan_in_uniform(fan_in=x.shape[-1]))(x)
 
 
 def fan_in_uniform(fan_in: int) -> dict[str, keras.Initializer]:

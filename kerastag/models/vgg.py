@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kerastag.models import layers, resnet
+from kerastag.models import convolution, layers, norm, resnet
 from kerastag.tensors import Config, Tensor
 
 CHUNK_SAMPLES = 349_440  # 29.12 s, all that 1,366 frames are centred on
@@ -42,14 +42,14 @@ class VGGish(keras.Model):
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
-        policy = layers.inner_policy(precision, folded)
+        policy = norm.inner_policy(precision, folded)
         waveform = keras.Input((None,), name="waveform", dtype="float32")
         x = log_mel(name="log_mel")(waveform)  # (batch, 96, num_frames, 1)
-        x = layers.BatchNormalization(name="bn_init", dtype=policy)(x)
+        x = norm.BatchNormalization(name="bn_init", dtype=policy)(x)
         for number, (multiple, pooling) in enumerate(BLOCKS, 1):
             x = block(x, multiple * num_channels, pooling, number, policy, folded)
         x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=policy)(x)  # (batch, num_channels)
-        x = keras.layers.Dropout(dropout, name="dropout", dtype=policy)(x)
+        x = layers.Dropout(dropout, name="dropout", dtype=policy)(x)
         logits = resnet.dense_layer(x, num_tags, "dense", "float32")  # (batch, num_tags)
         super().__init__(waveform, logits, name=name, **kwargs)
         self.num_tags = num_tags
@@ -106,7 +106,7 @@ def block(
 ) -> Tensor:
     """Max pooling of elu(bn(conv(x))); the convolution is 3x3 with bias, the pooling drops what does not fill it."""
     weights = resnet.fan_in_uniform(fan_in=9 * x.shape[-1])
-    convolution = keras.layers.Conv2D(channels, 3, padding="same", name=f"conv_{number}", dtype=precision, **weights)
-    x = layers.batch_norm(convolution(x), f"bn_{number}", precision, folded)
+    x = convolution.Conv2D(channels, 3, padding="same", name=f"conv_{number}", dtype=precision, **weights)(x)
+    x = norm.batch_norm(x, f"bn_{number}", precision, folded)
     x = keras.layers.ELU(name=f"elu_{number}", dtype=precision)(x)
     return keras.layers.MaxPooling2D(pooling, name=f"mp_{number}", dtype=precision)(x)

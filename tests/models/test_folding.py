@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from kerastag import errors, models
-from kerastag.models import folding, layers, loading
+from kerastag.models import folding, norm, loading
 
 
 def shaken(model, rng):
     """A model whose batch normalisations have something to fold."""
     for layer in model.layers:
-        if isinstance(layer, layers.BatchNormalization):
+        if isinstance(layer, norm.BatchNormalization):
             size = layer.gamma.shape[0]
             layer.set_weights(
                 [rng.uniform(0.5, 2, size), rng.normal(0, 1, size), rng.normal(0, 1, size), rng.uniform(0.3, 3, size)]
@@ -31,8 +31,8 @@ def test_logits_are_equal_in_float32(build, rng):
     keras.config.set_dtype_policy("float32")
     model = shaken(build(), rng)
     folded = folding.fold(model)
-    names = {type(layer).__name__ for layer in folded.layers if isinstance(layer, layers.BatchNormalization)}
-    assert sum(isinstance(layer, layers.BatchNormalization) for layer in folded.layers) == 1, names
+    names = {type(layer).__name__ for layer in folded.layers if isinstance(layer, norm.BatchNormalization)}
+    assert sum(isinstance(layer, norm.BatchNormalization) for layer in folded.layers) == 1, names
     waveform = rng.normal(0, 0.1, (2, model.chunk_samples)).astype(np.float32)
     expected = model(waveform, training=False).numpy()
     assert np.abs(expected).max() > 0.1

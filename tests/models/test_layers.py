@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from kerastag import models
-from kerastag.models import layers, mel
+from kerastag.models import layers, mel, norm
 
 
 def librosa_log_mel(waveform):
@@ -57,7 +57,7 @@ def test_log_mel_config_round_trip(tmp_path, rng):
 def test_batch_norm_by_its_formula(shape, rng):
     x = rng.normal(3, 2, shape).astype(np.float32)
     axes = tuple(range(len(shape) - 1))
-    layer = layers.BatchNormalization()
+    layer = norm.BatchNormalization()
     y = layer(x, training=True).numpy()
     mean, variance = x.mean(axes, dtype=np.float64), x.var(axes, dtype=np.float64)
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(variance + 1e-5), atol=2e-5)
@@ -69,7 +69,7 @@ def test_batch_norm_by_its_formula(shape, rng):
 @pytest.mark.parametrize("shape", [(8, 5), (4, 6, 7, 5), (4, 6, 7, 1)])
 def test_batch_norm_is_keras_own_up_to_the_moving_variance(shape, rng):
     x = tf.constant(rng.normal(3, 2, shape).astype(np.float32))
-    ours, theirs = layers.BatchNormalization(), keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    ours, theirs = norm.BatchNormalization(), keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
     results = []
     for layer in (ours, theirs):
         with tf.GradientTape() as tape:
@@ -84,7 +84,7 @@ def test_batch_norm_is_keras_own_up_to_the_moving_variance(shape, rng):
 
 
 def test_batch_norm_reloads_exactly(tmp_path, rng):
-    model = keras.Sequential([keras.Input((6,)), layers.BatchNormalization(momentum=0.7)])
+    model = keras.Sequential([keras.Input((6,)), norm.BatchNormalization(momentum=0.7)])
     x = rng.normal(1, 2, (16, 6)).astype(np.float32)
     model(x, training=True)
     model.save(tmp_path / "model.keras")

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerastag import errors, losses, precisions
 from kerastag.data import pipeline
 from kerastag.inference import scoring
-from kerastag.models import layers
+from kerastag.models import layers, norm
 from kerastag.training import build, devices, loop, optimizers, schedules, state
 
 NETWORK = build.Network(("a", "b", "c"), num_channels=1, dropout=0.0)
@@ -31,7 +31,7 @@ def batches(sizes, seed=3):
 def small_network():
     """Small enough for XLA to compile in a second."""
     keras.utils.set_random_seed(0)
-    front_end = [layers.LogMelSpectrogram(), layers.BatchNormalization(dtype="float32")]
+    front_end = [layers.LogMelSpectrogram(), norm.BatchNormalization(dtype="float32")]
     after = [keras.layers.Conv2D(4, 3, 8, dtype="float32"), keras.layers.GlobalAveragePooling2D(dtype="float32")]
     return keras.Sequential([keras.Input((73_600,)), *front_end, *after, keras.layers.Dense(3, dtype="float32")])
 

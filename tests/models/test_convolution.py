@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerastag.models import strided
+from kerastag.models import convolution
 
 
 @pytest.mark.parametrize("size", [(8, 10), (9, 7), (3, 4), (6, 3)])
 @pytest.mark.parametrize("amx", [True, False])
 def test_values_and_gradients_are_those_of_keras(size, amx, rng, monkeypatch):
-    monkeypatch.setattr(strided.precisions, "has_amx", lambda: amx)
+    monkeypatch.setattr(convolution.precisions, "has_amx", lambda: amx)
     x = tf.constant(rng.normal(size=(2, *size, 3)), tf.float64)  # its own gradient serves all but float32
-    ours = strided.Conv2D(5, 3, 2, "valid", dtype="float64")
+    ours = convolution.Conv2D(5, 3, 2, "valid", dtype="float64")
     theirs = keras.layers.Conv2D(5, 3, 2, "valid", dtype="float64")
     ours.build(x.shape)
     theirs.build(x.shape)
@@ -32,7 +32,7 @@ def test_values_and_gradients_are_those_of_keras(size, amx, rng, monkeypatch):
 
 
 def test_the_gradient_of_the_input_has_its_shape_in_a_function_of_any_size(rng):
-    layer = strided.Conv2D(2, 3, 2, "valid", dtype="mixed_bfloat16")
+    layer = convolution.Conv2D(2, 3, 2, "valid", dtype="mixed_bfloat16")
     layer.build((None, None, None, 1))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1])])
@@ -50,7 +50,7 @@ def test_the_gradient_of_the_input_has_its_shape_in_a_function_of_any_size(rng):
 def test_weights_saved_of_keras_own_layer_are_found(tmp_path):
     theirs, ours = (
         keras.Sequential([keras.Input((8, 8, 1)), layer(2, 3, 2, "valid")])
-        for layer in (keras.layers.Conv2D, strided.Conv2D)
+        for layer in (keras.layers.Conv2D, convolution.Conv2D)
     )
     theirs.save_weights(tmp_path / "one.weights.h5")
     ours.load_weights(tmp_path / "one.weights.h5")

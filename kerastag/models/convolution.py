@@ -1,25 +1,33 @@
-"""The convolution that halves its input, with a gradient that a CPU computes fast."""
+"""Convolutions: with a bias that batch normalisation may take, and at stride 2 a gradient that a CPU computes fast."""
 
 import keras
 import tensorflow as tf
 
 from kerastag import precisions
+from kerastag.models import bias
 from kerastag.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
-class Conv2D(keras.layers.Conv2D):
-    """keras.layers.Conv2D of a 3x3 kernel at stride 2 without padding: the same weights and values.
+class Conv2D(bias.LeavesBias, keras.layers.Conv2D):
+    """keras.layers.Conv2D: the same weights and values. It bears the same name, since Keras files weights under it.
 
-    It bears the same name, since Keras files weights under it.
+    Its bias may be left to the batch normalisation after it, see models.bias.
 
-    In half precision on a CPU with AMX the gradient of its input is computed by `input_gradient`: TensorFlow's own
-    takes 2.5 times as long for the network's second block, and a training step of the network 8 % longer. Without AMX,
-    where the seven of its sixteen taps that are zero cost as much as the others, TensorFlow's own takes half as long.
+    In half precision on a CPU with AMX the gradient of the input of a 3x3 kernel at stride 2 without padding is
+    computed by `input_gradient`: TensorFlow's own takes 2.5 times as long for the network's second block, and a
+    training step of the network 8 % longer. Without AMX, where the seven of its sixteen taps that are zero cost as much
+    as the others, TensorFlow's own takes half as long.
     """
 
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if training and self.leaves_bias:
+            return bias.without(self.bias, self.convolution_op(inputs, self.kernel))
+        return super().call(inputs)
+
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
-        if inputs.dtype == tf.float32 or precisions.has_gpu() or not precisions.has_amx():
+        halves = (self.kernel_size, self.strides, self.padding) == ((3, 3), (2, 2), "valid")
+        if not halves or inputs.dtype == tf.float32 or precisions.has_gpu() or not precisions.has_amx():
             return super().convolution_op(inputs, kernel)
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
