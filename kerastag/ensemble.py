@@ -169,7 +169,7 @@ def _scored(values: flags.FlagValues, run: run_folder.RunFolder, split: str) -> 
         split,
         _source(values, split),
         options.reading_of(values),
-        values.precision,
+        options.computing_of(values),
         values.skip_unreadable,
         values.verbosity,
     )

@@ -170,7 +170,7 @@ def _of_run(values: flags.FlagValues, run: run_folder.RunFolder) -> EvaluationSu
         values.split,
         source,
         options.reading_of(values),
-        values.precision,
+        options.computing_of(values),
         values.skip_unreadable,
         values.verbosity,
         values.fit_on_the_labels_reported_on,

@@ -4,22 +4,35 @@ import pathlib
 
 NAMES = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 _FAST_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
+_BFLOAT16_CAPABILITY = (8, 0)
 
 
 def choose(name: str) -> str:
-    """The Keras policy for `name`: "auto" is float16 on GPUs, bfloat16 on CPUs that are fast in it, else float32."""
+    """The Keras policy for `name`: "auto" is the half precision that the hardware is fast in, else float32.
+
+    That is bfloat16, which needs no loss scaling, on CPUs with AMX or AVX-512 bfloat16 and on GPUs of compute
+    capability 8 (Ampere) or more, and float16 on older GPUs.
+    """
     if name != "auto":
         return name
     if has_gpu():
-        return "mixed_float16"
+        return "mixed_bfloat16" if _compute_capability() >= _BFLOAT16_CAPABILITY else "mixed_float16"
     return "mixed_bfloat16" if cpu_flags() & _FAST_BFLOAT16 else "float32"
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
+    """Whether TensorFlow sees a GPU, and may use it."""
     import tensorflow as tf
 
-    return bool(tf.config.list_physical_devices("GPU"))
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
+def _compute_capability() -> tuple[int, int]:
+    """The least of the visible GPUs'; (0, 0) where TensorFlow does not know."""
+    import tensorflow as tf
+
+    details = map(tf.config.experimental.get_device_details, tf.config.get_visible_devices("GPU"))
+    return min((each.get("compute_capability") or (0, 0) for each in details), default=(0, 0))
 
 
 def has_amx() -> bool:

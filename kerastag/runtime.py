@@ -6,9 +6,11 @@ import gc
 import json
 import os
 import pathlib
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import metadata
 
 from kerastag import errors
 
@@ -24,6 +26,7 @@ def start(verbosity: int = 0) -> None:
         return
     if verbosity <= 0:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _keep_compiled()
     with _quiet_stderr(enabled=verbosity <= 0):
         _import_tensorflow()
 
@@ -39,6 +42,23 @@ def _import_tensorflow() -> None:
         raise errors.KerastagError(f"TensorFlow or Keras does not load: {error}") from error
     tf.get_logger().setLevel("ERROR")
     atexit.register(gc.freeze)  # a process that ends need not look for TensorFlow's cycles, which takes 0.6 s
+
+
+def _keep_compiled() -> None:
+    """Lets XLA keep what it compiles, in the user's cache folder, for this machine and this TensorFlow.
+
+    What is kept is code for the GPU and the processor it was compiled on; other machines may share the home folder.
+    """
+    if "tf_xla_persistent_cache_directory" in os.environ.get("TF_XLA_FLAGS", ""):
+        return
+    try:
+        version = metadata.version("tensorflow")
+    except metadata.PackageNotFoundError:  # a build under another name
+        return
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    folder = cache / "kerastag" / "xla" / f"{platform.node()}-{version}"
+    kept = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_read_only=false"
+    os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {kept}".strip()
 
 
 def _check_backend() -> None:

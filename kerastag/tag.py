@@ -37,7 +37,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     search = audio.find_audio(arguments)
     if not search.files:
         raise errors.KerastagError("; ".join(search.warnings()) or f"{' '.join(arguments)}: no audio files")
-    model = tagger.load(values.model, values.precision, values.verbosity, values.calibrated)
+    model = tagger.load(values.model, values.precision, values.verbosity, values.calibrated, values.xla, values.tf32)
     if values.decoder == "tfio":
         tfio_decoder.require()
     reading = options.reading_of(values)

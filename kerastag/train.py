@@ -64,7 +64,7 @@ options.define_verbosity(FLAGS)
 # what a resumed run may change and still be the same experiment
 _FREE_TO_CHANGE = (
     *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "verbosity"),
-    *("strategy", "num_devices", "xla", "profile", "monitor"),
+    *("strategy", "num_devices", "xla", "tf32", "profile", "monitor"),
 )
 
 
@@ -214,7 +214,7 @@ def _experiment(
         network=network,
         optimization=build.Optimization(schedule, values.weight_decay, values.sgd_weight_decay, values.mixup_alpha),
         settings=settings.Settings(**given(*how, "best_by", "patience")),
-        devices=experiment.Devices(**given("strategy", "num_devices", "precision", "xla")),
+        devices=experiment.Devices(values.strategy, values.num_devices, options.computing_of(values)),
         decoder=values.decoder,
         dtype=values.input_dtype,
         monitor=values.monitor,

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from kerastag import audio, errors, losses, models, precisions
+from kerastag import audio, computing, errors, losses, models, precisions
 from kerastag.data import reading
 
 DEMO = "demo"
@@ -206,13 +206,27 @@ def define_reading(values: flags.FlagValues) -> None:
 
 
 def define_devices(values: flags.FlagValues) -> None:
-    """What computes, and in which precision."""
+    """How the network is computed."""
     flags.DEFINE_enum(
         "precision",
         "auto",
         precisions.NAMES,
-        "The network's precision; auto is float16 on GPUs, bfloat16 on CPUs that are fast in it, else float32. "
-        "The mel front end is always float32.",
+        "The network's precision; auto: bfloat16 on GPUs from Ampere on and on CPUs that are fast in it, float16 on "
+        "older GPUs, else float32. The mel front end is always float32.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "xla",
+        "auto",
+        computing.XLA,
+        "Compile the network with XLA, which takes up to a minute; auto: on GPUs, where the work is long enough.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "tf32",
+        "on",
+        computing.TF32,
+        "On GPUs: off computes float32 products in full, where TF32 moves logits by up to 2e-4; on is faster.",
         flag_values=values,
     )
 
@@ -232,13 +246,6 @@ def define_training_devices(values: flags.FlagValues) -> None:
         "full",
         ("full", "scalars", "none"),
         "What is logged for TensorBoard: curves, pictures, sounds and texts; curves alone; nothing, and no report.",
-        flag_values=values,
-    )
-    flags.DEFINE_enum(
-        "xla",
-        "auto",
-        ("auto", "on", "off"),
-        "Compile the training step with XLA; auto: on one GPU.",
         flag_values=values,
     )
     flags.DEFINE_integer(
@@ -282,3 +289,8 @@ def require(values: flags.FlagValues, *names: str) -> None:
 def reading_of(values: flags.FlagValues) -> reading.Reading:
     """What the flags of `define_reading` and --num_chunks say."""
     return reading.Reading(values.num_chunks, values.batch_size, values.decoder, values.input_dtype)
+
+
+def computing_of(values: flags.FlagValues) -> computing.Computing:
+    """What the flags of `define_devices` say."""
+    return computing.Computing(values.precision, values.xla, values.tf32)

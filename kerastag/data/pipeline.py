@@ -263,6 +263,12 @@ def filled(batch: dict[str, Tensor], batch_size: int) -> dict[str, Tensor]:
     return {**filled, "weight": tf.where(tf.range(batch_size) < size, filled["weight"], 0.0)}
 
 
+def fixed(batch: dict[str, Tensor], batch_size: int) -> dict[str, Tensor]:
+    """`filled`, with a shape that says so."""
+    values = filled(batch, batch_size)
+    return {name: tf.ensure_shape(value, [batch_size, *value.shape[1:]]) for name, value in values.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class _Reader:
     """Reads chunks of positions: draws of a plan, or parts of rows.

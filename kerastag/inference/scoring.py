@@ -1,5 +1,6 @@
 """Logits of chunks to scores of tracks: the mean of the chunks' sigmoids."""
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerastag import precisions
-from kerastag.data import pipeline
+from kerastag.data import feeding, pipeline
 from kerastag.tensors import Tensor
 
 GPU = "/gpu:0"
@@ -24,24 +25,41 @@ def scores_of(logits: Tensor) -> Tensor:
 class Scorer:
     """Scores batches of chunks, on every device of a strategy.
 
+    A batch is sent to its device before the one ahead of it is read back, and what the host knows of a batch, its
+    tracks, stays on the host: a GPU is never waited for while it has nothing to do.
+
     Args:
       forward: waveform (batch, samples) float32 to scores (batch, num_tags) in [0, 1].
       num_tags: number of tags.
-      strategy: None: the first GPU, on which the next batch waits already, else the CPU.
+      strategy: None: the first GPU, else the CPU.
+      compiled_size: compile `forward` with XLA for batches of that many chunks, to which smaller ones are filled up;
+        None: do not compile, and take batches of any size.
     """
 
     def __init__(
-        self, forward: Callable[[Tensor], Tensor], num_tags: int, strategy: tf.distribute.Strategy | None = None
+        self,
+        forward: Callable[[Tensor], Tensor],
+        num_tags: int,
+        strategy: tf.distribute.Strategy | None = None,
+        compiled_size: int | None = None,
     ):
-        self._forward = forward
         self._num_tags = num_tags
+        self._compiled_size = compiled_size
         self.strategy = strategy or _one_device()
-        self._score: Callable[[dict[str, Tensor]], tuple[Tensor, Tensor, Tensor]] | None = None
+
+        def score(waveform: Tensor) -> Tensor:
+            return forward(pipeline.to_float(waveform))
+
+        self._forward = tf.function(score, jit_compile=True, autograph=False) if compiled_size else score
+        self._score: Callable[[Tensor], Tensor] | None = None
 
     @classmethod
-    def of_model(cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None) -> "Scorer":
+    def of_model(
+        cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None, compiled_size: int | None = None
+    ) -> "Scorer":
         """A scorer with a model that gives logits."""
-        return cls(lambda waveform: scores_of(model(waveform, training=False)), model.output_shape[-1], strategy)
+        num_tags = model.output_shape[-1]
+        return cls(lambda waveform: scores_of(model(waveform, training=False)), num_tags, strategy, compiled_size)
 
     def score_tracks(
         self,
@@ -59,32 +77,49 @@ class Scorer:
         Returns:
           scores, (num_tracks, num_tags) float32, NaN where no chunk came; number of chunks, (num_tracks,) int64.
         """
-        totals = np.zeros((num_tracks, self._num_tags), np.float64)
-        counts = np.zeros(num_tracks, np.int64)
-        distributed = self.strategy.experimental_distribute_dataset(batches)
-        if self._score is None:  # traced once, for batches of any size
-            self._score = tf.function(self._score_batch, [distributed.element_spec], autograph=False)
-        for batch in distributed:
-            scores, rows, weights = (self._on_host(values) for values in self._score(batch))
-            scores, rows = scores[weights > 0], rows[weights > 0]
-            np.add.at(totals, rows, scores)
-            np.add.at(counts, rows, 1)
-            on_batch(len(rows))
+        sums = _Sums(np.zeros((num_tracks, self._num_tags), np.float64), np.zeros(num_tracks, np.int64))
+        size = self._compiled_size
+        if size is not None:
+            batches = batches.map(lambda batch: pipeline.fixed(batch, size))
+        waiting: tuple[np.ndarray, Tensor] | None = None
+        for host, batch in feeding.feed(batches, self.strategy, ["row", "weight"]):
+            rows = np.where(host["weight"] > 0, host["row"], -1)  # -1: only fills up
+            before, waiting = waiting, (rows, self._launch(batch["waveform"], batches))
+            if before is not None:
+                on_batch(self._add(sums, *before))
+        if waiting is not None:
+            on_batch(self._add(sums, *waiting))
         with np.errstate(invalid="ignore"):
-            return (totals / counts[:, None]).astype(np.float32), counts
+            return (sums.totals / sums.counts[:, None]).astype(np.float32), sums.counts
 
-    def _score_batch(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        return self.strategy.run(self._score_waveform, (batch["waveform"],)), batch["row"], batch["weight"]
+    def _launch(self, waveform: Tensor, batches: tf.data.Dataset) -> Tensor:
+        """Starts scoring a batch; its scores, which can be waited for."""
+        if self._score is None:  # traced once, for batches of any size; on several devices all are of one size
+            one = self.strategy.num_replicas_in_sync == 1
+            signature = [batches.element_spec["waveform"]] if one else None
+            self._score = tf.function(self._score_batch, signature, autograph=False)
+        return self._score(waveform)
 
-    def _on_host(self, values: Tensor) -> np.ndarray:
-        return np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(values)])
+    def _score_batch(self, waveform: Tensor) -> Tensor:
+        return self.strategy.run(self._forward, (waveform,))
 
-    def _score_waveform(self, waveform: Tensor) -> Tensor:
-        return self._forward(pipeline.to_float(waveform))
+    def _add(self, sums: "_Sums", rows: np.ndarray, scores: Tensor) -> int:
+        """Waits for the scores of a batch and adds them to those of its tracks; the number of its chunks."""
+        values = np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(scores)])
+        values, rows = values[rows >= 0], rows[rows >= 0]
+        np.add.at(sums.totals, rows, values)
+        np.add.at(sums.counts, rows, 1)
+        return len(rows)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sums:
+    """Of the chunks so far: sums of their scores by track, (num_tracks, num_tags), and their number, (num_tracks,)."""
+
+    totals: np.ndarray
+    counts: np.ndarray
 
 
 def _one_device() -> tf.distribute.Strategy:
-    """A strategy on the first GPU, which copies batches there ahead; TensorFlow's default one without GPUs."""
-    if precisions.has_gpu():
-        return tf.distribute.OneDeviceStrategy(GPU)
-    return tf.distribute.get_strategy()
+    """A strategy on the first GPU, or on the CPU."""
+    return tf.distribute.OneDeviceStrategy(GPU if precisions.has_gpu() else "/cpu:0")

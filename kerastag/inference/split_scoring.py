@@ -8,6 +8,7 @@ import numpy as np
 
 from kerastag import audio, errors, progress
 from kerastag.audio import tfio_decoder
+from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, splits
 from kerastag.data.reading import Reading
 from kerastag.inference import tagger
@@ -57,7 +58,7 @@ def score_run(
     split: str,
     source: SplitSource | None = None,
     reading: Reading | None = None,
-    precision: str = "auto",
+    computing: Computing = AUTOMATIC,
     skip_unreadable: bool = False,
     verbosity: int = 0,
 ) -> Scoring:
@@ -68,7 +69,7 @@ def score_run(
       split: train, validation or test.
       source: where its tracks are.
       reading: how they are read; None: 32 chunks of each.
-      precision: policy of the network, one of precisions.NAMES.
+      computing: how.
       skip_unreadable: leave out tracks that cannot be read, instead of stopping.
       verbosity: above 0 shows TensorFlow's own log.
 
@@ -77,7 +78,7 @@ def score_run(
     """
     reading = reading or Reading(num_chunks=32)
     folder, path = locate(run, split, source)
-    model = tagger.load(run.path, precision, verbosity)
+    model = tagger.load(run.path, computing.precision, verbosity, xla=computing.xla, tf32=computing.tf32)
     listed = splits.read(path, model.vocabulary)
     if reading.decoder == "tfio":
         tfio_decoder.require()

@@ -3,12 +3,14 @@
 import dataclasses
 import os
 import pathlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerastag import audio, errors, tags
+from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
 from kerastag.inference import export_facts
 from kerastag.metrics import calibration
@@ -20,12 +22,18 @@ if TYPE_CHECKING:
     import keras
 
     from kerastag.data import pipeline
+    from kerastag.inference import scoring
 
 OnChunks = Callable[[int], None]  # called after each step with the number of chunks that it scored
 
 
 def load(
-    model: str | os.PathLike[str], precision: str = "auto", verbosity: int = 0, calibrated: bool = False
+    model: str | os.PathLike[str],
+    precision: str = "auto",
+    verbosity: int = 0,
+    calibrated: bool = False,
+    xla: str = "auto",
+    tf32: str = "on",
 ) -> "Tagger":
     """A tagger from a run, an ensemble of runs, or an export (the newest version, or one version's folder).
 
@@ -35,13 +43,14 @@ def load(
       verbosity: above 0 shows TensorFlow's own log.
       calibrated: scores as probabilities, by the folder's calibration.json; an export that was written calibrated
         is so always.
+      xla, tf32: see computing.Computing.
 
     Raises:
       KerastagError: there is no model, or no calibration.
     """
     from kerastag import runtime
 
-    path = pathlib.Path(model)
+    path, computing = pathlib.Path(model), Computing(precision, xla, tf32)
     if not path.is_dir():
         raise errors.KerastagError(f"{model}: no such folder")
     version = _exported_version(path)
@@ -49,10 +58,12 @@ def load(
         raise errors.KerastagError(f"{model}: neither a run nor an exported model")
     if version is not None:
         runtime.start(verbosity)
-        return _of_export(version, calibrated)
+        computing.start()
+        return _of_export(version, calibrated, computing)
     source = Model.load(path, calibrated)
     runtime.start(verbosity)
-    return of_model(source, precision)
+    computing.start()
+    return of_model(source, computing)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +90,20 @@ class Tagger:
       members: networks; those that take the same chunks share them.
       vocabulary: the tags of each.
       combination: how the networks' scores become the tagger's.
+      computing: whether long work is compiled.
 
     Attributes:
       vocabulary: the tags; a score's key is its short name.
       calibrated: whether scores are probabilities.
     """
 
-    def __init__(self, members: Sequence[Member], vocabulary: tags.Vocabulary, combination: Combination | None = None):
+    def __init__(
+        self,
+        members: Sequence[Member],
+        vocabulary: tags.Vocabulary,
+        combination: Combination | None = None,
+        computing: Computing = AUTOMATIC,
+    ):
         self.vocabulary = vocabulary
         self._combination = combination or Combination()
         self.calibrated = self._combination.fitted is not None
@@ -93,7 +111,8 @@ class Tagger:
         for position, member in enumerate(members):
             alike.setdefault((member.chunk_samples, member.sample_rate, member.centred), []).append(position)
         self._passes = [
-            _Pass(positions, [members[p] for p in positions], len(vocabulary)) for positions in alike.values()
+            _Pass(positions, [members[p] for p in positions], len(vocabulary), computing)
+            for positions in alike.values()
         ]
 
     def score(self, path: str | os.PathLike[str], num_chunks: int = 16) -> dict[str, float]:
@@ -156,17 +175,13 @@ class Tagger:
 class _Pass:
     """Networks that take the same chunks, side by side: each chunk is read once."""
 
-    def __init__(self, positions: Sequence[int], members: Sequence[Member], num_tags: int):
-        import tensorflow as tf
-
-        from kerastag.inference import scoring
-
+    def __init__(self, positions: Sequence[int], members: Sequence[Member], num_tags: int, computing: Computing):
         self.chunk = members[0]
         self._positions = positions
-        forwards = [member.forward for member in members]
-        self._scorer = scoring.Scorer(
-            lambda waveform: tf.concat([forward(waveform) for forward in forwards], axis=1), len(members) * num_tags
-        )
+        self._forwards = [member.forward for member in members]
+        self._num_scores = len(members) * num_tags
+        self._computing = computing
+        self._scorers: dict[int | None, scoring.Scorer] = {}
 
     def score(self, tracks: "pipeline.Tracks", reading: Reading, on_chunks: OnChunks) -> dict[int, np.ndarray]:
         """Scores of all tracks, (num_tracks, num_tags), by the network's position."""
@@ -174,13 +189,30 @@ class _Pass:
 
         chunk = pipeline.ChunkFormat.of_model(self.chunk, reading.dtype, reading.decoder)
         batches = pipeline.evaluation_batches(tracks, chunk, reading.num_chunks, reading.batch_size)
-        scores, counts = self._scorer.score_tracks(batches, len(tracks), on_chunks)
+        compiles = self._computing.compiles_scoring(len(tracks) * chunk.num_chunks(reading.num_chunks))
+        scorer = self._scorer(reading.batch_size if compiles else None)
+        scores, counts = scorer.score_tracks(batches, len(tracks), on_chunks)
         tracks.mark_missing(np.flatnonzero(counts == 0))
         return dict(zip(self._positions, np.split(scores, len(self._positions), axis=1), strict=True))
 
+    def _scorer(self, compiled_size: int | None) -> "scoring.Scorer":
+        import tensorflow as tf
 
-def of_model(model: Model, precision: str = "auto") -> Tagger:
-    """A tagger with the networks of a model, in a policy of precisions.NAMES; TensorFlow must have been started.
+        from kerastag.inference import scoring
+
+        if compiled_size not in self._scorers:
+            if compiled_size is not None:
+                print("XLA compiles the network, for some ten seconds before the first scores", file=sys.stderr)
+            self._scorers[compiled_size] = scoring.Scorer(
+                lambda waveform: tf.concat([forward(waveform) for forward in self._forwards], axis=1),
+                self._num_scores,
+                compiled_size=compiled_size,
+            )
+        return self._scorers[compiled_size]
+
+
+def of_model(model: Model, computing: Computing = AUTOMATIC) -> Tagger:
+    """A tagger with the networks of a model; TensorFlow must have been started.
 
     Raises:
       KerastagError: a run has no network yet.
@@ -192,12 +224,12 @@ def of_model(model: Model, precision: str = "auto") -> Tagger:
 
     members = [
         Member(forward(network), network.chunk_samples, network.sample_rate, network.centred)
-        for network in model.networks(precision)
+        for network in model.networks(computing.precision)
     ]
-    return Tagger(members, model.vocabulary, model.combination)
+    return Tagger(members, model.vocabulary, model.combination, computing)
 
 
-def _of_export(version: pathlib.Path, calibrated: bool) -> Tagger:
+def _of_export(version: pathlib.Path, calibrated: bool, computing: Computing) -> Tagger:
     import tensorflow as tf
 
     assets = run_folder.RunFolder(version / export_facts.ASSETS)
@@ -216,7 +248,7 @@ def _of_export(version: pathlib.Path, calibrated: bool) -> Tagger:
         for network in facts.members
     ]
     fitted = calibration.Calibration.read(assets.calibration_path, vocabulary.names) if facts.calibrated else None
-    return Tagger(members, vocabulary, Combination(facts.method, facts.weights, fitted))
+    return Tagger(members, vocabulary, Combination(facts.method, facts.weights, fitted), computing)
 
 
 def _exported_version(path: pathlib.Path) -> pathlib.Path | None:

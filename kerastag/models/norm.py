@@ -16,11 +16,12 @@ EPSILON = 1e-5  # added to the variance in batch normalisation
 class BatchNormalization(keras.layers.Layer):
     """Batch normalisation of the last axis: exact in float32, on TensorFlow's fused kernel in half precision.
 
-    Input of (batch, channels) or (batch, height, width, channels); weights and statistics are float32. The moving
-    variance is the unbiased one, as PyTorch keeps it; Keras' own layer keeps the biased one and does without the fused
-    kernel, which makes a training step in bfloat16 more than twice as fast. That kernel adds a channel's values one
-    by one in float32, too coarse for float32 training to follow a reference; see `normalise`. In float64 all of it is. Under a strategy each
-    replica normalises by its own share of the batch and the moving statistics are the mean over replicas.
+    Input of (batch, channels) or (batch, height, width, channels); weights and statistics are float32, or float64 in
+    that policy. The moving variance is the unbiased one, as PyTorch keeps it; Keras' own layer keeps the biased one and
+    does without the fused kernel, which makes a training step in bfloat16 more than twice as fast. That kernel adds a
+    channel's values one by one in float32, too coarse for float32 training to follow a reference; see `normalise`.
+    Under a strategy each replica normalises by its own share of the batch and the moving statistics are the mean over
+    replicas. It takes the bias of the layer before it, see models.bias.
 
     Args:
       momentum: momentum of the moving statistics, in Keras' sense: the weight of the old value.
@@ -28,13 +29,15 @@ class BatchNormalization(keras.layers.Layer):
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = EPSILON, **kwargs: Any):
-        super().__init__(**{"autocast": False, **kwargs})  # `call` casts what it means to, the bias it takes not
+        policy = keras.dtype_policies.get(kwargs.pop("dtype", None) or keras.config.dtype_policy())
+        # not the policy itself: a mixed one would cast the bias that this layer takes
+        super().__init__(**{**kwargs, "dtype": policy.compute_dtype, "autocast": False})
         self.momentum = momentum
         self.epsilon = epsilon
         self._bias: Callable[[], Tensor] | None = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        exact = "float64" if self.variable_dtype == "float64" else "float32"
+        exact = "float64" if self.compute_dtype == "float64" else "float32"
         options = {"shape": (input_shape[-1],), "dtype": exact, "autocast": False}
         self.gamma = self.add_weight(name="gamma", initializer="ones", **options)
         self.beta = self.add_weight(name="beta", initializer="zeros", **options)

@@ -76,15 +76,14 @@ def trainer(
     precision: str,
     seed: int,
     stage: int = 0,
-    xla: bool = False,
+    compiled_size: int | None = None,
     watch: bool = False,
 ) -> loop.Trainer:
     """A trainer at its start: initial weights are a function of the seed.
 
     Args:
       stage: stage of the schedule, whose optimiser is built.
-      xla: compile the step with XLA, see devices.use_xla.
-      watch: see loop.Trainer.
+      compiled_size, watch: see loop.Trainer.
     """
     keras.utils.set_random_seed(seed)
     with strategy.scope():
@@ -96,4 +95,4 @@ def trainer(
         if bias is not None:
             model.output_layer.bias.assign(np.full(len(network.tag_names), bias, np.float32))
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", precision)
-    return loop.Trainer(model, loss, optimizer, strategy, optimization.mixup_alpha, seed, xla, watch)
+    return loop.Trainer(model, loss, optimizer, strategy, optimization.mixup_alpha, seed, compiled_size, watch)

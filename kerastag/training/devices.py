@@ -1,11 +1,19 @@
 """Which devices a run uses: one, or all of one kind by a MirroredStrategy."""
 
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
 import tensorflow as tf
 
 from kerastag import errors, precisions
 
 NAMES = ("auto", "one", "mirrored")
-XLA = ("auto", "on", "off")
+DRIVER = pathlib.Path("/proc/driver/nvidia/version")
+_LOG_PREFIX = re.compile(r"^([IWEF]\d{4} |\d{4}-).*?\] ")  # of TensorFlow's lines: level, time, thread, file
+_OF_GPUS = re.compile(r"cuda|cudnn|dlopen|\bGPUs? (will|lib)", re.IGNORECASE)
 
 
 def strategy(name: str = "auto", num_devices: int | None = None) -> tf.distribute.Strategy:
@@ -33,25 +41,29 @@ def strategy(name: str = "auto", num_devices: int | None = None) -> tf.distribut
     return tf.distribute.OneDeviceStrategy(names[0])
 
 
-def use_xla(name: str, strategy: tf.distribute.Strategy) -> bool:
-    """Whether training compiles its step with XLA: "auto" does on one GPU; on a CPU that is three times slower.
-
-    Raises:
-      KerastagError: "on" with a MirroredStrategy, whose replicas meet inside the step, which XLA cannot compile.
-    """
-    mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
-    if name == "on" and mirrored:
-        raise errors.KerastagError("a step mirrored over several devices cannot be compiled with XLA", "xla")
-    return name == "on" or (name == "auto" and precisions.has_gpu() and not mirrored)
-
-
 def describe(strategy: tf.distribute.Strategy, precision: str) -> str:
-    """One line that says which devices are used, and that no GPU was seen."""
-    gpus = tf.config.list_physical_devices("GPU")
+    """One line that says which devices are used, and why no GPU is among them."""
+    gpus = tf.config.get_visible_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
-    kind = ", ".join(names[: strategy.num_replicas_in_sync]) if gpus else "CPU (no GPU was seen)"
+    kind = ", ".join(names[: strategy.num_replicas_in_sync]) if gpus else f"CPU ({_why_no_gpu()})"
     replicas = strategy.num_replicas_in_sync
     return f"device: {kind}, {replicas} replica{'s' if replicas > 1 else ''}, {precision}"
+
+
+def _why_no_gpu() -> str:
+    """That none was seen; where a driver serves some, why TensorFlow does not use them, in its own words."""
+    if not DRIVER.exists():
+        return "no GPU was seen"
+    said = subprocess.run(
+        [sys.executable, "-c", "import tensorflow as tf; tf.config.list_physical_devices('GPU')"],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"},  # this process has silenced what TensorFlow says as it starts
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stderr
+    reasons = [_LOG_PREFIX.sub("", line).strip() for line in said.splitlines() if _OF_GPUS.search(line)]
+    reason = " ".join(dict.fromkeys(reasons)) or "TensorFlow does not say why"
+    return f"a GPU's driver is here, and TensorFlow sees no GPU: {reason} CUDA's libraries: pip install 'kerastag[gpu]'"
 
 
 def _divide_cpu(num_devices: int) -> None:

@@ -1,11 +1,13 @@
 """One experiment: everything that decides a training, put together into a run that can be started or resumed."""
 
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping
 
-from kerastag import losses, precisions, reporting
+from kerastag import losses, reporting
 from kerastag.audio import tfio_decoder
+from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, pipeline
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
@@ -24,14 +26,12 @@ class Devices:
 
     Attributes:
       strategy: one of devices.NAMES; num_devices: to mirror over, None: all.
-      precision: one of precisions.NAMES.
-      xla: one of devices.XLA.
+      computing: precision and compilation.
     """
 
     strategy: str = "auto"
     num_devices: int | None = None
-    precision: str = "auto"
-    xla: str = "auto"
+    computing: Computing = AUTOMATIC
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,9 @@ class Training:
         self._experiment = experiment
         self._folder = folder
         self._state = TrainingState() if record else training_state.read(folder.checkpoint_path)
-        policy = precisions.choose(experiment.devices.precision)
+        experiment.devices.computing.start()
+        # what was begun on another machine goes on in the precision that it was begun in
+        policy = experiment.devices.computing.policy if record else (folder.record().precision or "float32")
         trainer = self._trainer(data, policy)
         if record is None:
             training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
@@ -119,6 +121,7 @@ class Training:
             folder,
             self._state,
             data.vocabulary,
+            experiment.devices.computing,
             levels.monitoring(experiment.monitor, watched),
             [callbacks.Profile(folder.events_path, profiled)] if profiled else [],
         )
@@ -143,15 +146,19 @@ class Training:
         if details.get("kappa"):
             details["num_tracks"] = data.num_training_tracks
         loss = losses.get(experiment.loss, class_counts=data.class_counts.tolist(), **details)
-        xla = devices.use_xla(experiment.devices.xla, strategy)
+        size, settings = experiment.settings.batch_size, experiment.settings
+        num_steps = settings.epochs * math.ceil(data.num_training_tracks / size)
+        compiles = experiment.devices.computing.compiles_training(num_steps)
+        if compiles:
+            print("XLA compiles the training step, for up to a minute before the first one", file=sys.stderr)
         return build.trainer(
             strategy,
             experiment.network,
             loss,
             experiment.optimization,
             policy,
-            experiment.settings.seed,
+            settings.seed,
             self._state.stage,
-            xla,
+            size if compiles else None,
             experiment.monitor != "none",
         )

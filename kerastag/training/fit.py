@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kerastag import errors, tags
+from kerastag.computing import Computing
 from kerastag.data import pipeline, sampling
 from kerastag.inference import scoring
 from kerastag.metrics import split_scores
@@ -36,6 +37,7 @@ class Fit:
       folder: where everything is written.
       state: a fresh one, or that of a checkpoint.
       vocabulary: tags of the labels' columns.
+      computing: whether validation is compiled.
       monitoring: shows each epoch and validation, see training.monitoring; None: nobody looks.
       more_callbacks: run after the project's own, before the checkpoint.
     """
@@ -50,6 +52,7 @@ class Fit:
         folder: run_folder.RunFolder,
         state: training_state.TrainingState,
         vocabulary: tags.Vocabulary,
+        computing: Computing,
         monitoring: training_callbacks.ValidationWatcher | None = None,
         more_callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
@@ -67,7 +70,9 @@ class Fit:
         self._fill = trainer.strategy.num_replicas_in_sync > 1
         with trainer.strategy.scope():
             self._folded = folding.empty(trainer.model)
-        self._scorer = scoring.Scorer.of_model(self._folded, trainer.strategy)
+        num_chunks = chunk.num_chunks(settings.validation_chunks) * len(tracks.validation) * settings.num_validations
+        compiled_size = settings.batch_size if computing.compiles_scoring(num_chunks) else None
+        self._scorer = scoring.Scorer.of_model(self._folded, trainer.strategy, compiled_size)
         self._validated: validation_results.Validation | None = None
         self._callbacks = self._callback_list(more_callbacks)
 

@@ -4,6 +4,7 @@ Keras' fit weights uneven batches wrongly under MirroredStrategy and does not ru
 here the loss is summed over the global batch size, which equals one device.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable
 
@@ -12,10 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from kerastag import errors, losses
-from kerastag.data import pipeline
+from kerastag.data import feeding
 from kerastag.tensors import Tensor
-from kerastag.training import mixing
+from kerastag.training import mixing, step
 from kerastag.training import state as training_state
+
+WATCHED_EVERY = 10  # steps between two measurements of the gradients' norm, which costs 3 % of a small step
 
 
 class Interrupted(Exception):
@@ -31,8 +34,9 @@ class Trainer:
       strategy: as devices.strategy makes it.
       mixup_alpha: above 0: batches are mixed with lambda from Beta(alpha, alpha), see training.mixing.
       seed: random seed of mixup.
-      xla: compile the step with XLA, see devices.use_xla.
-      watch: measure the gradients' norm in every step.
+      compiled_size: compile steps on batches of that many chunks with XLA, see devices.use_xla; others, as the last of
+        an epoch, take the plain step. None: all do.
+      watch: measure the gradients' norm in every WATCHED_EVERY-th step of an epoch.
 
     Attributes:
       waiting: the share of the last epoch's time in which the step waited for input.
@@ -46,7 +50,7 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         mixup_alpha: float = 0.0,
         seed: int = 0,
-        xla: bool = False,
+        compiled_size: int | None = None,
         watch: bool = False,
     ):
         self.model = model
@@ -56,14 +60,14 @@ class Trainer:
         self.seed = seed
         self.watch = watch
         self.waiting = 0.0
-        self._xla = xla
         self.stop_requested = False
+        self._compiled_size = compiled_size
         self.use(optimizer)
 
     def use(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Goes on with another optimiser, which starts without a memory."""
         self.optimizer = optimizer
-        self._step: Callable[..., Tensor] | None = None
+        self._steps: dict[bool, Callable[..., Tensor]] = {}
         with self.strategy.scope():
             optimizer.build(self.model.trainable_variables)
 
@@ -75,10 +79,12 @@ class Trainer:
     ) -> np.ndarray:
         """Trains on every batch, keeping `state` true to the step.
 
+        What a step gave is read while the next one runs, so that no device waits for the host.
+
         Args:
           batches: as pipeline.training_batches makes them.
           state: where the run stands; draw, step and the loss's sum are moved on.
-          on_step: called after each step with its number in the epoch and {"loss": mean so far}.
+          on_step: called after each step, a step late, with its number in the epoch and {"loss": mean so far}.
 
         Returns:
           the draws that were trained on, (num_draws,) int64.
@@ -87,23 +93,24 @@ class Trainer:
           Interrupted: `stop_requested` was set; all steps so far are in the state.
           KerastagError: the loss is not finite any more.
         """
-        distributed = self.strategy.experimental_distribute_dataset(batches)
-        if self._step is None:  # traced once, for batches of any size
-            mixing_spec = (tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
-            signature = [distributed.element_spec, *mixing_spec]
-            self._step = tf.function(self._distributed_step, input_signature=signature)
         draws = [np.zeros(0, np.int64)]
         began, working = time.perf_counter(), 0.0
-        for batch in distributed:
+        launched: _Launched | None = None
+        number = state.loss_steps
+        for host, batch in feeding.feed(batches, self.strategy, ["draw"]):
             if self.stop_requested:
-                raise Interrupted
+                break
             started = time.perf_counter()
-            loss, norm = self._step(batch, *self._mixing(state)).numpy()
-            drawn = np.concatenate(self.strategy.experimental_local_results(batch["draw"]))
-            draws.append(drawn)
-            self._advance(state, float(loss), float(norm), int(drawn.max()) + 1, time.perf_counter() - started)
-            on_step(state.loss_steps - 1, {"loss": state.loss_sum / state.loss_steps})
-            working += time.perf_counter() - started
+            before, launched = launched, self._launch(batches, host["draw"], batch, state.epoch, number)
+            draws.append(host["draw"])
+            if before is not None:
+                self._advance(state, before, on_step)
+            number += 1
+            now = time.perf_counter()
+            working += now - started
+            state.seconds += now - started
+        if launched is not None:
+            self._advance(state, launched, on_step)
         self.waiting = 1 - working / (time.perf_counter() - began)
         if self.stop_requested:
             raise Interrupted
@@ -116,57 +123,67 @@ class Trainer:
             return float(self.optimizer.dynamic_scale)
         return None
 
-    def _mixing(self, state: training_state.TrainingState) -> tuple[np.float32, np.ndarray]:
-        if not self.mixup_alpha:
-            return np.float32(1), np.zeros(2, np.int32)
-        return mixing.draw(self.mixup_alpha, self.seed, state.epoch, state.loss_steps)
+    def _launch(
+        self, batches: tf.data.Dataset, draws: np.ndarray, batch: dict[str, Tensor], epoch: int, number: int
+    ) -> "_Launched":
+        """Starts the step with that number in the epoch."""
+        share, seed = np.float32(1), np.zeros(2, np.int32)
+        if self.mixup_alpha:
+            share, seed = mixing.draw(self.mixup_alpha, self.seed, epoch, number)
+        watched = self.watch and number % WATCHED_EVERY == 0
+        take = self._step(len(draws) == self._compiled_size, batches)
+        with tf.device("/cpu:0"):  # where a branch is chosen without waiting for a GPU
+            options = (tf.constant(share), tf.constant(seed), tf.constant(watched))
+        return _Launched(take(batch, *options), int(draws.max()) + 1, watched)
+
+    def _step(self, compiled: bool, batches: tf.data.Dataset) -> Callable[..., Tensor]:
+        """The traced step: the plain one for batches of any size, the compiled one for those of one size."""
+        if compiled not in self._steps:
+            traced = step.Step(self.model, self.loss, self.optimizer, self.strategy, bool(self.mixup_alpha), compiled)
+            signature = None
+            if self.strategy.num_replicas_in_sync == 1:  # else all batches are of one size, see `fill` in the pipeline
+                spec = {name: value for name, value in batches.element_spec.items() if name != "draw"}
+                if compiled:
+                    spec = {name: _of_size(value, self._compiled_size) for name, value in spec.items()}
+                mixing_spec = (tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
+                signature = [
+                    {**spec, "first_row": tf.TensorSpec([], tf.int64)},
+                    *mixing_spec,
+                    tf.TensorSpec([], tf.bool),
+                ]
+            self._steps[compiled] = tf.function(traced.__call__, input_signature=signature, autograph=False)
+        return self._steps[compiled]
 
     def _advance(
-        self, state: training_state.TrainingState, loss: float, norm: float, draw: int, seconds: float
+        self,
+        state: training_state.TrainingState,
+        launched: "_Launched",
+        on_step: Callable[[int, dict[str, float]], None],
     ) -> None:
+        """Waits for a step and moves the state on."""
+        loss, norm = map(float, launched.results.numpy())
         if not np.isfinite(loss):
             raise errors.KerastagError(
                 f"the loss became {loss} in step {state.step + 1}; try a lower learning rate", "learning_rate"
             )
-        state.draw = draw
+        state.draw = launched.next_draw
         state.step += 1
         state.loss_sum += loss
         state.loss_steps += 1
-        if self.watch and np.isfinite(norm):  # in float16 a step that overflows is left out
+        if launched.watched and np.isfinite(norm):  # in float16 a step that overflows is left out
             state.norm_sum += norm
             state.norm_steps += 1
-        state.seconds += seconds
+        on_step(state.loss_steps - 1, {"loss": state.loss_sum / state.loss_steps})
 
-    def _distributed_step(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor) -> Tensor:
-        # the batch is drawn outside: a step that found none would still count, in the optimiser and in dropout's seeds
-        step = tf.function(self._replica_step, jit_compile=True) if self._xla else self._replica_step
-        of_replicas = self.strategy.run(step, (batch, share, seed))
-        return self.strategy.reduce("SUM", of_replicas, axis=None)
 
-    def _replica_step(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor) -> Tensor:
-        """Trains on a replica's share of a batch; its share of the loss and of the gradients' norm, float32 (2,)."""
-        variables = self.model.trainable_variables
-        waveform, labels = pipeline.to_float(batch["waveform"]), batch["labels"]
-        partner = None
-        if self.mixup_alpha:
-            partner = mixing.partners(tf.shape(waveform)[0], seed)
-            waveform = mixing.mix(waveform, partner, share)
-        with tf.GradientTape() as tape:
-            logits = self.model(waveform, training=True)
-            loss = self.loss.call(labels, logits)  # (batch,)
-            if partner is not None:  # of both labels: for focal losses that is not the loss of the mixed labels
-                loss = share * loss + (1 - share) * self.loss.call(tf.gather(labels, partner), logits)
-            loss = tf.reduce_sum(loss * batch["weight"])
-            scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, variables)
-        self.optimizer.apply(gradients, variables)
-        return tf.stack([loss, self._share_of_norm(gradients)])
+@dataclasses.dataclass(frozen=True)
+class _Launched:
+    """A step that may still run: what it will have given, the draw after its last, whether the norm is measured."""
 
-    def _share_of_norm(self, gradients: Tensor) -> Tensor:
-        """The norm of the whole batch's gradients, without loss scaling, over the number of replicas; 0 unwatched."""
-        if not self.watch:
-            return tf.zeros(())
-        num_replicas = self.strategy.num_replicas_in_sync
-        if num_replicas > 1:
-            gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
-        return tf.linalg.global_norm(gradients) / self.optimizer.scale_loss(tf.ones(())) / num_replicas
+    results: Tensor
+    next_draw: int
+    watched: bool
+
+
+def _of_size(spec: tf.TensorSpec, size: int | None) -> tf.TensorSpec:
+    return tf.TensorSpec([size, *spec.shape[1:]], spec.dtype)

@@ -32,6 +32,11 @@ class Settings:
     best_by: str = "pr_auc"
     patience: int = 0
 
+    @property
+    def num_validations(self) -> int:
+        """Of a run that comes to its end."""
+        return -(-self.epochs // self.validate_every)
+
 
 @dataclasses.dataclass(frozen=True)
 class Splits:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerastag import errors, models
-from kerastag.models import folding, norm, loading
+from kerastag.models import folding, loading, norm
 
 
 def shaken(model, rng):

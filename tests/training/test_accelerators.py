@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerastag import errors, losses, precisions
+from kerastag import computing, losses, precisions
 from kerastag.data import pipeline
 from kerastag.inference import scoring
 from kerastag.models import layers, norm
@@ -38,11 +38,14 @@ def small_network():
 
 def test_a_step_compiled_by_xla_is_the_same_step():
     finals = []
-    for xla in (False, True):
+    for compiled_size in (None, 3):
         strategy = devices.strategy("one")
         with strategy.scope():
             model, sgd = small_network(), optimizers.SGD(1e-2, coupled_weight_decay=1e-4)
-        one, at = loop.Trainer(model, losses.get("focal"), sgd, strategy, xla=xla), state.TrainingState()
+        one, at = (
+            loop.Trainer(model, losses.get("focal"), sgd, strategy, compiled_size=compiled_size),
+            state.TrainingState(),
+        )
         before = model.get_weights()
         one.train_epoch(batches([3, 2]), at)
         assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
@@ -51,14 +54,15 @@ def test_a_step_compiled_by_xla_is_the_same_step():
         np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-5)
 
 
-def test_xla_is_for_one_gpu(monkeypatch):
-    one, mirrored = devices.strategy("one"), devices.strategy("mirrored", 2)
-    assert not devices.use_xla("auto", one)
-    assert devices.use_xla("on", one) and not devices.use_xla("off", one)
-    with pytest.raises(errors.KerastagError, match="a step mirrored over several"):
-        devices.use_xla("on", mirrored)
+def test_xla_is_for_long_work_on_gpus(monkeypatch):
+    automatic, on, off = (computing.Computing(xla=name) for name in ("auto", "on", "off"))
+    long = (computing.TRAINING_STEPS, computing.SCORED_CHUNKS)
+    assert not automatic.compiles_training(long[0]) and not automatic.compiles_scoring(long[1])
+    assert on.compiles_training(1) and on.compiles_scoring(1)
     monkeypatch.setattr(precisions, "has_gpu", lambda: True)
-    assert devices.use_xla("auto", one) and not devices.use_xla("auto", mirrored)
+    assert automatic.compiles_training(long[0]) and automatic.compiles_scoring(long[1])
+    assert not automatic.compiles_training(long[0] - 1) and not automatic.compiles_scoring(long[1] - 1)
+    assert not off.compiles_training(long[0]) and not off.compiles_scoring(long[1])
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
@@ -67,8 +71,7 @@ def test_the_mel_front_end_is_float32_on_the_device(precision):
     one = trainer(precision, strategy)
     data = batches([2, 1])
     spec = data.element_spec
-    mixing = (tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
-    graph = tf.function(one._distributed_step).get_concrete_function(spec, *mixing).graph
+    graph = one._step(False, data).get_concrete_function().graph
     transforms = [op for op in all_operations(graph) if op.type == "RFFT"]
     assert len(transforms) == 1
     front_end = [op for op in all_operations(graph) if "log_mel" in op.name and op.type in ("RFFT", "MatMul", "Log")]
