@@ -57,6 +57,12 @@ flags.DEFINE_bool(
     "drop_empty_tags", False, "Leave out tags of --tags_file without a training track.", flag_values=FLAGS
 )
 options.define_reading(FLAGS)
+flags.DEFINE_string(
+    "cache",
+    None,
+    "Keep tracks decoded, as 2 MB a minute: in memory, or a folder for them. Each is decoded whole the first time.",
+    flag_values=FLAGS,
+)
 options.define_devices(FLAGS)
 options.define_training_devices(FLAGS)
 options.define_verbosity(FLAGS)
@@ -72,6 +78,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains. Returns the exit status: 1 if tracks could not be read, 130 if interrupted."""
     folder = _run_folder(values)
     options.sgd_learning_rates(values)
+    if values.cache is not None and (values.decoder, values.input_dtype) != ("soundfile", "int16"):
+        raise errors.UsageError("--cache keeps int16 that soundfile decoded; it needs --decoder and --input_dtype so")
     with lock.held(folder.path) as taken_over:
         cli.warn(taken_over)
         return _train(values, folder)
@@ -217,6 +225,7 @@ def _experiment(
         devices=experiment.Devices(values.strategy, values.num_devices, options.computing_of(values)),
         decoder=values.decoder,
         dtype=values.input_dtype,
+        cache=values.cache,
         monitor=values.monitor,
         profiled_steps=values.profile,
     )

@@ -1,6 +1,10 @@
-"""One TensorFlow for all tests of a process, on two virtual CPU devices so that strategies can be tested."""
+"""One TensorFlow for all tests of a process, on two virtual CPU devices so that strategies can be tested.
+
+`pytest -m gpu` runs the tests of a GPU on it; without that, GPUs are hidden, and the suite is the same on any machine.
+"""
 
 import importlib
+import os
 import pathlib
 
 import numpy as np
@@ -14,13 +18,27 @@ def pytest_sessionstart(session):
     """Starts TensorFlow as the commands do, before a test module can use it and fix its devices."""
     if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
         return  # the process that hands out tests to others runs none
-    from kerastag import runtime
+    on_gpu = session.config.option.markexpr == "gpu"
+    if not on_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # for the commands that tests start, too
+    from kerastag import precisions, runtime
     from kerastag.training import devices
 
     runtime.start()
-    devices.strategy("mirrored", num_devices=2)
+    if not (on_gpu and precisions.has_gpu()):
+        devices.strategy("mirrored", num_devices=2)
     for name in FIXTURES:
         session.config.pluginmanager.register(importlib.import_module(f"tests.{name}"), name)
+
+
+@pytest.fixture(autouse=True)
+def needs_gpu(request):
+    """Skips tests marked `gpu` where there is none, or where it is hidden."""
+    if request.node.get_closest_marker("gpu") is not None:
+        from kerastag import precisions
+
+        if not precisions.has_gpu():
+            pytest.skip("needs a GPU that TensorFlow sees, and pytest -m gpu")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kerastag.audio.cutting import chunk_starts as chunk_starts
     from kerastag.audio.cutting import cut_chunk as cut_chunk
     from kerastag.audio.cutting import cut_chunks as cut_chunks
+    from kerastag.audio.cutting import num_parts as num_parts
     from kerastag.audio.finding import Found as Found
     from kerastag.audio.finding import find_audio as find_audio
     from kerastag.audio.pcm import from_int16 as from_int16
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from kerastag.audio.reading import account_of as account_of
     from kerastag.audio.reading import heard_in_part as heard_in_part
     from kerastag.audio.reading import info as info
-    from kerastag.audio.reading import num_parts as num_parts
     from kerastag.audio.reading import num_samples as num_samples
     from kerastag.audio.reading import random_chunk as random_chunk
     from kerastag.audio.reading import read as read
@@ -46,9 +46,9 @@ DECODERS = ("soundfile", "tfio")
 
 _HOMES = {
     "account": "Account",
-    "reading": "AudioInfo account_of heard_in_part info num_parts num_samples random_chunk read read_chunk read_chunks",
+    "reading": "AudioInfo account_of heard_in_part info num_samples random_chunk read read_chunk read_chunks",
     "pcm": "from_int16 to_int16 wav_bytes",
-    "cutting": "chunk_starts cut_chunk cut_chunks",
+    "cutting": "chunk_starts cut_chunk cut_chunks num_parts",
     "finding": "Found find_audio",
     "tfio_decoder": "tfio_decoder",
 }

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+PART = 16  # chunks read at a time, as many as fit in some 40 MB of work, however long the file
+
 
 def chunk_starts(length: int, chunk_samples: int, num_chunks: int) -> np.ndarray:
     """int64 (num_chunks,): in `length` samples, chunk i starts at i * ((length - chunk) // num_chunks)."""
@@ -22,9 +24,21 @@ def cut_chunk(waveform: np.ndarray, fraction: float, chunk_samples: int) -> np.n
     return fit(waveform[start:], chunk_samples)
 
 
-def cut_chunks(waveform: np.ndarray, num_chunks: int, chunk_samples: int) -> np.ndarray:
-    """What `read_chunks` reads, (num_chunks, chunk_samples), out of a waveform (samples,)."""
+def num_parts(num_chunks: int) -> int:
+    """The number of parts in which so many chunks can be read."""
+    return -(-num_chunks // PART)
+
+
+def starts_of_part(starts: np.ndarray, part: int) -> np.ndarray:
+    """Those of the chunks that are read as that part."""
+    return starts[part * PART : (part + 1) * PART]
+
+
+def cut_chunks(waveform: np.ndarray, num_chunks: int, chunk_samples: int, part: int | None = None) -> np.ndarray:
+    """What `read_chunks` reads, (num_chunks, chunk_samples) or a part of that, out of a waveform (samples,)."""
     starts = chunk_starts(len(waveform), chunk_samples, num_chunks)
+    if part is not None:
+        starts = starts_of_part(starts, part)
     return np.stack([fit(waveform[start:], chunk_samples) for start in starts])
 
 

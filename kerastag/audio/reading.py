@@ -10,7 +10,6 @@ from kerastag import audio
 from kerastag.audio import account, cutting, layout, pcm, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
-PART = 16  # chunks read at a time, as many as fit in some 40 MB of work, however long the file
 Path: TypeAlias = str | bytes | os.PathLike[str]
 
 
@@ -123,11 +122,6 @@ def random_chunk(
     return pcm.to_int16(waveform, out)
 
 
-def num_parts(num_chunks: int) -> int:
-    """The number of parts in which `read_chunks` can read so many chunks."""
-    return -(-num_chunks // PART)
-
-
 def read_chunks(
     path: Path,
     num_chunks: int,
@@ -152,7 +146,8 @@ def read_chunks(
     Raises:
       AudioError: as `read`, for what the chunks touch.
     """
-    parts = range(num_parts(num_chunks)) if part is None else [range(num_parts(num_chunks))[part]]
+    parts = range(cutting.num_parts(num_chunks))
+    parts = parts if part is None else parts[part : part + 1]
     read = [_read_part(path, num_chunks, chunk_samples, sample_rate, one) for one in parts]
     return read[0] if len(read) == 1 else np.concatenate(read)
 
@@ -160,9 +155,9 @@ def read_chunks(
 def _read_part(path: Path, num_chunks: int, chunk_samples: int, sample_rate: int, part: int) -> np.ndarray:
     with source.Source(path) as file:
         length = _length(file, sample_rate)
-        starts = cutting.chunk_starts(length, chunk_samples, num_chunks)[part * PART : (part + 1) * PART]
+        starts = cutting.starts_of_part(cutting.chunk_starts(length, chunk_samples, num_chunks), part)
         first, end = int(starts[0]), int(starts[-1]) + chunk_samples
-        if part == num_parts(num_chunks) - 1:
+        if part == cutting.num_parts(num_chunks) - 1:
             end = max(end, length)  # a single part is then cut from what `read` gives, to the last bit
         if SEEKING_COST * len(starts) * chunk_samples >= end - first:
             stretch = _read_chunk(file, first, end - first, sample_rate)

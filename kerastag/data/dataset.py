@@ -12,7 +12,7 @@ from kerastag import errors, tags
 from kerastag.data import demo, splits
 
 if TYPE_CHECKING:
-    from kerastag.data import pipeline
+    from kerastag.data import decoded, pipeline
 
 Path = str | os.PathLike[str]
 
@@ -49,13 +49,17 @@ class Dataset:
         """Over all sources."""
         return sum(len(source.split) for source in self.training)
 
-    def training_tracks(self) -> "pipeline.Tracks":
-        """The tracks of all training sources, with labels."""
-        return self._tracks(self.training)
+    def training_tracks(self, kept: "decoded.DecodedTracks | None" = None) -> "pipeline.Tracks":
+        """The tracks of all training sources, with labels; `kept`: see pipeline.Tracks."""
+        return self._tracks(self.training, kept)
 
-    def validation_tracks(self) -> "pipeline.Tracks":
-        """The validation tracks, with labels."""
-        return self._tracks([self.validation])
+    def validation_tracks(self, kept: "decoded.DecodedTracks | None" = None) -> "pipeline.Tracks":
+        """The validation tracks, with labels; `kept`: see pipeline.Tracks."""
+        return self._tracks([self.validation], kept)
+
+    def seconds(self) -> list[float | None]:
+        """How long each track is by the split files; None where they do not say."""
+        return [track.seconds for source in (*self.training, self.validation) for track in source.split.tracks]
 
     def dropped(self) -> list[str]:
         """A line for each source of which tags or tracks were dropped."""
@@ -70,11 +74,12 @@ class Dataset:
                 )
         return lines
 
-    def _tracks(self, sources: Sequence[Source]) -> "pipeline.Tracks":
+    def _tracks(self, sources: Sequence[Source], kept: "decoded.DecodedTracks | None") -> "pipeline.Tracks":
         from kerastag.data import pipeline
 
         lookups = [splits.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
-        return pipeline.Tracks(lookups, np.concatenate([source.split.labels(self.vocabulary) for source in sources]))
+        labels = np.concatenate([source.split.labels(self.vocabulary) for source in sources])
+        return pipeline.Tracks(lookups, labels, kept)
 
 
 def folder(data_dir: Path | None) -> pathlib.Path:

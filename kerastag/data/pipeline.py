@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerastag import audio, errors, parallel
 from kerastag.audio import tfio_decoder
-from kerastag.data import sampling
+from kerastag.data import decoded, sampling
 from kerastag.tensors import Tensor
 
 _plain = (
@@ -64,8 +64,8 @@ class ChunkFormat:
         return 1 if self.centred else wanted
 
     def pack(self, waveform: np.ndarray) -> np.ndarray:
-        """A float32 waveform in the format's dtype."""
-        return audio.to_int16(waveform) if self.dtype == "int16" else waveform
+        """A waveform, float32 or in the format's dtype already, in that."""
+        return audio.to_int16(waveform) if waveform.dtype != self.dtype else waveform
 
 
 class Tracks:
@@ -74,10 +74,17 @@ class Tracks:
     Args:
       paths: (num_tracks,) audio files, or functions such as splits.Lookup that find them when they are first read.
       labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
+      kept: keeps them decoded, see data.decoded; None: every chunk is read from its file.
     """
 
-    def __init__(self, paths: Sequence[PathOrLookup], labels: np.ndarray | None = None):
+    def __init__(
+        self,
+        paths: Sequence[PathOrLookup],
+        labels: np.ndarray | None = None,
+        kept: decoded.DecodedTracks | None = None,
+    ):
         self._paths = paths
+        self.kept = kept
         self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
         self.given_up: set[int] = set()  # rows whose reading did not end, which nobody is to wait for again
@@ -88,7 +95,7 @@ class Tracks:
 
     def first(self, count: int) -> "Tracks":
         """The first `count` of them."""
-        return Tracks(self._paths[:count], self.labels[:count])
+        return Tracks(self._paths[:count], self.labels[:count], self.kept)
 
     def path(self, row: int) -> str:
         """The audio file of a row.
@@ -98,6 +105,10 @@ class Tracks:
         """
         path = self._paths[row]
         return os.fspath(path() if callable(path) else path)
+
+    def decoded(self, path: str) -> np.ndarray | None:
+        """The whole track of a path, int16 (samples,), if decoded tracks are kept and there was room for it."""
+        return None if self.kept is None else self.kept.waveform(path)
 
     def name(self, row: int) -> str:
         """What to call a row whose file may not be found."""
@@ -174,7 +185,11 @@ def training_batches(
         return int(plan.tracks[draw])
 
     def crop(path: str, draw: np.ndarray, out: np.ndarray) -> np.ndarray:
-        return audio.random_chunk(path, float(plan.fractions[draw]), chunk.samples, chunk.sample_rate, out)
+        fraction, kept = float(plan.fractions[draw]), tracks.decoded(path)
+        if kept is None:
+            return audio.random_chunk(path, fraction, chunk.samples, chunk.sample_rate, out)
+        out[...] = audio.cut_chunk(kept, fraction, chunk.samples)
+        return out
 
     def crop_whole(waveform: np.ndarray, draw: np.ndarray) -> np.ndarray:
         return audio.cut_chunk(waveform, float(plan.fractions[draw]), chunk.samples)
@@ -217,9 +232,13 @@ def evaluation_batches(
         return int(position) // num_parts
 
     def chunks(path: str, position: np.ndarray) -> np.ndarray:
+        part, kept = int(position) % num_parts, tracks.decoded(path)
         if chunk.centred:
+            if kept is not None:
+                return audio.cut_chunk(kept, 0.5, chunk.samples)
             return audio.random_chunk(path, 0.5, chunk.samples, chunk.sample_rate)
-        part = int(position) % num_parts
+        if kept is not None:
+            return audio.cut_chunks(kept, num_chunks, chunk.samples, part)
         return audio.read_chunks(path, num_chunks, chunk.samples, chunk.sample_rate, part)
 
     def chunks_of_whole(waveform: np.ndarray, position: np.ndarray) -> np.ndarray:

@@ -28,18 +28,14 @@ class Dense(LeavesBias, keras.layers.Dense):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if training and self.leaves_bias:
-            return without(self.bias, tf.matmul(inputs, self.kernel))
+            return tf.matmul(inputs, self.kernel)
         return super().call(inputs)
 
 
 @tf.custom_gradient
-def _without(y: Tensor, bias: Tensor) -> Tensor:
-    return tf.identity(y), lambda dy: (dy, tf.zeros(bias.shape, bias.dtype))
-
-
 def without(bias: Tensor, y: Tensor) -> Tensor:
     """y as it is, (..., channels); the gradient of `bias`, (channels,), is exactly zero and not None.
 
     An optimiser passes over a variable without a gradient, and weight decay acts on this one as on all others.
     """
-    return _without(y, tf.convert_to_tensor(bias))
+    return tf.identity(y), lambda dy: (tf.zeros(bias.shape, bias.dtype), dy)

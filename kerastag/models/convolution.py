@@ -22,7 +22,7 @@ class Conv2D(bias.LeavesBias, keras.layers.Conv2D):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if training and self.leaves_bias:
-            return bias.without(self.bias, self.convolution_op(inputs, self.kernel))
+            return self.convolution_op(inputs, self.kernel)
         return super().call(inputs)
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:

@@ -48,16 +48,20 @@ class BatchNormalization(keras.layers.Layer):
     def take_bias_of(self, layer: bias.LeavesBias) -> None:
         """Adds the bias of the layer before this one to the moving mean while training; that layer leaves it out."""
         layer.leaves_bias = True
-        self._bias = lambda: layer.bias.value  # not the layer itself, whose weights would be this layer's then
+        # not the layer itself, whose weights would be this layer's then
+        self._bias = lambda: tf.convert_to_tensor(layer.bias.value)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         x = tf.cast(inputs, self.compute_dtype)
         if not training:
             return self._normalised_by_moving_statistics(x)
         exact = x.dtype in (tf.float32, tf.float64) or x.shape[-1] == 1  # the fused kernel is at its coarsest there
+        taken = None if self._bias is None else self._bias()
+        if taken is not None:
+            x = bias.without(taken, x)
         y, mean, variance = (self._exact if exact else self._fused)(x)
-        if self._bias is not None:
-            mean += self._bias() * (1 - self.momentum)
+        if taken is not None:
+            mean += taken * (1 - self.momentum)
         self.moving_mean.assign(mean)
         self.moving_variance.assign(variance)
         return tf.cast(y, x.dtype)

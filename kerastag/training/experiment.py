@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from kerastag import losses, reporting
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
-from kerastag.data import dataset, pipeline
+from kerastag.data import dataset, decoded, pipeline
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
 from kerastag.training import build, callbacks, devices, fit, loop
@@ -45,6 +45,7 @@ class Experiment:
       settings: how long and how it trains.
       devices: what computes.
       decoder: one of audio.DECODERS; dtype: what chunks are on their way to the device.
+      cache: where decoded tracks are kept, see data.decoded; None: nowhere.
       monitor: one of levels.LEVELS.
       profiled_steps: steps to trace for TensorBoard's profiler; 0: none.
     """
@@ -57,6 +58,7 @@ class Experiment:
     devices: Devices
     decoder: str = "soundfile"
     dtype: str = "int16"
+    cache: str | None = None
     monitor: str = "full"
     profiled_steps: int = 0
 
@@ -98,7 +100,11 @@ class Training:
         else:
             folder.begin(dataclasses.replace(record, precision=policy), data.vocabulary)
         chunk = pipeline.ChunkFormat.of_model(trainer.model, experiment.dtype, experiment.decoder)
-        self.tracks = Splits(data.training_tracks(), data.validation_tracks(), data.validation.split.tracks)
+        self._kept = None
+        if experiment.cache is not None:
+            self._kept = decoded.DecodedTracks(experiment.cache, chunk.sample_rate, data.seconds())
+        training, validation = data.training_tracks(self._kept), data.validation_tracks(self._kept)
+        self.tracks = Splits(training, validation, data.validation.split.tracks)
         watched = levels.Watched(
             folder=folder,
             record=folder.record(),
@@ -134,6 +140,8 @@ class Training:
           KerastagError: no audio can be read, or the loss is not finite any more.
         """
         state = self._fit.run()
+        if self._kept is not None and self._kept.warning():
+            print(self._kept.warning(), file=sys.stderr)
         if self._experiment.monitor != "none":
             reporting.write([self._folder.path], self._folder.report_path)
         return state

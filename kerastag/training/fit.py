@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import signal
+import sys
 import time
 import types
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
 from kerastag.training import validation as validation_results
 from kerastag.training.settings import Settings, Splits
+
+STARVED = 0.3  # share of an epoch spent waiting for input that is worth a word
 
 
 class Fit:
@@ -107,6 +110,7 @@ class Fit:
         started, first_draw = time.perf_counter(), self._state.draw
         self._train(plan)
         seconds = time.perf_counter() - started
+        self._say_if_starved(epoch)
         if not self._state.loss_steps:
             raise errors.KerastagError(f"no track of the training split can be read: {self._first_reason()}")
         logs = self._training_logs() | {"chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9)}
@@ -115,6 +119,12 @@ class Fit:
             logs |= self._validate()
         self._state.begin_epoch(epoch + 1)
         self._callbacks.on_epoch_end(epoch, logs)
+
+    def _say_if_starved(self, epoch: int) -> None:
+        """After the first epoch, once: what to do where devices wait for the reading of files."""
+        if epoch == 0 and self._trainer.waiting > STARVED and self._training.kept is None:
+            waited = f"{self._trainer.waiting:.0%} of the epoch was spent waiting for audio to be read and decoded"
+            print(f"{waited}: kerastag prepare makes files that read faster, --cache keeps them", file=sys.stderr)
 
     def _training_logs(self) -> dict[str, float]:
         state = self._state

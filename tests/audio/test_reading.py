@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from kerastag import audio
-from kerastag.audio import reading
+from kerastag.audio import cutting, reading
 
 CHUNK = 20_000
 
@@ -91,8 +91,8 @@ def test_chunks_are_the_same_by_seeking_as_by_decoding_the_whole(maker, form, ch
 @pytest.mark.parametrize("form", ["wav_pcm16", "flac", "vorbis", "opus", "mp3"])
 def test_parts_in_turn_are_all_chunks_bit_for_bit(maker, form, chunk_samples, monkeypatch):
     path = maker.track(form, 48_000, seconds=9.0)
-    monkeypatch.setattr(reading, "PART", 5)
-    parts = [audio.read_chunks(path, 12, chunk_samples, part=part) for part in range(reading.num_parts(12))]
+    monkeypatch.setattr(cutting, "PART", 5)
+    parts = [audio.read_chunks(path, 12, chunk_samples, part=part) for part in range(cutting.num_parts(12))]
     assert [len(part) for part in parts] == [5, 5, 2]
     np.testing.assert_array_equal(np.concatenate(parts), audio.read_chunks(path, 12, chunk_samples))
     np.testing.assert_allclose(parts[2], audio.cut_chunks(audio.read(path), 12, chunk_samples)[10:], atol=1e-5)
@@ -100,7 +100,7 @@ def test_parts_in_turn_are_all_chunks_bit_for_bit(maker, form, chunk_samples, mo
 
 def test_parts_of_a_file_shorter_than_a_chunk_are_the_padded_file(maker, monkeypatch):
     path = maker.write("short.wav", maker.encode("wav_float", np.full((100, 1), 0.25, np.float32), 16_000))
-    monkeypatch.setattr(reading, "PART", 2)
+    monkeypatch.setattr(cutting, "PART", 2)
     expected = np.concatenate([np.full(100, 0.25), np.zeros(60)])
     np.testing.assert_array_equal(audio.read_chunks(path, 3, 160, part=0), np.stack([expected] * 2))
     np.testing.assert_array_equal(audio.read_chunks(path, 3, 160, part=1), expected[None])
@@ -110,7 +110,7 @@ def test_parts_of_a_file_shorter_than_a_chunk_are_the_padded_file(maker, monkeyp
 def test_a_part_decodes_the_stretch_that_it_covers(maker, form, decoded_frames, monkeypatch):
     path = maker.track(form, 44_100, seconds=20.0)
     audio.num_samples(path)  # the first look at a file may decode some of it
-    monkeypatch.setattr(reading, "PART", 4)
+    monkeypatch.setattr(cutting, "PART", 4)
     decoded_frames.clear()
     audio.read_chunks(path, 20, 16_000, part=2)
     assert 3.85 * 44_100 <= sum(decoded_frames) < 4.5 * 44_100  # 3 steps of 15,200 samples and a chunk

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import kerastag
 from kerastag import ensemble, errors, export, files, models, tags
+from kerastag.computing import Computing
 from kerastag.data.reading import Reading
 from kerastag.inference import split_scoring
 from kerastag.metrics import calibration, decisions, ensembles
@@ -238,7 +239,7 @@ def test_an_ensemble_is_measured_like_a_run(runs, tmp_path):
     own = {name: tmp_path / name for name in ("one", "two")}
     assert of_runs(own, own, f"--output={tmp_path / 'out.npy'}", f"--output_dir={tmp_path / 'both'}") == 0
     folder = ensemble_folder.existing(tmp_path / "both")
-    done = split_scoring.score_run(folder, "test", reading=Reading(2), precision="float32").scores
+    done = split_scoring.score_run(folder, "test", reading=Reading(2), computing=Computing("float32")).scores
     np.testing.assert_allclose(done.scores, np.load(tmp_path / "out.npy"), atol=1e-6)
     np.testing.assert_array_equal(np.load(folder.predictions_path("test")), done.scores)
     assert done.class_counts.tolist() == [8] * len(TAGS)

@@ -91,12 +91,13 @@ def interrupt_after(step, monkeypatch):
     monkeypatch.setattr(loop.Trainer, "train_epoch", interrupted)
 
 
-@pytest.mark.parametrize("step", [4, 6])  # in the middle of the second epoch, and at its end, before validation
-def test_an_interrupted_run_resumes_exactly(step, run, music, run_train, tmp_path, monkeypatch, capsys):
+# in the middle of the second epoch, where the step that runs already is finished, and at its end, before validation
+@pytest.mark.parametrize(("step", "stopped_after"), [(4, 5), (6, 6)])
+def test_an_interrupted_run_resumes_exactly(step, stopped_after, run, music, run_train, tmp_path, monkeypatch, capsys):
     interrupt_after(step, monkeypatch)
     assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 130
     assert "--resume" in capsys.readouterr().err
-    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == step
+    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == stopped_after
     monkeypatch.undo()
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
     assert_same_state(run, tmp_path / "run")
