@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -38,6 +39,11 @@ def feed(
     yield from _in_thread(
         (_taken(batch, on_host), _shared_out(_others(batch, on_host), strategy, devices)) for batch in batches
     )
+
+
+def values_of(variables: Sequence[keras.Variable]) -> list[Tensor]:
+    """What variables hold, on a replica its own copies; for functions that XLA compiles, which take tensors alone."""
+    return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
 def _taken(batch: dict[str, Tensor], names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Logits of chunks to scores of tracks: the mean of the chunks' sigmoids."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -29,26 +29,32 @@ class Scorer:
     tracks, stays on the host: a GPU is never waited for while it has nothing to do.
 
     Args:
-      forward: waveform (batch, samples) float32 to scores (batch, num_tags) in [0, 1].
+      forward: waveform (batch, samples) float32, and the values of each of `variables`, to scores (batch, num_tags) in
+        [0, 1].
       num_tags: number of tags.
       strategy: None: the first GPU, else the CPU.
       compiled_size: compile `forward` with XLA for batches of that many chunks, to which smaller ones are filled up;
         None: do not compile, and take batches of any size.
+      variables: lists of those whose values are handed to `forward`, each replica's own; a compiled function cannot
+        look for them on one of several devices.
     """
 
     def __init__(
         self,
-        forward: Callable[[Tensor], Tensor],
+        forward: Callable[..., Tensor],
         num_tags: int,
         strategy: tf.distribute.Strategy | None = None,
         compiled_size: int | None = None,
+        variables: Sequence[Sequence[keras.Variable]] = (),
     ):
         self._num_tags = num_tags
         self._compiled_size = compiled_size
         self.strategy = strategy or _one_device()
 
-        def score(waveform: Tensor) -> Tensor:
-            return forward(pipeline.to_float(waveform))
+        self._variables = variables
+
+        def score(waveform: Tensor, *values: list[Tensor]) -> Tensor:
+            return forward(pipeline.to_float(waveform), *values)
 
         self._forward = tf.function(score, jit_compile=True, autograph=False) if compiled_size else score
         self._score: Callable[[Tensor], Tensor] | None = None
@@ -58,8 +64,12 @@ class Scorer:
         cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None, compiled_size: int | None = None
     ) -> "Scorer":
         """A scorer with a model that gives logits."""
-        num_tags = model.output_shape[-1]
-        return cls(lambda waveform: scores_of(model(waveform, training=False)), num_tags, strategy, compiled_size)
+
+        def forward(waveform: Tensor, weights: list[Tensor], others: list[Tensor]) -> Tensor:
+            return scores_of(model.stateless_call(weights, others, waveform, training=False)[0])
+
+        variables = (model.trainable_variables, model.non_trainable_variables)
+        return cls(forward, model.output_shape[-1], strategy, compiled_size, variables)
 
     def score_tracks(
         self,
@@ -101,7 +111,10 @@ class Scorer:
         return self._score(waveform)
 
     def _score_batch(self, waveform: Tensor) -> Tensor:
-        return self.strategy.run(self._forward, (waveform,))
+        return self.strategy.run(self._score_share, (waveform,))
+
+    def _score_share(self, waveform: Tensor) -> Tensor:
+        return self._forward(waveform, *(feeding.values_of(variables) for variables in self._variables))
 
     def _add(self, sums: "_Sums", rows: np.ndarray, scores: Tensor) -> int:
         """Waits for the scores of a batch and adds them to those of its tracks; the number of its chunks."""

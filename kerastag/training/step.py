@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from kerastag import losses
-from kerastag.data import pipeline
+from kerastag.data import feeding, pipeline
 from kerastag.models import layers
 from kerastag.tensors import Tensor
 from kerastag.training import mixing, optimizers
@@ -75,7 +75,8 @@ class Step:
         size = tf.shape(batch["waveform"])[0]
         partner = mixing.partners(size, seed) if self._mixes else tf.range(size)
         scale = self._optimizer.scale_loss(tf.ones(()))
-        weights, others = _values(self._model.trainable_variables), _values(self._model.non_trainable_variables)
+        weights = feeding.values_of(self._model.trainable_variables)
+        others = feeding.values_of(self._model.non_trainable_variables)
         return self._differentiate(weights, others, batch, partner, share, scale)
 
     def _gradients(
@@ -133,10 +134,6 @@ class Step:
             return values
         pairs = [(value, variable.value) for value, variable in zip(values, variables, strict=True)]
         return self._strategy.extended.batch_reduce_to(tf.distribute.ReduceOp[operation], pairs)
-
-
-def _values(variables: Sequence[keras.Variable]) -> list[Tensor]:
-    return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
 def _global_norm(gradients: Sequence[Tensor]) -> Tensor:

@@ -12,23 +12,12 @@ import kerastag
 from kerastag import evaluate, export, files, train
 from kerastag.runs import run_folder
 from kerastag.training import loop
-
-
-def variables(run_dir):
-    with np.load(run_dir / "checkpoint" / "variables.npz") as arrays:
-        return dict(arrays)
+from tests import run_states
 
 
 def without_times(line):
     cells = line.split(b"\t")
     return cells[:5] + cells[7:]  # but for speed and waiting
-
-
-def assert_same_state(one, other):
-    first, second = variables(one), variables(other)
-    assert first.keys() == second.keys()
-    for name, array in first.items():
-        np.testing.assert_array_equal(array, second[name], err_msg=name)
 
 
 def test_train_writes_the_run_folder(run, music):
@@ -73,7 +62,7 @@ def test_train_writes_the_run_folder(run, music):
 
 def test_the_same_seed_gives_the_same_weights(run, music, run_train, tmp_path):
     assert run_train(music, tmp_path / "again", "--loss=cb_focal", "--epochs=3") == 0
-    assert_same_state(run, tmp_path / "again")
+    run_states.assert_same(run, tmp_path / "again")
 
 
 def interrupt_after(step, monkeypatch):
@@ -100,7 +89,7 @@ def test_an_interrupted_run_resumes_exactly(step, stopped_after, run, music, run
     assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == stopped_after
     monkeypatch.undo()
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
-    assert_same_state(run, tmp_path / "run")
+    run_states.assert_same(run, tmp_path / "run")
     for name in ("history.tsv", "predictions/validation.npy"):
         ours, theirs = ((folder / name).read_bytes() for folder in (run, tmp_path / "run"))
         if name == "history.tsv":  # but for the speed
@@ -146,7 +135,7 @@ def staged_run(music, run_train, tmp_path_factory):
 
 def test_the_same_seed_gives_the_same_weights_with_everything_on(staged_run, music, run_train, tmp_path):
     assert run_train(music, tmp_path / "again", *EVERYTHING) == 0
-    assert_same_state(staged_run, tmp_path / "again")
+    run_states.assert_same(staged_run, tmp_path / "again")
 
 
 @pytest.mark.parametrize("step", [3, 7])  # the end of the first stage, and in the middle of the third epoch
@@ -157,7 +146,7 @@ def test_resuming_across_a_switch_is_exact(step, staged_run, music, run_train, t
     assert run_train(music, tmp_path / "run", *EVERYTHING) == 130
     monkeypatch.undo()
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
-    assert_same_state(staged_run, tmp_path / "run")
+    run_states.assert_same(staged_run, tmp_path / "run")
 
 
 def test_several_training_splits_with_their_own_folders(music, run_train, tmp_path, capsys):
@@ -257,14 +246,14 @@ def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, tmp_path, 
     ]
     assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
     assert "nothing to resume yet, training starts afresh" in capsys.readouterr().err
-    assert_same_state(run, tmp_path / "run")
+    run_states.assert_same(run, tmp_path / "run")
     assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
     assert "afresh" not in capsys.readouterr().err
     shutil.rmtree(tmp_path / "run" / "checkpoint")  # as of a run that was killed before its first
     (tmp_path / "run" / "tags.txt").unlink()
     (tmp_path / "run" / lock.NAME).write_text("")
     assert train.COMMAND.run([*line, "--monitor=scalars"]) == 0  # the other flags are in its record
-    assert_same_state(run, tmp_path / "run")
+    run_states.assert_same(run, tmp_path / "run")
 
 
 def test_a_run_killed_in_its_first_epoch_begins_it_again(run, music, run_train, tmp_path, monkeypatch):
@@ -276,7 +265,7 @@ def test_a_run_killed_in_its_first_epoch_begins_it_again(run, music, run_train, 
         assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 1
     assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == 0
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--monitor=scalars"]) == 0
-    assert_same_state(run, tmp_path / "run")
+    run_states.assert_same(run, tmp_path / "run")
 
 
 def test_two_trainings_in_one_folder(music, run_train, tmp_path, capsys):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerastag import computing, losses, precisions
+from kerastag import losses, precisions
 from kerastag.data import pipeline
 from kerastag.inference import scoring
 from kerastag.models import layers, norm
@@ -54,17 +54,6 @@ def test_a_step_compiled_by_xla_is_the_same_step():
         np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-5)
 
 
-def test_xla_is_for_long_work_on_gpus(monkeypatch):
-    automatic, on, off = (computing.Computing(xla=name) for name in ("auto", "on", "off"))
-    long = (computing.TRAINING_STEPS, computing.SCORED_CHUNKS)
-    assert not automatic.compiles_training(long[0]) and not automatic.compiles_scoring(long[1])
-    assert on.compiles_training(1) and on.compiles_scoring(1)
-    monkeypatch.setattr(precisions, "has_gpu", lambda: True)
-    assert automatic.compiles_training(long[0]) and automatic.compiles_scoring(long[1])
-    assert not automatic.compiles_training(long[0] - 1) and not automatic.compiles_scoring(long[1] - 1)
-    assert not off.compiles_training(long[0]) and not off.compiles_scoring(long[1])
-
-
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_the_mel_front_end_is_float32_on_the_device(precision):
     strategy = tf.distribute.OneDeviceStrategy("/gpu:0")  # traced for a GPU, wherever this runs
@@ -94,14 +83,67 @@ def all_operations(graph):
     return found
 
 
-def test_the_scorer_copies_batches_to_a_gpu_ahead(monkeypatch):
+def test_the_mel_product_is_out_of_reach_of_tf32_on_a_gpu(monkeypatch, rng):
+    waveform = rng.normal(0, 0.1, (2, 16_000)).astype(np.float32)
+    on_cpu = layers.LogMelSpectrogram()(waveform).numpy()
+    monkeypatch.setattr(precisions, "has_gpu", lambda: True)
+    layer = layers.LogMelSpectrogram()
+    graph = tf.function(lambda x: layer(x)).get_concrete_function(tf.TensorSpec([2, 16_000])).graph
+    products = [op for op in all_operations(graph) if "MatMul" in op.type]
+    assert products and {op.outputs[0].dtype for op in products} == {tf.float64}  # TF32 is for float32 alone
+    np.testing.assert_allclose(layer(waveform), on_cpu, atol=1e-4)
+
+
+def test_the_scorer_feeds_a_gpu_ahead(monkeypatch):
     model, data = small_network(), batches([2, 1]).map(lambda batch: {**batch, "row": batch["draw"]})
     expected, _ = scoring.Scorer.of_model(model).score_tracks(data, 3)
     monkeypatch.setattr(precisions, "has_gpu", lambda: True)
-    monkeypatch.setattr(scoring, "GPU", "/cpu:0")  # stands in for it
+    monkeypatch.setattr(scoring, "GPU", "/cpu:1")  # stands in for it
     scorer = scoring.Scorer.of_model(model)
-    assert isinstance(scorer.strategy, tf.distribute.OneDeviceStrategy)  # whose datasets are fetched to the device
-    np.testing.assert_array_equal(scorer.score_tracks(data, 3)[0], expected)
+    assert scorer.strategy.extended.worker_devices[0].endswith("/device:CPU:1")
+    np.testing.assert_allclose(scorer.score_tracks(data, 3)[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_devices", [1, 2])
+def test_a_compiled_scorer_gives_the_same_and_compiles_once(num_devices):
+    strategy = devices.strategy("mirrored", 2) if num_devices == 2 else devices.strategy("one")
+    with strategy.scope():
+        model = small_network()
+    data = batches([4, 4, 3]).map(lambda batch: {**batch, "row": batch["draw"]})
+    filled = data.map(lambda batch: pipeline.filled(batch, 4))
+    expected, counts = scoring.Scorer.of_model(model, strategy).score_tracks(filled, 11)
+    scorer = scoring.Scorer.of_model(model, strategy, compiled_size=4)
+    done = []
+    scores, compiled_counts = scorer.score_tracks(data, 11, done.append)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    assert counts.tolist() == compiled_counts.tolist() == [1] * 11
+    assert done == [4, 4, 3]  # what fills up the last batch is not counted
+    assert scorer._forward.experimental_get_tracing_count() == num_devices
+
+
+def test_the_scorer_sends_a_batch_before_it_reads_the_one_ahead():
+    events = []
+
+    def generate():
+        for number in range(3):
+            events.append(f"sent {number}")
+            yield {"waveform": np.full((1, 4), number, np.float32), "row": [number], "weight": [1.0]}
+
+    names = {"waveform": tf.TensorSpec([None, 4]), "row": tf.TensorSpec([None], tf.int64)}
+    data = tf.data.Dataset.from_generator(generate, output_signature={**names, "weight": tf.TensorSpec([None])})
+    scorer = scoring.Scorer(lambda waveform: waveform[:, :1] / 10, 1)
+    launch = scorer._launch
+
+    def launched(waveform, batches):
+        events.append(f"launched {int(waveform[0, 0])}")
+        return launch(waveform, batches)
+
+    scorer._launch = launched
+    scores, _ = scorer.score_tracks(data, 3, lambda count: events.append("read"))
+    np.testing.assert_allclose(scores[:, 0], [0, 0.1, 0.2])
+    assert [event for event in events if not event.startswith("sent")] == [
+        *("launched 0", "launched 1", "read", "launched 2", "read", "read")
+    ]
 
 
 def test_a_profile_is_written_for_tensorboard(run_train, music, tmp_path):

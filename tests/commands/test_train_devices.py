@@ -1,0 +1,67 @@
+"""What the flags of devices and feeding do to a whole run: compiled, kept decoded, resumed elsewhere."""
+
+import numpy as np
+import pytest
+
+from kerastag import computing, evaluate, files, precisions, tag, train
+from kerastag.training import loop
+from tests import run_states
+
+
+def test_a_compiled_run_is_the_plain_one(run, music, run_train, tmp_path, capsys):
+    assert run_train(music, tmp_path / "xla", "--loss=cb_focal", "--epochs=1", "--xla=on") == 0
+    assert "XLA compiles the training step" in capsys.readouterr().err
+    assert run_train(music, tmp_path / "plain", "--loss=cb_focal", "--epochs=1", "--xla=off") == 0
+    assert "XLA" not in capsys.readouterr().err
+    for name, compiled in run_states.variables(tmp_path / "xla").items():
+        np.testing.assert_allclose(compiled, run_states.variables(tmp_path / "plain")[name], rtol=1e-3, atol=1e-4)
+    output = f"--output={tmp_path / 'tags.tsv'}"
+    assert tag.COMMAND.run([str(music / "test"), f"--model={tmp_path / 'xla'}", "--xla=on", "--tf32=off", output]) == 0
+    assert "XLA compiles the network" in capsys.readouterr().err
+    assert evaluate.COMMAND.run([f"--run_dir={tmp_path / 'xla'}", "--num_chunks=2", "--tf32=off"]) == 0
+    computing.Computing().start()
+
+
+@pytest.mark.parametrize("where", ["memory", "folder"])
+def test_a_run_on_tracks_kept_decoded_is_the_run_on_their_files(where, run, music, run_train, tmp_path):
+    cache = "memory" if where == "memory" else str(tmp_path / "kept")
+    assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3", f"--cache={cache}") == 0
+    run_states.assert_same(run, tmp_path / "run")  # 16 kHz mono WAV of 16 bits, which no reader rounds
+    if where == "folder":
+        assert len(list((tmp_path / "kept").glob("*.npy"))) == 28  # training and validation tracks
+
+
+def test_a_cache_of_int16_cannot_hold_anything_else(run_train, music, tmp_path, capsys):
+    assert run_train(music, tmp_path / "run", "--epochs=1", "--cache=memory", "--input_dtype=float32") == 2
+    assert "--cache keeps int16" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_in_the_precision_it_was_begun_in(music, tmp_path, monkeypatch):
+    monkeypatch.setattr(precisions, "choose", lambda name: "mixed_bfloat16")  # as another machine would
+    arguments = [f"--data_dir={music}", "--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--monitor=none"]
+    assert train.COMMAND.run([*arguments, f"--run_dir={tmp_path / 'run'}", "--epochs=1"]) == 0
+    monkeypatch.setattr(precisions, "choose", lambda name: "mixed_float16")
+    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--epochs=2"]) == 0
+    assert files.read_json(tmp_path / "run" / "run.json")["precision"] == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "cache", "said"), [(0.6, [], True), (0.1, [], False), (0.6, ["--cache=memory"], False)]
+)
+def test_where_devices_wait_for_files_a_line_names_prepare(
+    waiting, cache, said, music, run_train, tmp_path, monkeypatch, capsys
+):
+    train_epoch = loop.Trainer.train_epoch
+
+    def starved(self, *arguments):
+        draws = train_epoch(self, *arguments)
+        self.waiting = waiting
+        return draws
+
+    monkeypatch.setattr(loop.Trainer, "train_epoch", starved)
+    assert run_train(music, tmp_path / "run", "--epochs=2", *cache) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "kerastag prepare" in line]
+    assert len(lines) == said
+    if said:
+        assert lines[0].startswith("60% of the epoch")
