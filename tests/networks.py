@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerastag import models
-from kerastag.models import resnet
+from kerastag.models import variants
 
 
 def sounds(num_samples: int, seed: int = 0) -> np.ndarray:
@@ -29,7 +29,7 @@ def network() -> Callable[..., keras.Model]:
     def make(num_tags: int = 3, num_channels: int = 2, variant: str = "4s6", seed: int = 0, **options) -> keras.Model:
         keras.utils.set_random_seed(seed)
         made = models.short_chunk_resnet(num_tags, num_channels, variant, **options)
-        dense, norm, output, _ = resnet.VARIANTS[variant].head
+        dense, norm, output, _ = variants.VARIANTS[variant].head
         _set_statistics(made.get_layer("spec_bn"), np.array([-40.0]), np.array([400.0]))
         for layer in made.layers:
             if isinstance(layer, keras.layers.Conv2D):

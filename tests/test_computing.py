@@ -21,6 +21,20 @@ def test_precision_follows_what_the_gpus_are_fast_in(capabilities, policy, monke
     assert computing.Computing("float32").policy == "float32"
 
 
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [
+        ({"avx2", "avx512f"}, "float32"),
+        ({"avx512_bf16"}, "mixed_bfloat16"),  # Zen 4, Cooper Lake
+        ({"avx512_bf16", "avx512_fp16", "amx_bf16"}, "mixed_bfloat16"),  # Sapphire Rapids
+        ({"avx512_bf16", "avx512_fp16"}, "float32"),  # the same where AMX is hidden: half as fast in bfloat16
+    ],
+)
+def test_precision_follows_what_the_cpu_is_fast_in(flags, policy, monkeypatch):
+    monkeypatch.setattr(precisions, "cpu_flags", lambda: flags)
+    assert computing.Computing().policy == policy
+
+
 def test_xla_is_for_long_work_on_gpus(monkeypatch):
     automatic, on, off = (computing.Computing(xla=name) for name in ("auto", "on", "off"))
     steps, chunks = computing.TRAINING_STEPS, computing.SCORED_CHUNKS

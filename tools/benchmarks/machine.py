@@ -1,10 +1,11 @@
 """What a measurement ran on, for the first lines of every benchmark."""
 
+import dataclasses
 import os
 import platform
 from importlib import metadata
 
-from kerastag import precisions
+from kerastag import precisions, runtime
 from kerastag.runs import record
 
 _FAST = {"amx_bf16", "avx512_bf16", "avx512_fp16", "avx512f", "avx2"}
@@ -22,6 +23,24 @@ def describe() -> str:
             continue
     processor = f"{platform.machine()}, {os.cpu_count()} cores, {fast}"
     return f"{processor}\n{', '.join(f'{name} {version}' for name, version in versions.items())}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Accelerator:
+    """What TensorFlow computes on: the GPU's name, None without one, and the policy that precision=auto means there."""
+
+    gpu: str | None
+    policy: str
+
+
+def accelerator() -> Accelerator:
+    """This machine's; it starts TensorFlow, so that it is to be asked in a process of its own."""
+    runtime.start()
+    import tensorflow as tf
+
+    gpus = tf.config.get_visible_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    return Accelerator(names[0] if names else None, precisions.choose("auto"))
 
 
 def has_torch() -> bool:

@@ -52,6 +52,9 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         if codec not in real_music.FORMS:
             raise errors.UsageError(f"--codecs: '{codec}' is none of {', '.join(real_music.FORMS)}")
     print(machine.describe())
+    gpu = processes.alone(machine.accelerator).gpu
+    if gpu is not None:
+        print(f"GPU: {gpu}")
     print(
         f"{values.num_chunks} chunks of 4.6 s a file, {values.num_channels} channels, precision {values.precision}; "
         "files in memory, after an untimed call"
@@ -121,7 +124,12 @@ class Turns:
         """How fast one way is at these files."""
         values = self._values
         job = tagging_work.Job(
-            paths, self._warm_up, values.num_chunks, values.batch_size, values.num_channels, values.precision
+            paths,
+            self._warm_up,
+            values.num_chunks,
+            values.batch_size,
+            values.num_channels,
+            options.computing_of(values),
         )
         seconds = processes.alone(seconds_of, job)
         music = sum(audio.info(path).seconds for path in paths)

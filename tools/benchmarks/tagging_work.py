@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kerastag import audio, errors, tags
+from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
 
 NUM_TAGS = 56
@@ -30,7 +31,7 @@ class Job:
       num_chunks: number of chunks of each file.
       batch_size: chunks per step; a file's own chunks for the twin.
       num_channels: num channels of the network; its weights are random, on which the speed does not depend.
-      precision: one of precisions.NAMES.
+      computing: precision and compilation.
     """
 
     paths: Sequence[str]
@@ -38,7 +39,7 @@ class Job:
     num_chunks: int = 16
     batch_size: int = 32
     num_channels: int = 128
-    precision: str = "auto"
+    computing: Computing = AUTOMATIC
 
 
 def kerastag_seconds(job: Job) -> float:
@@ -47,7 +48,7 @@ def kerastag_seconds(job: Job) -> float:
     from kerastag.inference import tagger
 
     member = tagger.Member(forward, network.chunk_samples, network.sample_rate, network.centred)
-    model = tagger.Tagger([member], tags.Vocabulary(list(map(str, range(NUM_TAGS)))))
+    model = tagger.Tagger([member], tags.Vocabulary(list(map(str, range(NUM_TAGS)))), computing=job.computing)
 
     def score(paths: Sequence[str]) -> None:
         _, unreadable = model.score_files(paths, Reading(job.num_chunks, job.batch_size))
@@ -85,7 +86,8 @@ def network_seconds(job: Job) -> float:
     noise = generator.integers(-8000, 8000, (job.batch_size, CHUNK_SAMPLES), dtype=np.int16)
     rows = np.zeros(job.batch_size, np.int64)
     batches = tf.data.Dataset.from_tensors({"waveform": noise, "row": rows}).map(pipeline.weighted).cache()
-    scorer = scoring.Scorer(forward, NUM_TAGS)
+    compiled_size = job.batch_size if job.computing.compiles_scoring(len(job.paths) * job.num_chunks) else None
+    scorer = scoring.Scorer(forward, NUM_TAGS, compiled_size=compiled_size)
 
     def score(paths: Sequence[str]) -> None:
         scorer.score_tracks(batches.repeat(-(-len(paths) * job.num_chunks // job.batch_size)), 1)
@@ -99,12 +101,13 @@ def twin_seconds(job: Job) -> float:
 
     from tools.benchmarks import torch_twin
 
-    network = torch_twin.scorer("float32", NUM_TAGS, job.num_channels)
+    network = torch_twin.scorer(torch_twin.Twin("float32", NUM_TAGS, job.num_channels))
 
     def score(paths: Sequence[str]) -> None:
         for path in paths:
             waveform, _ = librosa.load(path, sr=audio.SAMPLE_RATE, mono=True)
-            network(audio.cut_chunks(waveform, job.num_chunks, CHUNK_SAMPLES)).mean(axis=0)
+            (chunks,) = torch_twin.pinned(audio.cut_chunks(waveform, job.num_chunks, CHUNK_SAMPLES))
+            network(chunks).mean(axis=0)
 
     return timed(score, job)
 
@@ -130,11 +133,11 @@ def _network(job: Job) -> tuple[Any, Callable[[Any], Any]]:
     from kerastag import runtime
 
     runtime.start()
-    from kerastag import models, precisions
+    from kerastag import models
     from kerastag.inference import scoring
     from kerastag.models import folding
 
-    model = folding.fold(models.short_chunk_resnet(NUM_TAGS, job.num_channels), precisions.choose(job.precision))
+    model = folding.fold(models.short_chunk_resnet(NUM_TAGS, job.num_channels), job.computing.policy)
     return model, lambda waveform: scoring.scores_of(model(waveform, training=False))
 
 
