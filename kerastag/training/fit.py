@@ -110,9 +110,9 @@ class Fit:
         started, first_draw = time.perf_counter(), self._state.draw
         self._train(plan)
         seconds = time.perf_counter() - started
-        self._say_if_starved(epoch)
         if not self._state.loss_steps:
             raise errors.KerastagError(f"no track of the training split can be read: {self._first_reason()}")
+        self._say_if_starved(epoch)
         logs = self._training_logs() | {"chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9)}
         last = epoch + 1 == self._settings.epochs
         if last or (epoch + 1) % self._settings.validate_every == 0:

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from kerastag import errors
+from kerastag.computing import Computing
 from tools.benchmarks import machine, processes, tagging, tagging_work
 
 SECONDS = 6
@@ -46,10 +47,14 @@ def test_a_line_for_every_way(folder, monkeypatch, capsys):
 
 def test_rates_are_of_files_and_of_their_music(folder, monkeypatch, capsys):
     seconds = {"kerastag_seconds": 0.5, "reading_seconds": 0.25, "network_seconds": 0.2, "mel_seconds": 2.0}
-    monkeypatch.setattr(processes, "alone", lambda function, job: seconds.get(function.__name__, 3.0))
+    monkeypatch.setattr(machine, "accelerator", lambda: machine.Accelerator("a GPU", "mixed_float16"))
+    monkeypatch.setattr(
+        processes, "alone", lambda function, *job: seconds.get(function.__name__, 3.0) if job else function()
+    )
     monkeypatch.setattr(machine, "has_torch", lambda: True)
     assert run(folder, "--codecs=vorbis", "--num_files=3", "--num_twin_files=1") == 0
     printed = capsys.readouterr().out
+    assert "GPU: a GPU" in printed
     assert lines_of(printed) == [
         ("3", "6.00", "36"),
         ("3", "12.00", "72"),
@@ -71,7 +76,7 @@ def test_files_come_again_under_names_of_their_own(folder, tmp_path):
 def test_what_cannot_be_read_is_no_speed(tmp_path, folder):
     (tmp_path / "noise.ogg").write_bytes(b"not audio")
     warm_up = [str(next(folder.iterdir()))]
-    job = tagging_work.Job([str(tmp_path / "noise.ogg")], warm_up, 2, 4, 1, "float32")
+    job = tagging_work.Job([str(tmp_path / "noise.ogg")], warm_up, 2, 4, 1, Computing("float32"))
     with pytest.raises(errors.KerastagError, match=r"noise\.ogg"):
         tagging_work.kerastag_seconds(job)
 
