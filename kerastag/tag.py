@@ -15,7 +15,7 @@ from kerastag.runs import run_folder
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("model", None, "A run, an ensemble of runs, or a folder that export wrote.", flag_values=FLAGS)
 options.define_score_output(FLAGS)
-options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of each file whose scores are averaged.")
+options.num_chunks(FLAGS, 16)
 flags.DEFINE_bool("calibrated", False, "Scores as probabilities, by the run's calibration.json.", flag_values=FLAGS)
 flags.DEFINE_bool("explain", False, "Print how far each tag can be trusted, by tag_card.tsv.", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)

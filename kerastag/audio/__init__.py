@@ -14,10 +14,13 @@ from kerastag import errors
 if TYPE_CHECKING:
     from kerastag.audio import tfio_decoder as tfio_decoder
     from kerastag.audio.account import Account as Account
+    from kerastag.audio.cutting import Consecutive as Consecutive
     from kerastag.audio.cutting import chunk_starts as chunk_starts
+    from kerastag.audio.cutting import cut_at as cut_at
     from kerastag.audio.cutting import cut_chunk as cut_chunk
     from kerastag.audio.cutting import cut_chunks as cut_chunks
     from kerastag.audio.cutting import num_parts as num_parts
+    from kerastag.audio.cutting import starts_of_part as starts_of_part
     from kerastag.audio.finding import Found as Found
     from kerastag.audio.finding import find_audio as find_audio
     from kerastag.audio.pcm import from_int16 as from_int16
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from kerastag.audio.reading import read as read
     from kerastag.audio.reading import read_chunk as read_chunk
     from kerastag.audio.reading import read_chunks as read_chunks
+    from kerastag.audio.reading import read_consecutive as read_consecutive
 
 SAMPLE_RATE = 16_000
 EXTENSIONS = (
@@ -46,9 +50,10 @@ DECODERS = ("soundfile", "tfio")
 
 _HOMES = {
     "account": "Account",
-    "reading": "AudioInfo account_of heard_in_part info num_samples random_chunk read read_chunk read_chunks",
+    "reading": "AudioInfo account_of heard_in_part info num_samples random_chunk read read_chunk read_chunks "
+    "read_consecutive",
     "pcm": "from_int16 to_int16 wav_bytes",
-    "cutting": "chunk_starts cut_chunk cut_chunks num_parts",
+    "cutting": "Consecutive chunk_starts cut_at cut_chunk cut_chunks num_parts starts_of_part",
     "finding": "Found find_audio",
     "tfio_decoder": "tfio_decoder",
 }

@@ -1,5 +1,7 @@
 """Where chunks start, and chunks out of a waveform that is whole already."""
 
+import dataclasses
+
 import numpy as np
 
 PART = 16  # chunks read at a time, as many as fit in some 40 MB of work, however long the file
@@ -29,6 +31,24 @@ def num_parts(num_chunks: int) -> int:
     return -(-num_chunks // PART)
 
 
+@dataclasses.dataclass(frozen=True)
+class Consecutive:
+    """Chunks that follow each other over a whole track, so that none of it is left out.
+
+    Attributes:
+      hop_samples: from one chunk's start to the next one's.
+      lead_samples: by which the first begins before the track, and the last may end after it; zeros are there.
+    """
+
+    hop_samples: int
+    lead_samples: int
+
+    def starts(self, length: int, chunk_samples: int) -> np.ndarray:
+        """int64 (chunks,): where chunks start in `length` samples; one if the track is shorter than a chunk."""
+        spare = length + 2 * self.lead_samples - chunk_samples
+        return np.arange(max(0, spare) // self.hop_samples + 1, dtype=np.int64) * self.hop_samples - self.lead_samples
+
+
 def starts_of_part(starts: np.ndarray, part: int) -> np.ndarray:
     """Those of the chunks that are read as that part."""
     return starts[part * PART : (part + 1) * PART]
@@ -40,6 +60,13 @@ def cut_chunks(waveform: np.ndarray, num_chunks: int, chunk_samples: int, part: 
     if part is not None:
         starts = starts_of_part(starts, part)
     return np.stack([fit(waveform[start:], chunk_samples) for start in starts])
+
+
+def cut_at(waveform: np.ndarray, starts: np.ndarray, chunk_samples: int) -> np.ndarray:
+    """(chunks, chunk_samples) of a waveform (samples,), zeros before it and after it."""
+    before = np.zeros(max(0, -int(starts.min(initial=0))), waveform.dtype)
+    whole = np.concatenate([before, waveform]) if len(before) else waveform
+    return np.stack([fit(whole[start:], chunk_samples) for start in starts + len(before)])
 
 
 def fit(waveform: np.ndarray, num_samples: int) -> np.ndarray:

@@ -152,6 +152,35 @@ def read_chunks(
     return read[0] if len(read) == 1 else np.concatenate(read)
 
 
+def read_consecutive(
+    path: Path,
+    chunk_samples: int,
+    consecutive: cutting.Consecutive,
+    sample_rate: int = audio.SAMPLE_RATE,
+    part: int = 0,
+) -> np.ndarray:
+    """Reads a part of the chunks that follow each other over a whole file; memory does not grow with its length.
+
+    Args:
+      path: the file.
+      chunk_samples: the length of each, counted at `sample_rate`.
+      consecutive: where they lie.
+      sample_rate: sample rate of the result, in Hz.
+      part: below `num_parts` of the number of chunks.
+
+    Returns:
+      float32 (chunks, chunk_samples).
+
+    Raises:
+      AudioError: as `read`, for what the chunks touch.
+    """
+    with source.Source(path) as file:
+        starts = cutting.starts_of_part(consecutive.starts(_length(file, sample_rate), chunk_samples), part)
+        first = max(0, int(starts[0]))
+        stretch = _read_chunk(file, first, int(starts[-1]) + chunk_samples - first, sample_rate)
+    return cutting.cut_at(stretch, starts - first, chunk_samples)
+
+
 def _read_part(path: Path, num_chunks: int, chunk_samples: int, sample_rate: int, part: int) -> np.ndarray:
     with source.Source(path) as file:
         length = _length(file, sample_rate)

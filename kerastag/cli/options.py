@@ -167,10 +167,16 @@ def define_validation(values: flags.FlagValues) -> None:
 
 def define_scoring(values: flags.FlagValues) -> None:
     """How a split is scored."""
-    positive(values, "num_chunks", 32, "Evenly spaced chunks of each track whose scores are averaged.")
+    num_chunks(values, 32)
     flags.DEFINE_bool(
         "skip_unreadable", False, "Leave out tracks that cannot be read, instead of stopping.", flag_values=values
     )
+
+
+def num_chunks(values: flags.FlagValues, default: int) -> None:
+    """How many chunks of a track are heard."""
+    text = "Evenly spaced chunks of each track whose scores are averaged; by default musicnn hears all of a track."
+    positive(values, "num_chunks", default, text)
 
 
 def define_score_output(values: flags.FlagValues) -> None:
@@ -288,7 +294,8 @@ def require(values: flags.FlagValues, *names: str) -> None:
 
 def reading_of(values: flags.FlagValues) -> reading.Reading:
     """What the flags of `define_reading` and --num_chunks say."""
-    return reading.Reading(values.num_chunks, values.batch_size, values.decoder, values.input_dtype)
+    whole = not values["num_chunks"].present and values.decoder == "soundfile"
+    return reading.Reading(values.num_chunks, values.batch_size, values.decoder, values.input_dtype, whole)
 
 
 def computing_of(values: flags.FlagValues) -> computing.Computing:

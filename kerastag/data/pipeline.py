@@ -20,6 +20,7 @@ _plain = (
 AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are threads, see `_finished`
 PREFETCHED = 2  # batches that wait for the device
 PathOrLookup: TypeAlias = str | os.PathLike[str] | Callable[[], os.PathLike[str]]
+_MAX_PARTS = 1 << 32  # more than any track has
 BLOCK = 16  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
 
 
@@ -35,6 +36,9 @@ class TakesChunks(Protocol):
     @property
     def centred(self) -> bool: ...
 
+    @property
+    def consecutive(self) -> audio.Consecutive | None: ...
+
 
 @dataclasses.dataclass(frozen=True)
 class ChunkFormat:
@@ -46,6 +50,7 @@ class ChunkFormat:
       dtype: "int16", saturated, for half the memory and transfer, or "float32".
       decoder: one of audio.DECODERS.
       centred: whether a track is scored by one chunk from its middle, instead of evenly spaced ones.
+      consecutive: where chunks lie if a track is heard whole, one after the other; None: it never is.
     """
 
     samples: int
@@ -53,11 +58,12 @@ class ChunkFormat:
     dtype: str = "int16"
     decoder: str = "soundfile"
     centred: bool = False
+    consecutive: audio.Consecutive | None = None
 
     @classmethod
     def of_model(cls, model: "TakesChunks", dtype: str = "int16", decoder: str = "soundfile") -> "ChunkFormat":
         """What a model takes."""
-        return cls(model.chunk_samples, model.sample_rate, dtype, decoder, model.centred)
+        return cls(model.chunk_samples, model.sample_rate, dtype, decoder, model.centred, model.consecutive)
 
     def num_chunks(self, wanted: int) -> int:
         """Chunks per track in evaluation."""
@@ -208,7 +214,7 @@ def training_batches(
 
 
 def evaluation_batches(
-    tracks: Tracks, chunk: ChunkFormat, num_chunks: int, batch_size: int, fill: bool = False
+    tracks: Tracks, chunk: ChunkFormat, num_chunks: int | None, batch_size: int, fill: bool = False
 ) -> tf.data.Dataset:
     """All tracks: evenly spaced chunks, batches filled across tracks; unreadable ones are left out.
 
@@ -217,7 +223,8 @@ def evaluation_batches(
     Args:
       tracks: labels are not needed.
       chunk: what the model takes.
-      num_chunks: number of chunks of each track, if they are evenly spaced.
+      num_chunks: number of chunks of each track, if they are evenly spaced; None: tracks are heard whole, for which
+        `chunk` must have the consecutive chunks.
       batch_size: over all replicas; the last batch may be smaller.
       fill: as in `training_batches`.
 
@@ -225,6 +232,8 @@ def evaluation_batches(
       batches of waveform (b, samples), row (b,) int64, the track that a chunk is of, and weight (b,) float32, above 0
       but for what fills up.
     """
+    if num_chunks is None:
+        return _whole_tracks(tracks, chunk, batch_size, fill)
     num_chunks = chunk.num_chunks(num_chunks)
     num_parts = 1 if chunk.decoder == "tfio" else audio.num_parts(num_chunks)
 
@@ -251,6 +260,44 @@ def evaluation_batches(
 
     positions = tf.data.Dataset.range(len(tracks) * num_parts).batch(1)
     reader = _Reader(tracks, chunk, row_of, chunks, chunks_of_whole, one_each=False)
+    return _finished(reader.chunks(positions).rebatch(batch_size).map(_plain(named)), batch_size, fill)
+
+
+def _whole_tracks(tracks: Tracks, chunk: ChunkFormat, batch_size: int, fill: bool) -> tf.data.Dataset:
+    """`evaluation_batches` of consecutive chunks, as many as each track has."""
+    consecutive = chunk.consecutive
+    if consecutive is None or chunk.decoder == "tfio":
+        raise ValueError("whole tracks are read by libsndfile, for networks with consecutive chunks")
+
+    def starts_of(length: int) -> np.ndarray:
+        return consecutive.starts(length, chunk.samples)
+
+    def num_parts_of(row: np.ndarray) -> np.int64:
+        try:
+            length = parallel.within(parallel.READ_SECONDS, audio.num_samples, tracks.path(int(row)), chunk.sample_rate)
+        except BaseException:  # reading the one part will say why
+            return np.int64(1)
+        return np.int64(audio.num_parts(len(starts_of(length))))
+
+    def row_of(position: np.ndarray) -> int:
+        return int(position) // _MAX_PARTS
+
+    def chunks(path: str, position: np.ndarray) -> np.ndarray:
+        part, kept = int(position) % _MAX_PARTS, tracks.decoded(path)
+        if kept is None:
+            return audio.read_consecutive(path, chunk.samples, consecutive, chunk.sample_rate, part)
+        return audio.cut_at(kept, audio.starts_of_part(starts_of(len(kept)), part), chunk.samples)
+
+    def positions_of(row: Tensor) -> tf.data.Dataset:
+        num_parts = tf.ensure_shape(tf.numpy_function(num_parts_of, [row], tf.int64, stateful=False), [])
+        return tf.data.Dataset.range(num_parts).map(_plain(lambda part: row * _MAX_PARTS + part))
+
+    def named(position: Tensor, waveform: Tensor) -> dict[str, Tensor]:
+        return {"waveform": waveform, "row": position // _MAX_PARTS}
+
+    positions = tf.data.Dataset.range(len(tracks)).flat_map(_plain(positions_of)).batch(1)
+    # no decoder in the graph gives a whole waveform here
+    reader = _Reader(tracks, chunk, row_of, chunks, lambda waveform, position: waveform, one_each=False)
     return _finished(reader.chunks(positions).rebatch(batch_size).map(_plain(named)), batch_size, fill)
 
 

@@ -75,12 +75,14 @@ class Member:
       chunk_samples: samples in one chunk.
       sample_rate: sample rate of a chunk, in Hz.
       centred: whether a track is scored by one chunk from its middle, instead of evenly spaced ones.
+      consecutive: where chunks lie if a track is heard whole; None: it never is.
     """
 
     forward: Callable[[Tensor], Tensor]
     chunk_samples: int
     sample_rate: int
     centred: bool
+    consecutive: audio.Consecutive | None = None
 
 
 class Tagger:
@@ -107,9 +109,10 @@ class Tagger:
         self.vocabulary = vocabulary
         self._combination = combination or Combination()
         self.calibrated = self._combination.fitted is not None
-        alike: dict[tuple[int, int, bool], list[int]] = {}
+        alike: dict[tuple[object, ...], list[int]] = {}
         for position, member in enumerate(members):
-            alike.setdefault((member.chunk_samples, member.sample_rate, member.centred), []).append(position)
+            same = (member.chunk_samples, member.sample_rate, member.centred, member.consecutive)
+            alike.setdefault(same, []).append(position)
         self._passes = [
             _Pass(positions, [members[p] for p in positions], len(vocabulary), computing)
             for positions in alike.values()
@@ -188,7 +191,8 @@ class _Pass:
         from kerastag.data import pipeline
 
         chunk = pipeline.ChunkFormat.of_model(self.chunk, reading.dtype, reading.decoder)
-        batches = pipeline.evaluation_batches(tracks, chunk, reading.num_chunks, reading.batch_size)
+        whole = reading.whole and chunk.consecutive is not None
+        batches = pipeline.evaluation_batches(tracks, chunk, None if whole else reading.num_chunks, reading.batch_size)
         compiles = self._computing.compiles_scoring(len(tracks) * chunk.num_chunks(reading.num_chunks))
         scorer = self._scorer(reading.batch_size if compiles else None)
         scores, counts = scorer.score_tracks(batches, len(tracks), on_chunks)
@@ -223,7 +227,7 @@ def of_model(model: Model, computing: Computing = AUTOMATIC) -> Tagger:
         return lambda waveform: scoring.scores_of(network(waveform, training=False))
 
     members = [
-        Member(forward(network), network.chunk_samples, network.sample_rate, network.centred)
+        Member(forward(network), network.chunk_samples, network.sample_rate, network.centred, network.consecutive)
         for network in model.networks(computing.precision)
     ]
     return Tagger(members, model.vocabulary, model.combination, computing)

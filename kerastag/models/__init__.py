@@ -1,5 +1,6 @@
 """Networks from waveform to logits. The names are readable without importing Keras."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,32 @@ def popular(frequencies: Sequence[float], **options: Any) -> "keras.Model":
     from kerastag.models import popularity
 
     return popularity.Popular(frequencies, **options)
+
+
+def musicnn_net(num_tags: int = 50, **options: Any) -> "keras.Model":
+    """musicnn: waveform (batch, 48,128 samples) at 16 kHz to logits (batch, num_tags).
+
+    Args:
+      num_tags: outputs.
+      **options: `dropout`, `precision`, `name`.
+    """
+    from kerastag.models import musicnn  # a module called as this function would take its place
+
+    return musicnn.Musicnn(num_tags, **options)
+
+
+def musicnn_vgg(num_tags: int = 50, **options: Any) -> "keras.Model":
+    """musicnn's VGG; arguments as of `musicnn_net`, and `poolings`, "msd" or "mtt": the dataset it was trained on."""
+    from kerastag.models import musicnn
+
+    return musicnn.MusicnnVGG(num_tags, **options)
+
+
+def load_tf_checkpoint(model: "keras.Model", prefix: "str | os.PathLike[str]") -> None:
+    """Fills one of musicnn's networks from its published checkpoint; see `musicnn.load_checkpoint`."""
+    from kerastag.models import musicnn
+
+    musicnn.load_checkpoint(model, prefix)
 
 
 def load_torch_state(model: "keras.Model", state: Mapping[str, "np.ndarray"]) -> None:

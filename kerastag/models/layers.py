@@ -14,7 +14,8 @@ from kerastag import precisions
 from kerastag.models import mel
 from kerastag.tensors import Config, Tensor
 
-PADDINGS = ("reflect", "zeros")
+PADDINGS = ("reflect", "zeros", "none")
+COMPRESSIONS = ("decibel", "log10_10000")
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -36,8 +37,10 @@ class LogMelSpectrogram(keras.layers.Layer):
       unit_area: triangles with an area of 1, not a peak of 1; see mel.filter_bank.
       symmetric_window: the Hann window ends at the zero it starts with, as Essentia's does.
       padding: what is beyond both ends, where frames are centred on the first sample and on the last: "reflect", the
-        waveform mirrored, or "zeros", of which Essentia has as many at the end as the last hop needs.
+        waveform mirrored, or "zeros", of which Essentia has as many at the end as the last hop needs; "none": the first
+        frame begins with the waveform.
       db_per_decade: decibels per decade of power; 20, as MTG's published spectrograms have it, doubles all values.
+      compression: "decibel", or "log10_10000": log10(1 + 10000 x) of the power, as musicnn has it, without a floor.
     """
 
     def __init__(
@@ -52,11 +55,14 @@ class LogMelSpectrogram(keras.layers.Layer):
         symmetric_window: bool = False,
         padding: str = "reflect",
         db_per_decade: float = 10.0,
+        compression: str = "decibel",
         **kwargs: Any,
     ):
         super().__init__(**{"trainable": False, **kwargs, "dtype": "float32", "autocast": False})
         if padding not in PADDINGS:
             raise ValueError(f"unknown padding '{padding}'; there are {', '.join(PADDINGS)}")
+        if compression not in COMPRESSIONS:
+            raise ValueError(f"unknown compression '{compression}'; there are {', '.join(COMPRESSIONS)}")
         self.sample_rate = sample_rate
         self.fft_size = fft_size
         self.hop_size = hop_size
@@ -67,23 +73,32 @@ class LogMelSpectrogram(keras.layers.Layer):
         self.symmetric_window = symmetric_window
         self.padding = padding
         self.db_per_decade = db_per_decade
+        self.compression = compression
         filters = mel.filter_bank(sample_rate, fft_size, num_mels, sample_rate / 2, mel_scale, unit_area)
         self.filters = filters.astype(np.float32)  # (num_bins, num_mels)
         self.floor_power = 10 ** (floor_db / db_per_decade)
 
     def call(self, waveform: Tensor) -> Tensor:
         waveform = tf.cast(waveform, tf.float32)
-        half = self.fft_size // 2
-        if self.padding == "reflect":
-            padded = tf.pad(waveform, [[0, 0], [half, half]], mode="REFLECT")
-        else:
-            padded = tf.pad(waveform, [[0, 0], [half, half + -tf.shape(waveform)[1] % self.hop_size]])
         window = functools.partial(tf.signal.hann_window, periodic=not self.symmetric_window)
-        spectrum = tf.signal.stft(padded, self.fft_size, self.hop_size, self.fft_size, window)
+        spectrum = tf.signal.stft(self._padded(waveform), self.fft_size, self.hop_size, self.fft_size, window)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))  # (batch, num_frames, num_bins)
         bands = self._bands(power)  # (batch, num_frames, num_mels)
-        decibel = self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, self.floor_power))
-        return tf.transpose(decibel, [0, 2, 1])[..., None]  # (batch, num_mels, num_frames, 1)
+        return tf.transpose(self.compress(bands), [0, 2, 1])[..., None]  # (batch, num_mels, num_frames, 1)
+
+    def compress(self, bands: Tensor) -> Tensor:
+        """The power of mel bands, any shape, on the layer's scale."""
+        if self.compression == "log10_10000":
+            return tf.math.log(10_000 * bands + 1) / np.log(10)
+        return self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, self.floor_power))
+
+    def _padded(self, waveform: Tensor) -> Tensor:
+        half = self.fft_size // 2
+        if self.padding == "none":
+            return waveform
+        if self.padding == "reflect":
+            return tf.pad(waveform, [[0, 0], [half, half]], mode="REFLECT")
+        return tf.pad(waveform, [[0, 0], [half, half + -tf.shape(waveform)[1] % self.hop_size]])
 
     def _bands(self, power: Tensor) -> Tensor:
         """Power (batch, num_frames, num_bins) to that of mel bands; on a GPU in float64, which TF32 does not reach.
@@ -96,14 +111,15 @@ class LogMelSpectrogram(keras.layers.Layer):
 
     def compute_output_spec(self, waveform: Tensor) -> Tensor:
         batch, samples = waveform.shape
-        spare = 0 if self.padding == "reflect" else self.hop_size - 1  # with zeros, a part of a hop has a frame too
+        # with zeros, a part of a hop has a frame too; without padding, no frame goes beyond an end
+        spare = {"reflect": 0, "zeros": self.hop_size - 1, "none": -self.fft_size}[self.padding]
         num_frames = None if samples is None else 1 + (samples + spare) // self.hop_size
         return keras.KerasTensor((batch, self.num_mels, num_frames, 1), dtype="float32")
 
     def get_config(self) -> Config:
         names = (
             *("sample_rate", "fft_size", "hop_size", "num_mels", "floor_db"),
-            *("mel_scale", "unit_area", "symmetric_window", "padding", "db_per_decade"),
+            *("mel_scale", "unit_area", "symmetric_window", "padding", "db_per_decade", "compression"),
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
@@ -123,20 +139,26 @@ def rows_from(first_row: Tensor) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable(package="kerastag")
 class Dropout(keras.layers.Dropout):
-    """keras.layers.Dropout of (batch, units) with masks that do not depend on who draws them.
+    """keras.layers.Dropout with masks that do not depend on who draws them.
 
-    Keras' are other ones under XLA than without, and the same on every replica. Here a unit's fate is a hash of seed,
-    step, row and unit in integers alone: plain, compiled, and divided among devices, see `rows_from`.
+    Keras' are other ones under XLA than without, and the same on every replica. Here the fate of a unit of (batch,
+    units) is a hash of seed, step, row and unit in integers alone: plain, compiled, and divided among devices, see
+    `rows_from`. Feature maps, for which a hash takes too long, have Philox numbers: plain and compiled, and other ones
+    on each replica.
     """
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or not self.rate:
             return inputs
         seed, step = tf.unstack(tf.cast(self.seed_generator.next(), tf.int64))
-        rows, units = tf.shape(inputs, tf.int64)[0], inputs.shape[1]
-        row = tf.range(rows) + tf.cast(_first_row.get(), tf.int64)
-        place = row[:, None] * units + tf.range(units, dtype=tf.int64)
-        kept = _hash(_hash(place + seed * _GOLDEN) + step * _GOLDEN) >= int(self.rate * 2**32)
+        first_row = tf.cast(_first_row.get(), tf.int64)
+        if len(inputs.shape) > 2:
+            pair = tf.stack([seed + first_row * _GOLDEN, step])
+            kept = tf.random.stateless_uniform(tf.shape(inputs), pair, alg="philox") >= self.rate
+        else:
+            row, units = tf.range(tf.shape(inputs, tf.int64)[0]) + first_row, inputs.shape[1]
+            place = row[:, None] * units + tf.range(units, dtype=tf.int64)
+            kept = _hash(_hash(place + seed * _GOLDEN) + step * _GOLDEN) >= int(self.rate * 2**32)
         return tf.where(kept, inputs * tf.cast(1 / (1 - self.rate), inputs.dtype), 0)
 
 

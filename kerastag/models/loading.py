@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from kerastag import errors
-from kerastag.models import layers, popularity, resnet, vgg
+from kerastag.models import layers, musicnn, popularity, resnet, vgg
 
-_KNOWN = (layers, popularity, resnet, vgg)  # importing them registers their classes with Keras
+_KNOWN = (layers, musicnn, popularity, resnet, vgg)  # importing them registers their classes with Keras
 
 Weights: TypeAlias = dict[str, list[np.ndarray]]  # of each layer, in Keras' order, by its name
 

@@ -16,12 +16,12 @@ EPSILON = 1e-5  # added to the variance in batch normalisation
 class BatchNormalization(keras.layers.Layer):
     """Batch normalisation of the last axis: exact in float32, on TensorFlow's fused kernel in half precision.
 
-    Input of (batch, channels) or (batch, height, width, channels); weights and statistics are float32, or float64 in
-    that policy. The moving variance is the unbiased one, as PyTorch keeps it; Keras' own layer keeps the biased one and
-    does without the fused kernel, which makes a training step in bfloat16 more than twice as fast. That kernel adds a
-    channel's values one by one in float32, too coarse for float32 training to follow a reference; see `normalise`.
-    Under a strategy each replica normalises by its own share of the batch and the moving statistics are the mean over
-    replicas. It takes the bias of the layer before it, see models.bias.
+    Input of (batch, channels), (batch, time, channels) or (batch, height, width, channels); weights and statistics are
+    float32, or float64 in that policy. The moving variance is the unbiased one, as PyTorch keeps it; Keras' own layer
+    keeps the biased one and does without the fused kernel, which makes a training step in bfloat16 more than twice as
+    fast. That kernel adds a channel's values one by one in float32, too coarse for float32 training to follow a
+    reference; see `normalise`. Under a strategy each replica normalises by its own share of the batch and the moving
+    statistics are the mean over replicas. It takes the bias of the layer before it, see models.bias.
 
     Args:
       momentum: momentum of the moving statistics, in Keras' sense: the weight of the old value.
@@ -83,9 +83,11 @@ class BatchNormalization(keras.layers.Layer):
         return self._kernel(x, is_training=True, exponential_avg_factor=1 - self.momentum)
 
     def _kernel(self, x: Tensor, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
-        flat = len(x.shape) == 2
+        added = list(range(1, 5 - len(x.shape)))  # axes that the kernel wants and x lacks
+        for axis in added:
+            x = tf.expand_dims(x, axis)
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x[:, None, None, :] if flat else x,
+            x=x,
             scale=self.gamma.value,
             offset=self.beta.value,
             mean=self.moving_mean.value,
@@ -93,7 +95,7 @@ class BatchNormalization(keras.layers.Layer):
             epsilon=self.epsilon,
             **options,
         )
-        return y[:, 0, 0, :] if flat else y, mean, variance
+        return tf.squeeze(y, added) if added else y, mean, variance
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

@@ -44,6 +44,7 @@ class Popular(keras.Model):
     chunk_samples = 16_000
     sample_rate = 16_000
     centred = True  # one chunk is enough
+    consecutive = None
 
     def __init__(
         self, frequencies: Sequence[float], precision: str | None = None, name: str = "popular", **kwargs: Any

@@ -58,6 +58,7 @@ class ShortChunkResNet(keras.Model):
         self.folded = folded
 
     centred = False  # a track's score is the mean over evenly spaced chunks
+    consecutive = None
 
     @property
     def chunk_samples(self) -> int:

@@ -59,6 +59,7 @@ class VGGish(keras.Model):
         self.folded = folded
 
     centred = True  # MTG scores a track by its middle
+    consecutive = None
 
     @property
     def chunk_samples(self) -> int:

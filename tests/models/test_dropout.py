@@ -32,6 +32,21 @@ def test_a_share_of_the_rows_has_the_mask_that_the_whole_has():
     np.testing.assert_array_equal(masks()[:, 40:], masks(rows=24, first_row=40))
 
 
+def test_feature_maps_are_dropped_alike_compiled_and_plain_and_otherwise_elsewhere():
+    x, outputs = tf.ones((2, 5, 6, 7)), []
+    for compiled, first_row in ((False, 0), (True, 0), (False, 2)):
+        layer = layers.Dropout(0.25, seed=7)
+
+        @tf.function(jit_compile=compiled)
+        def call(layer=layer, first_row=first_row):
+            with layers.rows_from(first_row):
+                return layer(x, training=True)
+
+        outputs.append(call().numpy())
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert (outputs[0] != outputs[2]).any() and 0.6 < (outputs[0] > 0).mean() < 0.9
+
+
 def test_units_are_kept_by_the_rate_and_independently():
     for rate in (0.1, 0.5, 0.8):
         kept = masks(rate, calls=8)

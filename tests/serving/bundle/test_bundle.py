@@ -26,7 +26,9 @@ FACTS = {
 
 def network():
     """As much of a network as an export looks at that is not written."""
-    return types.SimpleNamespace(sample_rate=16_000, chunk_samples=73_600, centred=False, precision="float32")
+    return types.SimpleNamespace(
+        sample_rate=16_000, chunk_samples=73_600, centred=False, consecutive=None, precision="float32"
+    )
 
 
 @pytest.fixture
