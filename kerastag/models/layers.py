@@ -154,7 +154,8 @@ class Dropout(keras.layers.Dropout):
         first_row = tf.cast(_first_row.get(), tf.int64)
         if len(inputs.shape) > 2:
             pair = tf.stack([seed + first_row * _GOLDEN, step])
-            kept = tf.random.stateless_uniform(tf.shape(inputs), pair, alg="philox") >= self.rate
+            bits = tf.random.stateless_uniform(tf.shape(inputs), pair, None, None, tf.int32, alg="philox")
+            kept = bits >= int(self.rate * 2**32) - 2**31  # in integers: XLA makes other numbers with a point of them
         else:
             row, units = tf.range(tf.shape(inputs, tf.int64)[0]) + first_row, inputs.shape[1]
             place = row[:, None] * units + tf.range(units, dtype=tf.int64)
