@@ -87,8 +87,8 @@ class Musicnn(_Tagger):
         policy = norm.inner_policy(precision, folded)
         waveform = keras.Input((None,), name="waveform", dtype="float32")
         x = _normalised(_log_mel(waveform), "norm_input", policy)  # (batch, num_frames, 96, 1)
-        features = [_timbral(x, height, policy) for height in TIMBRAL_HEIGHTS]
-        features += [_temporal(x, frames, policy) for frames in TEMPORAL_FRAMES]
+        features = [_timbral(x, height, policy, folded) for height in TIMBRAL_HEIGHTS]
+        features += [_temporal(x, frames, policy, folded) for frames in TEMPORAL_FRAMES]
         front = keras.layers.Concatenate(name="front", dtype=policy)(features)  # (batch, num_frames, 561)
         middle = [front]
         for number in (1, 2, 3):
@@ -147,6 +147,28 @@ class MusicnnVGG(_Tagger):
 
     def get_config(self) -> Config:
         return {**super().get_config(), "poolings": self.poolings}
+
+
+@keras.saving.register_keras_serializable(package="kerastag")
+class Ends(keras.layers.Layer):
+    """(batch, time, bands, channels) to (batch, time, channels): the greatest value over bands, or the least.
+
+    Args:
+      end: "max" or "min".
+    """
+
+    def __init__(self, end: str = "max", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.end = end
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return (tf.reduce_max if self.end == "max" else tf.reduce_min)(inputs, axis=2)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape[0], input_shape[1], input_shape[3]
+
+    def get_config(self) -> Config:
+        return {**super().get_config(), "end": self.end}
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -226,27 +248,33 @@ def _normalised(x: Tensor, name: str, policy: str) -> Tensor:
     return norm.BatchNormalization(MOMENTUM, EPSILON, name=name, dtype=policy)(x)
 
 
-def _timbral(x: Tensor, height: int, policy: str) -> Tensor:
+def _timbral(x: Tensor, height: int, policy: str, folded: bool) -> Tensor:
     """Filters of 7 frames and so many bands, wherever in frequency they fit best: (batch, num_frames, 204)."""
     name = f"timbral_{height}"
     padded = keras.layers.ZeroPadding2D((3, 0), name=f"{name}_pad", dtype=policy)(x)
     filters = FRONT_FILTERS["timbral"]
-    y = keras.layers.Conv2D(filters, (7, height), activation="relu", name=name, dtype=policy)(padded)
-    return _highest(_normalised(y, f"norm_{name}", policy), name, policy)
+    return _highest(keras.layers.Conv2D(filters, (7, height), name=name, dtype=policy)(padded), name, policy, folded)
 
 
-def _temporal(x: Tensor, frames: int, policy: str) -> Tensor:
+def _temporal(x: Tensor, frames: int, policy: str, folded: bool) -> Tensor:
     """Filters of so many frames and one band: (batch, num_frames, 51)."""
-    name = f"temporal_{frames}"
-    filters = FRONT_FILTERS["temporal"]
-    y = keras.layers.Conv2D(filters, (frames, 1), padding="same", activation="relu", name=name, dtype=policy)(x)
-    return _highest(_normalised(y, f"norm_{name}", policy), name, policy)
+    name, filters = f"temporal_{frames}", FRONT_FILTERS["temporal"]
+    y = keras.layers.Conv2D(filters, (frames, 1), padding="same", name=name, dtype=policy)(x)
+    return _highest(y, name, policy, folded)
 
 
-def _highest(x: Tensor, name: str, policy: str) -> Tensor:
-    """The greatest value over all bands, (batch, num_frames, channels)."""
-    pooled = keras.layers.MaxPooling2D((1, x.shape[2]), name=f"{name}_pool", dtype=policy)(x)
-    return keras.layers.Reshape((-1, x.shape[3]), name=f"{name}_flat", dtype=policy)(pooled)
+def _highest(x: Tensor, name: str, policy: str, folded: bool) -> Tensor:
+    """The greatest value of the normalised and rectified filters over all bands, (batch, num_frames, channels).
+
+    By moving statistics, normalisation is a straight line: the greatest value is that at one of the ends, so that
+    inference need not normalise all bands, which takes half of its time.
+    """
+    relu = keras.layers.ReLU(name=f"{name}_relu", dtype=policy)
+    normalise = norm.BatchNormalization(MOMENTUM, EPSILON, name=f"norm_{name}", dtype=policy)
+    if folded:
+        ends = [Ends(name=f"{name}_{end}", end=end, dtype=policy)(x) for end in ("max", "min")]
+        return keras.layers.Maximum(name=f"{name}_pool", dtype=policy)([normalise(relu(end)) for end in ends])
+    return Ends(name=f"{name}_pool", dtype=policy)(normalise(relu(x)))
 
 
 def _output(x: Tensor, num_tags: int) -> Tensor:
