@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from kerastag import cli, errors, files
+from kerastag import cli, errors, files, published
 from kerastag.cli import options
 from kerastag.inference import members, split_scoring
 from kerastag.metrics import ensembles, matrices, resampling, selection, tables
@@ -73,7 +73,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Combines, says how good it is, writes."""
     _check_flags(values)
     names = values.predictions or values.run_dirs
-    runs = [run_folder.RunFolder.existing(path) for path in values.run_dirs or []]
+    runs = [run_folder.RunFolder.existing(published.resolve(path)) for path in values.run_dirs or []]
     if runs:
         ensemble_folder.check_tags(runs)
     _check_outputs(values, runs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from kerastag import cli, errors, files, names, tags
+from kerastag import cli, errors, files, names, published, tags
 from kerastag.cli import options
 from kerastag.inference import evaluation_subject
 from kerastag.inference.evaluation_subject import EvaluationSubject, ScoreFiles
@@ -117,7 +117,7 @@ def _checked(values: flags.FlagValues) -> run_folder.RunFolder | None:
     for folder in (values.tables_dir, values.plots_dir):
         if folder:
             files.check_folder_writable(folder)
-    run = ensemble_folder.existing(values.run_dir) if values.run_dir else None
+    run = ensemble_folder.existing(published.resolve(values.run_dir)) if values.run_dir else None
     if run is None:
         _require_files(values)
     if values.decisions and not (values.thresholds or _has_what_to_fit_on(values, run)):

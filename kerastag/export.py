@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from kerastag import cli, errors, files, precisions, runtime
+from kerastag import cli, errors, files, precisions, published, runtime
 from kerastag.cli import options
 from kerastag.inference import split_scoring
 from kerastag.runs.model import Model
@@ -82,7 +82,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         values.data_license,
     )
     files.check_folder_writable(values.output_dir)
-    model = Model.load(values.run_dir, values.calibrated)
+    model = Model.load(published.resolve(values.run_dir), values.calibrated)
     runtime.start(values.verbosity)
     from kerastag.serving import exporting
 

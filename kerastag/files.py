@@ -142,6 +142,11 @@ def read_json(path: Path) -> Any:
         raise errors.KerastagError(f"{path}: not a JSON file ({error})") from None
 
 
+def user_cache() -> pathlib.Path:
+    """The folder of kerastag in the user's cache; it need not be there yet."""
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "kerastag"
+
+
 def reason(error: OSError) -> str:
     """What the system said, in lower case: "no space left on device"."""
     return (error.strerror or str(error)).lower()

@@ -5,7 +5,7 @@ import sys
 
 from absl import flags
 
-from kerastag import cli, errors, files
+from kerastag import cli, errors, files, published
 from kerastag.cli import options
 
 FLAGS = flags.FlagValues()
@@ -32,13 +32,14 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         raise errors.UsageError("no run given")
     from kerastag import reporting
 
-    default = pathlib.Path("report.html") if len(arguments) > 1 else pathlib.Path(arguments[0]) / "report.html"
+    folders = [published.resolve(argument) for argument in arguments]
+    default = pathlib.Path("report.html") if len(folders) > 1 else folders[0] / "report.html"
     path = pathlib.Path(values.output) if values.output else default
-    for argument in arguments:
-        if not pathlib.Path(argument).is_dir():
-            raise errors.KerastagError(f"{argument}: no such folder")
+    for folder in folders:
+        if not folder.is_dir():
+            raise errors.KerastagError(f"{folder}: no such folder")
     files.check_writable(path)
-    reporting.write(arguments, path, values.split, values.num_resamples, values.seed, values.title)
+    reporting.write(folders, path, values.split, values.num_resamples, values.seed, values.title)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
     return 0
 

@@ -5,7 +5,7 @@ import sys
 
 from absl import flags
 
-from kerastag import audio, cli, errors, files, progress
+from kerastag import audio, cli, errors, files, progress, published
 from kerastag.audio import tfio_decoder
 from kerastag.cli import options
 from kerastag.inference import score_table, tagger
@@ -13,7 +13,13 @@ from kerastag.metrics import card, tables
 from kerastag.runs import run_folder
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("model", None, "A run, an ensemble of runs, or a folder that export wrote.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "model",
+    None,
+    "A run, an ensemble of runs, a folder that export wrote, or a published model (kerastag pretrained); default: "
+    f"{published.DEFAULT}, fetched the first time.",
+    flag_values=FLAGS,
+)
 options.define_score_output(FLAGS)
 options.num_chunks(FLAGS, 16)
 flags.DEFINE_bool("calibrated", False, "Scores as probabilities, by the run's calibration.json.", flag_values=FLAGS)
@@ -29,15 +35,17 @@ options.define_verbosity(FLAGS)
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Tags every file. Returns 1 if some could not be read."""
     output = _checked_output(values)
-    options.require(values, "model")
     if not arguments:
         raise errors.UsageError("no files or folders to tag")
-    if values.explain:
+    if values.explain and values.model:
         _card_path(values.model)
     search = audio.find_audio(arguments)
     if not search.files:
         raise errors.KerastagError("; ".join(search.warnings()) or f"{' '.join(arguments)}: no audio files")
-    model = tagger.load(values.model, values.precision, values.verbosity, values.calibrated, values.xla, values.tf32)
+    source = values.model or published.get(published.DEFAULT, say=lambda line: cli.warn([f"no --model given; {line}"]))
+    if values.explain:
+        _card_path(source)
+    model = tagger.load(source, values.precision, values.verbosity, values.calibrated, values.xla, values.tf32)
     if values.decoder == "tfio":
         tfio_decoder.require()
     reading = options.reading_of(values)
@@ -54,7 +62,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         table.write(output)
         print(f"{output}: {len(table.paths)} files, {len(table.tags)} tags")
     if values.explain:
-        rows = card.read(_card_path(values.model), model.vocabulary)
+        rows = card.read(_card_path(source), model.vocabulary)
         print("\n" + tables.text([card.table([rows[name] for name in model.vocabulary.names], "evaluated")]))
     cli.warn(table.warnings())
     skipped = [*search.warnings(), *unreadable.values()]
@@ -62,9 +70,9 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     return 1 if skipped else 0
 
 
-def _card_path(model: str) -> pathlib.Path:
+def _card_path(model: str | pathlib.Path) -> pathlib.Path:
     """Raises KerastagError: a run has no card."""
-    path = run_folder.RunFolder(pathlib.Path(model)).card_path
+    path = run_folder.RunFolder(published.resolve(model)).card_path
     if not path.is_file():
         raise errors.KerastagError(f"{model}: no {path.name} to explain by; kerastag evaluate writes it")
     return path

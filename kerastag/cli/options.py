@@ -86,7 +86,8 @@ def define_network(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "pretrained",
         None,
-        "Weights to start from: a run, a .keras, .weights.h5 or PyTorch .pth file; layers that match are loaded.",
+        "Weights to start from: a run, a .keras, .weights.h5 or PyTorch .pth file, or a published model (kerastag "
+        "pretrained); layers that match are loaded.",
         flag_values=values,
     )
     flags.DEFINE_enum(

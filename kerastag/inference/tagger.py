@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerastag import audio, errors, tags
+from kerastag import audio, errors, published, tags
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
 from kerastag.inference import export_facts
@@ -38,7 +38,7 @@ def load(
     """A tagger from a run, an ensemble of runs, or an export (the newest version, or one version's folder).
 
     Args:
-      model: the folder.
+      model: the folder, or the name of a published model that is here.
       precision: policy of a run's network: auto, float32, mixed_float16 or mixed_bfloat16; an export has its own.
       verbosity: above 0 shows TensorFlow's own log.
       calibrated: scores as probabilities, by the folder's calibration.json; an export that was written calibrated
@@ -50,7 +50,7 @@ def load(
     """
     from kerastag import runtime
 
-    path, computing = pathlib.Path(model), Computing(precision, xla, tf32)
+    path, computing = published.resolve(model), Computing(precision, xla, tf32)
     if not path.is_dir():
         raise errors.KerastagError(f"{model}: no such folder")
     version = _exported_version(path)

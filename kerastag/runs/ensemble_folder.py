@@ -102,19 +102,31 @@ def write(folder: pathlib.Path, ensemble: Ensemble, note: str = "", overwrite: b
     check_method(ensemble.method)
     check_tags(ensemble.members)
     check_target(folder, overwrite)
+    with files.whole_folder(folder, overwrite) as temporary:
+        fill(temporary, ensemble, note, start=folder)
+    return EnsembleFolder(folder)
+
+
+def fill(folder: pathlib.Path, ensemble: Ensemble, note: str = "", start: pathlib.Path | None = None) -> None:
+    """Writes ensemble.json and tags.txt into a folder that is there.
+
+    Args:
+      folder: where.
+      ensemble: with members that have the same tags.
+      note: see `write`.
+      start: where the folder will stand, from which members are named; None: where it is.
+    """
     kept = [pair for pair in zip(ensemble.members, ensemble.weights, strict=True) if pair[1] > 0]
-    start = folder.resolve()
+    place = (start or folder).resolve()
     content = {
         "method": ensemble.method,
-        "members": [os.path.relpath(member.path.resolve(), start) for member, _ in kept],
+        "members": [os.path.relpath(member.path.resolve(), place) for member, _ in kept],
         "weights": [weight for _, weight in kept],
         **({"note": note} if note else {}),
         "versions": run_record.versions(),
     }
-    with files.whole_folder(folder, overwrite) as temporary:
-        files.write_json(temporary / RECORD, content)
-        ensemble.members[0].vocabulary().write(temporary / run_folder.TAGS)
-    return EnsembleFolder(folder)
+    files.write_json(folder / RECORD, content)
+    ensemble.members[0].vocabulary().write(folder / run_folder.TAGS)
 
 
 def check_target(folder: pathlib.Path, overwrite: bool) -> None:

@@ -24,6 +24,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "versions": dict,
     "git_commit": (str, type(None)),
     "source": (dict, type(None)),
+    "licence": (str, type(None)),
 }
 
 
@@ -41,7 +42,9 @@ class RunRecord:
       class_counts: training tracks of each tag, by full name in column order.
       versions: versions of Python, kerastag and the packages that decide figures.
       git_commit: commit of the checkout that kerastag ran from.
-      source: file and sha256 of the published weights of a converted checkpoint.
+      source: file and sha256 of the published weights of a converted checkpoint; of one that `kerastag pretrained`
+        brought, where it is from.
+      licence: of published weights, as their source states it.
     """
 
     flags: Mapping[str, FlagValue]
@@ -54,6 +57,7 @@ class RunRecord:
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     git_commit: str | None = None
     source: Mapping[str, str] | None = None
+    licence: str | None = None
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "RunRecord":
@@ -72,7 +76,8 @@ class RunRecord:
 
     def write(self, path: pathlib.Path) -> None:
         """Writes run.json."""
-        content = {name: value for name, value in dataclasses.asdict(self).items() if name != "source" or value}
+        of_published = ("source", "licence")
+        content = {key: value for key, value in dataclasses.asdict(self).items() if key not in of_published or value}
         files.write_json(path, content)
 
     @property

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from kerastag import errors, tags
+from kerastag import errors, published, tags
 from kerastag.models import loading, vgg
 from kerastag.models.torch import checkpoint_file, state_dict
 from kerastag.runs import run_folder
@@ -60,13 +60,14 @@ def load(model: keras.Model, path: str | os.PathLike[str], tag_names: Sequence[s
 
     Args:
       model: built, of this package.
-      path: a run folder, or a .keras, .weights.h5 or .pth file. A tags.txt beside a file is taken for its tags.
+      path: a run folder, a .keras, .weights.h5 or .pth file, or the name of a published model that is here. A
+        tags.txt beside a file is taken for its tags.
       tag_names: full names of the outputs; the head is loaded only if the tags of `path` are the same ones.
 
     Raises:
       KerastagError: `path` cannot be read, or no layer fits; the model is then unchanged.
     """
-    path = pathlib.Path(path)
+    path = published.resolve(path)
     source, source_tags = _read(path)
     fitting: list[tuple[str, Sequence[keras.Variable]]] = []
     fresh: dict[str, str] = {}

@@ -18,7 +18,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "flags").glob("*.flags")),
 ]
-COMMANDS = ("train", "evaluate", "ensemble", "report", "tag", "prepare", "export")
+COMMANDS = ("train", "evaluate", "ensemble", "report", "tag", "pretrained", "prepare", "export")
 TOOLS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "tools").rglob("*.py")

@@ -32,8 +32,6 @@ flags.DEFINE_bool("overwrite", False, "Replace the run in --output.", flag_value
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
 
-FRONT_END = ("spec.", "to_db.")  # buffers of the mel spectrogram in PyTorch; the networks here compute their own
-
 
 @dataclasses.dataclass(frozen=True)
 class Network:
@@ -99,8 +97,7 @@ def build(state: Mapping[str, "np.ndarray"], network: Network) -> "keras.Model":
     num_channels, num_tags = (state[name].size for name in (network.first, network.head))
     builder = getattr(models, network.builder)
     model = builder(num_tags, num_channels, precision="float32", **network.options)
-    weights = {name: array for name, array in state.items() if not name.startswith(FRONT_END)}
-    models.load_torch_state(model, weights)
+    models.load_torch_state(model, state)
     return model
 
 

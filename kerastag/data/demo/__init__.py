@@ -162,8 +162,7 @@ def ensure(
 
 
 def _cache_folder(seed: int) -> pathlib.Path:
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    return cache / "kerastag" / (f"demo-{VERSION}" + (f"-seed-{seed}" if seed else ""))
+    return files.user_cache() / (f"demo-{VERSION}" + (f"-seed-{seed}" if seed else ""))
 
 
 def _is_titled(folder: pathlib.Path, title: str) -> bool:

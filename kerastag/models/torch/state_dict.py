@@ -8,18 +8,22 @@ import numpy as np
 from kerastag import errors
 from kerastag.tensors import Tensor
 
+# buffers of the mel spectrogram and counters of batches, which the networks here do without
+_SKIPPED_PREFIXES = ("spec.", "to_db.")
+_SKIPPED_SUFFIX = "num_batches_tracked"
+
 
 def load(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
     """Fills every weight of `model` from a dict of arrays under the PyTorch names.
 
     Args:
       model: a built model whose layers are called like the PyTorch modules, with "_" for ".".
-      state: NumPy arrays by name; `num_batches_tracked` is ignored.
+      state: NumPy arrays by name; mel filters, windows and `num_batches_tracked` are ignored.
 
     Raises:
       KerastagError: a weight is missing, left over, or of another shape; the model is then unchanged.
     """
-    state = {name: np.asarray(array) for name, array in state.items() if not name.endswith("num_batches_tracked")}
+    state = {name: np.asarray(array) for name, array in state.items() if not _is_skipped(name)}
     values, used = [], set()
     for layer in model.layers:
         for weight, parameter in _weights(layer):
@@ -34,6 +38,10 @@ def load(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
         raise errors.KerastagError(f"{left_over[0]}: the network has no such weight ({len(left_over)} left over)")
     for weight, value in values:
         weight.assign(value)
+
+
+def _is_skipped(name: str) -> bool:
+    return name.startswith(_SKIPPED_PREFIXES) or name.endswith(_SKIPPED_SUFFIX)
 
 
 def to_keras(array: np.ndarray) -> np.ndarray:
