@@ -158,6 +158,7 @@ def _musicnn(name: str, checkpoint: str, builder: str, data: str, pr_auc: str, r
         pr_auc=pr_auc,
         roc_auc=roc_auc,
         builder=builder,
+        options={"poolings": checkpoint[:3].lower()} if builder == "musicnn_vgg" else {},
     )
 
 

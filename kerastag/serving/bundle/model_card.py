@@ -32,6 +32,7 @@ class _Run:
     best_epoch: str
     presets: list[str]
     weights_from: str
+    licence: str
     flags: list[str]
 
 
@@ -87,6 +88,7 @@ def _run(run: run_folder.RunFolder, record: RunRecord) -> _Run:
         best_epoch=_best_epoch(run, record),
         presets=[pathlib.Path(preset).stem for preset in presets],
         weights_from=record.source["file"] if record.source else "",
+        licence=(record.licence or NOT_STATED) if record.source else "",
         flags=_shown_flags(record),
     )
 

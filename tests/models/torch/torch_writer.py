@@ -14,6 +14,7 @@ import numpy as np
 MAGIC = 0x1950A86A20F9469CFC6C
 KINDS = {"f8": "Double", "f4": "Float", "f2": "Half", "i8": "Long", "i4": "Int", "i2": "Short", "i1": "Char"}
 KINDS |= {"u1": "Byte", "b1": "Bool"}
+PARAMETERS = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
 def _rebuild_tensor_v2(*_):
@@ -74,6 +75,18 @@ def tensor(array, key, kind=None):
     return Tensor(Storage(key, kind, array.tobytes(), array.size), 0, array.shape, stride)
 
 
+def state_of(model):
+    """The model's weights under their PyTorch names and axis orders."""
+    state = {}
+    for weight in model.weights:
+        layer, parameter = weight.path.split("/")[-2:]
+        layer = layer.replace("_conv_", ".conv_").replace("_bn_", ".bn_")
+        array = np.asarray(weight)
+        array = array.transpose({4: (3, 2, 0, 1), 2: (1, 0)}.get(array.ndim, range(array.ndim)))
+        state[f"{layer}.{PARAMETERS.get(parameter, parameter).replace('kernel', 'weight')}"] = array
+    return state
+
+
 def state_dict(arrays):
     """An OrderedDict of tensors, with the attribute that torch gives it."""
     state = collections.OrderedDict((name, tensor(array, str(i))) for i, (name, array) in enumerate(arrays.items()))
@@ -81,9 +94,9 @@ def state_dict(arrays):
     return state
 
 
-def write_zip(path, content, protocol=2, compression=zipfile.ZIP_STORED):
+def write_zip(path, content, protocol=2, compression=zipfile.ZIP_STORED, device="cpu"):
     """The form of PyTorch 1.6 and newer."""
-    data, storages = _pickle(content, protocol, ())
+    data, storages = _pickle(content, protocol, (), device)
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("archive/data.pkl", data)
         archive.writestr("archive/byteorder", "little")
@@ -92,9 +105,9 @@ def write_zip(path, content, protocol=2, compression=zipfile.ZIP_STORED):
         archive.writestr("archive/version", "3\n")
 
 
-def write_sequence(path, content, protocol=2):
+def write_sequence(path, content, protocol=2, device="cpu"):
     """The older form."""
-    data, storages = _pickle(content, protocol, (None,))
+    data, storages = _pickle(content, protocol, (None,), device)
     system = {
         "protocol_version": 1001,
         "little_endian": True,
@@ -109,7 +122,7 @@ def write_sequence(path, content, protocol=2):
             file.write(storage.numel.to_bytes(8, "little") + storage.data)
 
 
-def _pickle(content, protocol, view):
+def _pickle(content, protocol, view, device):
     """The pickle of `content`, and its storages by key."""
     storages = {}
 
@@ -118,7 +131,7 @@ def _pickle(content, protocol, view):
             if not isinstance(value, Storage):
                 return None
             storages[value.key] = value
-            return ("storage", getattr(_TORCH, f"{value.kind}Storage"), value.key, "cpu", value.numel, *view)
+            return ("storage", getattr(_TORCH, f"{value.kind}Storage"), value.key, device, value.numel, *view)
 
     buffer = io.BytesIO()
     with mock.patch.dict(sys.modules, {"torch": _TORCH, "torch._utils": _UTILS}):

@@ -21,24 +21,11 @@ from tools.paper import convert_checkpoint
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared"
 
-PARAMETERS = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 NETWORKS = {
     "4s6": (lambda: models.short_chunk_resnet(3, 2, "4s6", precision="float32"), "4.6 s"),
     "3s69": (lambda: models.short_chunk_resnet(3, 2, "3s69", precision="float32"), "3.69 s"),
     "vggish": (lambda: models.vggish(3, 2, precision="float32"), "VGG-ish"),
 }
-
-
-def _state(model):
-    """The model's weights under their PyTorch names and axis orders."""
-    state = {}
-    for weight in model.weights:
-        layer, parameter = weight.path.split("/")[-2:]
-        layer = layer.replace("_conv_", ".conv_").replace("_bn_", ".bn_")
-        array = np.asarray(weight)
-        array = array.transpose({4: (3, 2, 0, 1), 2: (1, 0)}.get(array.ndim, range(array.ndim)))
-        state[f"{layer}.{PARAMETERS.get(parameter, parameter).replace('kernel', 'weight')}"] = array
-    return state
 
 
 @pytest.fixture
@@ -62,7 +49,11 @@ def test_a_checkpoint_becomes_a_run_with_its_weights(name, place, capsys):
     build, title = NETWORKS[name]
     original = build()
     front_end = {"spec.spectrogram.window": np.ones(512), "spec.mel_scale.fb": np.ones((257, 128))}
-    state = _state(original) | {"bn_1.num_batches_tracked": np.int64(3)} | (front_end if name == "3s69" else {})
+    state = (
+        torch_writer.state_of(original)
+        | {"bn_1.num_batches_tracked": np.int64(3)}
+        | (front_end if name == "3s69" else {})
+    )
     torch_writer.write_zip(place / "model.pth", {"state_dict": torch_writer.state_dict(state)})
     assert _run(place) == 0
     said = capsys.readouterr().out
@@ -74,7 +65,9 @@ def test_a_checkpoint_becomes_a_run_with_its_weights(name, place, capsys):
 
 
 def test_the_record_says_where_the_run_is_from(place):
-    torch_writer.write_sequence(place / "model.pth", torch_writer.state_dict(_state(NETWORKS["vggish"][0]())))
+    torch_writer.write_sequence(
+        place / "model.pth", torch_writer.state_dict(torch_writer.state_of(NETWORKS["vggish"][0]()))
+    )
     assert _run(place) == 0
     assert sorted(path.name for path in (place / "run").iterdir()) == ["model.keras", "run.json", "tags.txt"]
     record = json.loads((place / "run" / "run.json").read_text())
@@ -87,7 +80,7 @@ def test_the_record_says_where_the_run_is_from(place):
 
 def test_the_tagger_takes_the_run(place):
     original = NETWORKS["4s6"][0]()
-    torch_writer.write_zip(place / "model.pth", torch_writer.state_dict(_state(original)))
+    torch_writer.write_zip(place / "model.pth", torch_writer.state_dict(torch_writer.state_of(original)))
     assert _run(place) == 0
     loaded = tagger.load(place / "run", precision="float32")
     assert loaded.vocabulary.short_names == ("calm", "dark", "happy")
@@ -99,7 +92,7 @@ def test_the_tagger_takes_the_run(place):
 
 
 def test_a_run_is_replaced_only_when_asked_for(place, capsys):
-    torch_writer.write_zip(place / "model.pth", torch_writer.state_dict(_state(NETWORKS["vggish"][0]())))
+    torch_writer.write_zip(place / "model.pth", torch_writer.state_dict(torch_writer.state_of(NETWORKS["vggish"][0]())))
     assert _run(place) == 0
     before = (place / "run" / "model.keras").stat().st_mtime_ns
     assert _run(place) == 1
@@ -118,7 +111,7 @@ def test_a_folder_that_is_no_run_is_never_replaced(place, capsys):
 
 
 def test_refusals_name_the_file_and_leave_nothing(place, capsys):
-    state = _state(NETWORKS["vggish"][0]())
+    state = torch_writer.state_of(NETWORKS["vggish"][0]())
     cases = {
         "other": ({"fc.weight": np.ones((2, 2))}, "weights such as fc.weight are of no network known here"),
         "part": ({name: state[name] for name in state if "bn_3" not in name}, "bn_3.weight: missing"),
