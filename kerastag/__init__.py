@@ -3,7 +3,9 @@
 Score a file with a run, an ensemble of runs, or an exported model:
 
     tagger = kerastag.load("runs/cb_focal")
-    tagger.score("song.mp3")  # {"happy": 0.81, "film": 0.34, ...}
+    scores = tagger.score("song.mp3")  # {"happy": 0.81, "film": 0.34, ...}
+    tagger.decide(scores)  # ["happy", "film"]
+    tagger.taggram(waveform, 44_100)  # starts in seconds, scores of single chunks
 
 Use a loss in any Keras model that gives logits:
 

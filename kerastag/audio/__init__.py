@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kerastag.audio.cutting import starts_of_part as starts_of_part
     from kerastag.audio.finding import Found as Found
     from kerastag.audio.finding import find_audio as find_audio
+    from kerastag.audio.in_memory import Waveform as Waveform
     from kerastag.audio.pcm import from_int16 as from_int16
     from kerastag.audio.pcm import to_int16 as to_int16
     from kerastag.audio.pcm import wav_bytes as wav_bytes
@@ -55,6 +56,7 @@ _HOMES = {
     "pcm": "from_int16 to_int16 wav_bytes",
     "cutting": "Consecutive chunk_starts cut_at cut_chunk cut_chunks num_parts starts_of_part",
     "finding": "Found find_audio",
+    "in_memory": "Waveform",
     "tfio_decoder": "tfio_decoder",
 }
 

@@ -113,7 +113,7 @@ class Decoder:
         while done < len(mono):
             wanted = min(len(mono) - done, max(1, _BLOCK_VALUES // self.num_channels))
             block = self._read(position + done, wanted)
-            _mix(block, mono[done : done + len(block)])
+            mix(block, mono[done : done + len(block)])
             done += len(block)
             if len(block) < wanted:
                 break
@@ -193,7 +193,7 @@ class _Sequential(soundfile.SoundFile):
         return False
 
 
-def _mix(block: np.ndarray, mono: np.ndarray) -> None:
+def mix(block: np.ndarray, mono: np.ndarray) -> None:
     """Writes the mean over the channels of `block` (frames, channels), float32 or int16, into `mono` (frames,)."""
     if mono.dtype == np.int16:
         mono[...] = block[:, 0]

@@ -1,4 +1,4 @@
-"""Waveforms out of audio files: whole, one chunk, a random chunk, chunks spread evenly."""
+"""Waveforms out of audio files, or of `audio.Waveform`: whole, one chunk, a random chunk, chunks spread evenly."""
 
 import dataclasses
 import os
@@ -7,10 +7,12 @@ from typing import TypeAlias
 import numpy as np
 
 from kerastag import audio
-from kerastag.audio import account, cutting, layout, pcm, resampling, source
+from kerastag.audio import account, cutting, in_memory, layout, pcm, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
 Path: TypeAlias = str | bytes | os.PathLike[str]
+Sound: TypeAlias = Path | in_memory.Waveform
+Opened: TypeAlias = source.Source | in_memory.Waveform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +25,9 @@ class AudioInfo:
     seconds: float
 
 
-def info(path: Path) -> AudioInfo:
+def info(path: Sound) -> AudioInfo:
     """The rate, channels and true length of a file; raises AudioError as `read` does."""
-    with source.Source(path) as file:
+    with _opened(path) as file:
         return AudioInfo(file.rate, file.num_channels, file.num_frames, file.num_frames / file.rate)
 
 
@@ -43,13 +45,13 @@ def heard_in_part() -> dict[str, account.Account]:
     return {path: heard for path, heard in layout.accounts() if heard.notable}
 
 
-def num_samples(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> int:
+def num_samples(path: Sound, sample_rate: int = audio.SAMPLE_RATE) -> int:
     """The length of `read(path, sample_rate)`, without decoding it all; raises AudioError as `read` does."""
-    with source.Source(path) as file:
+    with _opened(path) as file:
         return _length(file, sample_rate)
 
 
-def read(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
+def read(path: Sound, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
     """Reads a whole file.
 
     Args:
@@ -64,11 +66,11 @@ def read(path: Path, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
       AudioError: the file is missing, empty, not audio, holds no samples, none that decodes, NaN or
         infinity, or has a rate outside 1,000 to 768,000 Hz.
     """
-    with source.Source(path) as file:
+    with _opened(path) as file:
         return _read(file, sample_rate)
 
 
-def read_chunk(path: Path, start: int, num_samples: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
+def read_chunk(path: Sound, start: int, num_samples: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
     """Reads `read(path)[start : start + num_samples]`, decoding little more than that.
 
     Args:
@@ -83,12 +85,12 @@ def read_chunk(path: Path, start: int, num_samples: int, sample_rate: int = audi
     Raises:
       AudioError: as `read`, for what the chunk touches.
     """
-    with source.Source(path) as file:
+    with _opened(path) as file:
         return _read_chunk(file, start, num_samples, sample_rate)
 
 
 def random_chunk(
-    path: Path,
+    path: Sound,
     fraction: float,
     chunk_samples: int,
     sample_rate: int = audio.SAMPLE_RATE,
@@ -110,7 +112,7 @@ def random_chunk(
     Raises:
       AudioError: as `read`, for what the chunk touches.
     """
-    with source.Source(path) as file:
+    with _opened(path) as file:
         start = cutting.random_start(_length(file, sample_rate), chunk_samples, fraction)
         if out is None:
             return _read_chunk(file, start, chunk_samples, sample_rate)
@@ -123,7 +125,7 @@ def random_chunk(
 
 
 def read_chunks(
-    path: Path,
+    path: Sound,
     num_chunks: int,
     chunk_samples: int,
     sample_rate: int = audio.SAMPLE_RATE,
@@ -153,7 +155,7 @@ def read_chunks(
 
 
 def read_consecutive(
-    path: Path,
+    path: Sound,
     chunk_samples: int,
     consecutive: cutting.Consecutive,
     sample_rate: int = audio.SAMPLE_RATE,
@@ -174,15 +176,15 @@ def read_consecutive(
     Raises:
       AudioError: as `read`, for what the chunks touch.
     """
-    with source.Source(path) as file:
+    with _opened(path) as file:
         starts = cutting.starts_of_part(consecutive.starts(_length(file, sample_rate), chunk_samples), part)
         first = max(0, int(starts[0]))
         stretch = _read_chunk(file, first, int(starts[-1]) + chunk_samples - first, sample_rate)
     return cutting.cut_at(stretch, starts - first, chunk_samples)
 
 
-def _read_part(path: Path, num_chunks: int, chunk_samples: int, sample_rate: int, part: int) -> np.ndarray:
-    with source.Source(path) as file:
+def _read_part(path: Sound, num_chunks: int, chunk_samples: int, sample_rate: int, part: int) -> np.ndarray:
+    with _opened(path) as file:
         length = _length(file, sample_rate)
         starts = cutting.starts_of_part(cutting.chunk_starts(length, chunk_samples, num_chunks), part)
         first, end = int(starts[0]), int(starts[-1]) + chunk_samples
@@ -194,16 +196,20 @@ def _read_part(path: Path, num_chunks: int, chunk_samples: int, sample_rate: int
         return np.stack([_read_chunk(file, int(start), chunk_samples, sample_rate) for start in starts])
 
 
-def _length(file: source.Source, sample_rate: int) -> int:
+def _opened(path: Sound) -> Opened:
+    return path if isinstance(path, in_memory.Waveform) else source.Source(path)
+
+
+def _length(file: Opened, sample_rate: int) -> int:
     return resampling.output_length(file.num_frames, file.rate, sample_rate)
 
 
-def _read(file: source.Source, sample_rate: int) -> np.ndarray:
+def _read(file: Opened, sample_rate: int) -> np.ndarray:
     return resampling.resample(file.decode(0, file.num_frames), file.rate, sample_rate)
 
 
 def _read_chunk(
-    file: source.Source, start: int, num_samples: int, sample_rate: int, dtype: type[np.number] = np.float32
+    file: Opened, start: int, num_samples: int, sample_rate: int, dtype: type[np.number] = np.float32
 ) -> np.ndarray:
     if start < 0 or num_samples < 0:
         raise ValueError(f"start {start} and num_samples {num_samples} may not be negative")

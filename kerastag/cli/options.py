@@ -181,14 +181,13 @@ def num_chunks(values: flags.FlagValues, default: int) -> None:
 
 
 def define_score_output(values: flags.FlagValues) -> None:
-    """Where scores of files go: a table of all, or the top tags on the screen."""
+    """Where scores of files go: a table of all, or tags on the screen."""
     flags.DEFINE_string(
         "output",
         None,
-        "File for all scores: .tsv, .csv or .json; without it the top tags are printed.",
+        "File for all scores: .tsv, .csv or .json; without it tags are printed.",
         flag_values=values,
     )
-    positive(values, "top", 5, "Tags to print for each file.")
 
 
 def define_reading(values: flags.FlagValues) -> None:

@@ -19,7 +19,8 @@ _plain = (
 )  # nothing here needs it, and it takes a third of a second at the start
 AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are threads, see `_finished`
 PREFETCHED = 2  # batches that wait for the device
-PathOrLookup: TypeAlias = str | os.PathLike[str] | Callable[[], os.PathLike[str]]
+Sound: TypeAlias = str | os.PathLike[str] | audio.Waveform
+PathOrLookup: TypeAlias = Sound | Callable[[], Sound]
 _MAX_PARTS = 1 << 32  # more than any track has
 BLOCK = 16  # training chunks that one call of Python reads: a call for each costs 0.2 ms more a chunk
 
@@ -78,7 +79,8 @@ class Tracks:
     """The audio files of a split, and which of them could not be read.
 
     Args:
-      paths: (num_tracks,) audio files, or functions such as splits.Lookup that find them when they are first read.
+      paths: (num_tracks,) audio files, waveforms in memory, which tfio cannot take, or functions such as splits.Lookup
+        that find either when it is read.
       labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
       kept: keeps them decoded, see data.decoded; None: every chunk is read from its file.
     """
@@ -103,14 +105,19 @@ class Tracks:
         """The first `count` of them."""
         return Tracks(self._paths[:count], self.labels[:count], self.kept)
 
-    def path(self, row: int) -> str:
-        """The audio file of a row.
+    def sound(self, row: int) -> str | audio.Waveform:
+        """What a row is read from, its file or its waveform.
 
         Raises:
           KerastagError: there is no such file.
         """
         path = self._paths[row]
-        return os.fspath(path() if callable(path) else path)
+        sound = path() if callable(path) else path
+        return sound if isinstance(sound, audio.Waveform) else os.fspath(sound)
+
+    def path(self, row: int) -> str:
+        """The audio file of a row, or what its waveform is called; raises as `sound` does."""
+        return str(self.sound(row))
 
     def decoded(self, path: str) -> np.ndarray | None:
         """The whole track of a path, int16 (samples,), if decoded tracks are kept and there was room for it."""
@@ -274,7 +281,9 @@ def _whole_tracks(tracks: Tracks, chunk: ChunkFormat, batch_size: int, fill: boo
 
     def num_parts_of(row: np.ndarray) -> np.int64:
         try:
-            length = parallel.within(parallel.READ_SECONDS, audio.num_samples, tracks.path(int(row)), chunk.sample_rate)
+            length = parallel.within(
+                parallel.READ_SECONDS, audio.num_samples, tracks.sound(int(row)), chunk.sample_rate
+            )
         except BaseException:  # reading the one part will say why
             return np.int64(1)
         return np.int64(audio.num_parts(len(starts_of(length))))
@@ -414,7 +423,7 @@ class _Reader:
         if row in self.tracks.given_up:
             return None
         try:
-            return self.from_file(self.tracks.path(row), position, *out)
+            return self.from_file(self.tracks.sound(row), position, *out)
         except errors.KerastagError as error:
             unreadable[row] = str(error)
         except BaseException as error:

@@ -1,1 +1,1 @@
-"""A model and audio files to scores: the Python API, scoring of batches and of whole splits, score tables."""
+"""A model and audio to scores: the Python API, scoring of batches and of whole splits, which tags are given, tables."""

@@ -17,11 +17,13 @@ class NetworkFacts:
       signature: the signature with its own scores.
       chunk_samples: samples in one chunk.
       centred: whether a track is scored by one chunk from its middle, instead of evenly spaced ones.
+      embedding_width: how many of the numbers of the signature `embed` are the network's; 0: it has none.
     """
 
     signature: str
     chunk_samples: int
     centred: bool
+    embedding_width: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

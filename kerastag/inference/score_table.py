@@ -12,6 +12,7 @@ import numpy as np
 from kerastag import audio, errors, files, names
 
 FORMATS = (".tsv", ".csv", ".json")
+NOTHING = "nothing sure"  # on the screen, of a file without tags
 HEARD = "_heard"  # in JSON, beside the tags of a file that was heard in part: seconds stated and read, gaps
 
 
@@ -31,14 +32,24 @@ class ScoreTable:
     tags: Sequence[str]
     heard_in_part: Mapping[str, audio.Account] = dataclasses.field(default_factory=dict)
 
-    def text(self, top: int) -> str:
-        """The `top` tags of each file with their scores, one file a line, names aligned."""
+    def text(self, most: int, given: np.ndarray | None = None, min_score: float | None = None) -> str:
+        """The tags of each file with their scores, highest first, one file a line, names aligned.
+
+        Args:
+          most: tags of a file at most.
+          given: which tags may stand there, bool (num_files, num_tags); None: all.
+          min_score: the lowest score that may; None: any.
+        """
         shown = list(map(names.shown, self.paths))
         width = max(map(len, shown), default=0)
+        allowed = np.ones(self.scores.shape, bool) if given is None else given
+        if min_score is not None:
+            allowed = allowed & (self.scores >= min_score)
         lines = []
-        for name, row in zip(shown, self.scores, strict=True):
-            best = np.argsort(-row, kind="stable")[:top]
-            lines.append(f"{name:<{width}}  " + "  ".join(f"{self.tags[column]} {row[column]:.2f}" for column in best))
+        for name, row, may_stand in zip(shown, self.scores, allowed, strict=True):
+            best = [column for column in np.argsort(-row, kind="stable") if may_stand[column]][:most]
+            told = "  ".join(f"{self.tags[column]} {row[column]:.2f}" for column in best) or NOTHING
+            lines.append(f"{name:<{width}}  {told}")
         return "\n".join(lines)
 
     def warnings(self) -> Iterator[str]:

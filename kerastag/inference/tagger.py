@@ -1,30 +1,24 @@
 """The Python API: `kerastag.load(MODEL).score(path)`; what `kerastag tag` and every plugin use."""
 
-import dataclasses
+import functools
 import os
 import pathlib
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerastag import audio, errors, published, tags
+from kerastag import errors, published, tags
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
-from kerastag.inference import export_facts
+from kerastag.inference import deciding, export_facts, loading, passes, sounds
+from kerastag.inference.sounds import PathOrWaveform
 from kerastag.metrics import calibration
 from kerastag.runs import ensemble_folder, run_folder
 from kerastag.runs.model import Combination, Model
-from kerastag.tensors import Tensor
 
 if TYPE_CHECKING:
-    import keras
-
     from kerastag.data import pipeline
-    from kerastag.inference import scoring
-
-OnChunks = Callable[[int], None]  # called after each step with the number of chunks that it scored
 
 
 def load(
@@ -66,33 +60,18 @@ def load(
     return of_model(source, computing)
 
 
-@dataclasses.dataclass(frozen=True)
-class Member:
-    """One network of a tagger, and the chunks it takes.
-
-    Attributes:
-      forward: waveform float32 (batch, chunk_samples) to scores (batch, num_tags) in [0, 1].
-      chunk_samples: samples in one chunk.
-      sample_rate: sample rate of a chunk, in Hz.
-      centred: whether a track is scored by one chunk from its middle, instead of evenly spaced ones.
-      consecutive: where chunks lie if a track is heard whole; None: it never is.
-    """
-
-    forward: Callable[[Tensor], Tensor]
-    chunk_samples: int
-    sample_rate: int
-    centred: bool
-    consecutive: audio.Consecutive | None = None
-
-
 class Tagger:
-    """Scores audio files.
+    """Scores audio files and waveforms.
+
+    A waveform is float (samples,) or (samples, channels) with full scale 1.0, at any rate; what is said of it is what
+    would be said of a file that holds it.
 
     Args:
       members: networks; those that take the same chunks share them.
       vocabulary: the tags of each.
       combination: how the networks' scores become the tagger's.
       computing: whether long work is compiled.
+      read_decider: reads the rule by which tags are given, when it is first needed.
 
     Attributes:
       vocabulary: the tags; a score's key is its short name.
@@ -101,43 +80,127 @@ class Tagger:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[passes.Member],
         vocabulary: tags.Vocabulary,
         combination: Combination | None = None,
         computing: Computing = AUTOMATIC,
+        read_decider: Callable[[], deciding.Decider] = deciding.Decider,
     ):
         self.vocabulary = vocabulary
         self._combination = combination or Combination()
         self.calibrated = self._combination.fitted is not None
-        alike: dict[tuple[object, ...], list[int]] = {}
-        for position, member in enumerate(members):
-            same = (member.chunk_samples, member.sample_rate, member.centred, member.consecutive)
-            alike.setdefault(same, []).append(position)
-        self._passes = [
-            _Pass(positions, [members[p] for p in positions], len(vocabulary), computing)
-            for positions in alike.values()
-        ]
+        self._passes = passes.grouped(members, len(vocabulary), computing)
+        self._read_decider = read_decider
 
-    def score(self, path: str | os.PathLike[str], num_chunks: int = 16) -> dict[str, float]:
-        """The score of every tag for one file, in [0, 1], by short name.
-
-        Args:
-          path: an audio file.
-          num_chunks: evenly spaced chunks whose scores are averaged.
+    @functools.cached_property
+    def decider(self) -> deciding.Decider:
+        """The rule by which tags are given.
 
         Raises:
-          AudioError: the file cannot be read.
+          KerastagError: a file with the model's thresholds or usual scores is damaged.
         """
-        scores, unreadable = self.score_files([path], Reading(num_chunks))
-        if unreadable:
-            raise audio.AudioError(unreadable[0])
+        return self._read_decider()
+
+    def score(
+        self, path_or_waveform: PathOrWaveform, sample_rate: float | None = None, num_chunks: int | None = None
+    ) -> dict[str, float]:
+        """The score of every tag for one file or waveform, in [0, 1], by short name.
+
+        Args:
+          path_or_waveform: what is heard.
+          sample_rate: of a waveform, in Hz.
+          num_chunks: evenly spaced chunks whose scores are averaged; None: 16, or all of it for networks that are made
+            to hear a track whole.
+
+        Raises:
+          AudioError: the file cannot be read, or the waveform is none.
+          KerastagError: a waveform's sample rate is missing, or one is given for a file.
+        """
+        tracks = sounds.whole(sounds.of(path_or_waveform, sample_rate))
+        scores, _ = self.score_tracks(tracks, reading_of(num_chunks))
+        sounds.check_read(tracks)
         return dict(zip(self.vocabulary.short_names, scores[0].tolist(), strict=True))
+
+    def decide(self, scores: Mapping[str, float]) -> list[str]:
+        """The tags that one file or waveform is given, highest score first, none if nothing is sure.
+
+        They are those at or above the model's thresholds, or else those that stand out; see `kerastag.inference.
+        deciding`, and `decide_files`, which can compare many files with each other.
+
+        Args:
+          scores: by tag, as `score` gives them.
+
+        Raises:
+          KerastagError: a tag is unknown, or the model's thresholds are damaged.
+        """
+        columns = [self.vocabulary.index(name) for name in scores]
+        given = self.decider.only(columns).decide(np.array([list(scores.values())], np.float64))[0]
+        best_first = sorted(scores, key=lambda name: -scores[name])
+        by_name = dict(zip(scores, given, strict=True))
+        return [name for name in best_first if by_name[name]]
+
+    def decide_files(self, scores: np.ndarray) -> np.ndarray:
+        """Which tags each file is given, bool (num_files, num_tags), of what `score_files` gives."""
+        return self.decider.decide(scores)
+
+    def taggram(
+        self, path_or_waveform: PathOrWaveform, sample_rate: float | None = None, hop_seconds: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Scores along a file or waveform: of single chunks, from its beginning on.
+
+        The longest chunk of the model's networks sets the starts; a last chunk that would reach beyond the end is left
+        out. What is shorter than a chunk is heard once, with silence after it. Calibration was fitted on means over
+        chunks; single chunks go through the same.
+
+        Args:
+          path_or_waveform: what is heard.
+          sample_rate: of a waveform, in Hz.
+          hop_seconds: from the start of a chunk to that of the next, rounded to samples; None: the chunk's length.
+
+        Returns:
+          starts in seconds, float64 (num_chunks,); scores, float32 (num_chunks, num_tags).
+
+        Raises:
+          AudioError, KerastagError: as `score`; or the hop is not above 0.
+        """
+        sound = sounds.of(path_or_waveform, sample_rate)
+        starts = sounds.starts(sound, [network_pass.chunk for network_pass in self._passes], hop_seconds)
+        by_position: dict[int, np.ndarray] = {}
+        for network_pass in self._passes:
+            tracks = sounds.stretches(sound, starts, network_pass.chunk)
+            by_position.update(network_pass.score(tracks, Reading(num_chunks=1, whole=False)))
+            sounds.check_read(tracks)
+        return starts, self._combination([by_position[position] for position in sorted(by_position)])
+
+    def embed(
+        self, path_or_waveform: PathOrWaveform, sample_rate: float | None = None, num_chunks: int | None = None
+    ) -> np.ndarray:
+        """What the networks know of a file or waveform before they name tags, float32 (width,).
+
+        It is the input of the output layer, mean over evenly spaced chunks; those of an ensemble's networks stand side
+        by side, one that has none is left out.
+
+        Args:
+          path_or_waveform, sample_rate, num_chunks: as of `score`.
+
+        Raises:
+          AudioError, KerastagError: as `score`; or no network has an embedding.
+        """
+        if not any(network_pass.embedding_width for network_pass in self._passes):
+            reason = "no network of the model has an embedding, or it was exported before model.json told its width"
+            raise errors.KerastagError(reason)
+        tracks = sounds.whole(sounds.of(path_or_waveform, sample_rate))
+        by_position: dict[int, np.ndarray] = {}
+        for network_pass in self._passes:
+            by_position.update(network_pass.embed(tracks, reading_of(num_chunks)))
+        sounds.check_read(tracks)
+        return np.concatenate([by_position[position][0] for position in sorted(by_position)])
 
     def score_files(
         self,
         paths: Sequence[str | os.PathLike[str]],
         reading: Reading | None = None,
-        on_chunks: OnChunks = lambda num_chunks: None,
+        on_chunks: passes.OnChunks = lambda num_chunks: None,
     ) -> tuple[np.ndarray, dict[int, str]]:
         """Scores of many files, batches filled across them.
 
@@ -157,7 +220,7 @@ class Tagger:
         self,
         tracks: "pipeline.Tracks",
         reading: Reading | None = None,
-        on_chunks: OnChunks = lambda num_chunks: None,
+        on_chunks: passes.OnChunks = lambda num_chunks: None,
     ) -> tuple[np.ndarray, dict[int, str]]:
         """The same for `pipeline.Tracks`."""
         by_position: dict[int, np.ndarray] = {}
@@ -175,44 +238,9 @@ class Tagger:
         return sum(1 if network_pass.chunk.centred else wanted for network_pass in self._passes)
 
 
-class _Pass:
-    """Networks that take the same chunks, side by side: each chunk is read once."""
-
-    def __init__(self, positions: Sequence[int], members: Sequence[Member], num_tags: int, computing: Computing):
-        self.chunk = members[0]
-        self._positions = positions
-        self._forwards = [member.forward for member in members]
-        self._num_scores = len(members) * num_tags
-        self._computing = computing
-        self._scorers: dict[int | None, scoring.Scorer] = {}
-
-    def score(self, tracks: "pipeline.Tracks", reading: Reading, on_chunks: OnChunks) -> dict[int, np.ndarray]:
-        """Scores of all tracks, (num_tracks, num_tags), by the network's position."""
-        from kerastag.data import pipeline
-
-        chunk = pipeline.ChunkFormat.of_model(self.chunk, reading.dtype, reading.decoder)
-        whole = reading.whole and chunk.consecutive is not None
-        batches = pipeline.evaluation_batches(tracks, chunk, None if whole else reading.num_chunks, reading.batch_size)
-        compiles = self._computing.compiles_scoring(len(tracks) * chunk.num_chunks(reading.num_chunks))
-        scorer = self._scorer(reading.batch_size if compiles else None)
-        scores, counts = scorer.score_tracks(batches, len(tracks), on_chunks)
-        tracks.mark_missing(np.flatnonzero(counts == 0))
-        return dict(zip(self._positions, np.split(scores, len(self._positions), axis=1), strict=True))
-
-    def _scorer(self, compiled_size: int | None) -> "scoring.Scorer":
-        import tensorflow as tf
-
-        from kerastag.inference import scoring
-
-        if compiled_size not in self._scorers:
-            if compiled_size is not None:
-                print("XLA compiles the network, for some ten seconds before the first scores", file=sys.stderr)
-            self._scorers[compiled_size] = scoring.Scorer(
-                lambda waveform: tf.concat([forward(waveform) for forward in self._forwards], axis=1),
-                self._num_scores,
-                compiled_size=compiled_size,
-            )
-        return self._scorers[compiled_size]
+def reading_of(num_chunks: int | None) -> Reading:
+    """So many chunks of each track, or what `kerastag tag` hears of it."""
+    return Reading() if num_chunks is None else Reading(num_chunks, whole=False)
 
 
 def of_model(model: Model, computing: Computing = AUTOMATIC) -> Tagger:
@@ -221,16 +249,8 @@ def of_model(model: Model, computing: Computing = AUTOMATIC) -> Tagger:
     Raises:
       KerastagError: a run has no network yet.
     """
-    from kerastag.inference import scoring
-
-    def forward(network: "keras.Model") -> Callable[[Tensor], Tensor]:
-        return lambda waveform: scoring.scores_of(network(waveform, training=False))
-
-    members = [
-        Member(forward(network), network.chunk_samples, network.sample_rate, network.centred, network.consecutive)
-        for network in model.networks(computing.precision)
-    ]
-    return Tagger(members, model.vocabulary, model.combination, computing)
+    members = loading.of_networks(model.networks(computing.precision))
+    return Tagger(members, model.vocabulary, model.combination, computing, lambda: deciding.of_model(model))
 
 
 def _of_export(version: pathlib.Path, calibrated: bool, computing: Computing) -> Tagger:
@@ -240,19 +260,11 @@ def _of_export(version: pathlib.Path, calibrated: bool, computing: Computing) ->
     vocabulary, facts = assets.vocabulary(), export_facts.ExportFacts.read(version)
     if calibrated and not facts.calibrated:
         raise errors.KerastagError(f"{version}: exported without calibration", "calibrated")
-    loaded = tf.saved_model.load(str(version))
-
-    def forward(name: str) -> Callable[[Tensor], Tensor]:
-        signature = loaded.signatures[name]
-        # the closure holds `loaded`: its variables live only as long as it does
-        return lambda waveform: (loaded, signature(waveform=waveform)["scores"])[1]
-
-    members = [
-        Member(forward(network.signature), network.chunk_samples, facts.sample_rate, network.centred)
-        for network in facts.members
-    ]
+    members = loading.of_export(tf.saved_model.load(str(version)), facts)
     fitted = calibration.Calibration.read(assets.calibration_path, vocabulary.names) if facts.calibrated else None
-    return Tagger(members, vocabulary, Combination(facts.method, facts.weights, fitted), computing)
+    combination = Combination(facts.method, facts.weights, fitted)
+    levels = (assets.thresholds_path, assets.usual_scores_path, vocabulary)
+    return Tagger(members, vocabulary, combination, computing, lambda: deciding.of_files(*levels))
 
 
 def _exported_version(path: pathlib.Path) -> pathlib.Path | None:

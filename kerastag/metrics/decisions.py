@@ -91,32 +91,37 @@ def evaluate(labels: np.ndarray, decisions: np.ndarray, tag_names: Sequence[str]
     }
 
 
-def write_thresholds(path: str | os.PathLike[str], tag_names: Sequence[str], thresholds: np.ndarray) -> None:
-    """Writes thresholds.tsv: each tag's full name and threshold, in full precision; `inf` for never."""
+def write_thresholds(
+    path: str | os.PathLike[str], tag_names: Sequence[str], thresholds: np.ndarray, column: str = HEADER[1]
+) -> None:
+    """Writes thresholds.tsv: each tag's full name and threshold, in full precision; `inf` for never.
+
+    `column` is the header of the numbers, for files of other scores by tag.
+    """
     lines = [(tag, repr(float(threshold))) for tag, threshold in zip(tag_names, thresholds, strict=True)]
-    tsv.write(path, HEADER, lines)
+    tsv.write(path, (HEADER[0], column), lines)
 
 
-def read_thresholds(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> np.ndarray:
-    """Reads thresholds.tsv, tags in any order: float64 (num_tags,) in the vocabulary's order.
+def read_thresholds(path: str | os.PathLike[str], vocabulary: tags.Vocabulary, column: str = HEADER[1]) -> np.ndarray:
+    """Reads what `write_thresholds` wrote, tags in any order: float64 (num_tags,) in the vocabulary's order.
 
     Raises:
       KerastagError: the file is missing, a line is not a tag and a number, or a tag is unknown, doubled or missing.
     """
     thresholds = np.full(len(vocabulary), np.nan)
-    for number, (name, text, *_) in tsv.read(path, HEADER):
+    for number, (name, text, *_) in tsv.read(path, (HEADER[0], column)):
         try:
-            column = vocabulary.index(name)
+            place = vocabulary.index(name)
         except errors.KerastagError as error:
             raise errors.KerastagError(f"{path}:{number}: {error}") from None
-        if not np.isnan(thresholds[column]):
-            raise errors.KerastagError(f"{path}:{number}: tag {name!r} has a threshold already")
-        thresholds[column] = _number(text)
-        if np.isnan(thresholds[column]):
-            raise errors.KerastagError(f"{path}:{number}: threshold {text!r} is not a number")
+        if not np.isnan(thresholds[place]):
+            raise errors.KerastagError(f"{path}:{number}: tag {name!r} has a {column} already")
+        thresholds[place] = _number(text)
+        if np.isnan(thresholds[place]):
+            raise errors.KerastagError(f"{path}:{number}: {column} {text!r} is not a number")
     if np.isnan(thresholds).any():
         missing = vocabulary.names[int(np.argmax(np.isnan(thresholds)))]
-        raise errors.KerastagError(f"{path}: no threshold for tag {missing!r}")
+        raise errors.KerastagError(f"{path}: no {column} for tag {missing!r}")
     return thresholds
 
 

@@ -12,6 +12,12 @@ def tensor_of(model: keras.Model) -> Tensor:
     return dropouts[-1].input if dropouts else None
 
 
+def width_of(model: keras.Model) -> int:
+    """Numbers in an embedding; 0: the model has none."""
+    hidden = tensor_of(model)
+    return 0 if hidden is None else int(hidden.shape[-1])
+
+
 def model_of(model: keras.Model) -> keras.Model | None:
     """Waveform (batch, samples) to embedding, float32 (batch, width), with the model's weights; None: it has none."""
     hidden = tensor_of(model)

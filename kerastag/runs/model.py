@@ -11,6 +11,7 @@ import numpy as np
 from kerastag import errors, precisions, tags
 from kerastag.metrics import calibration, decisions, ensembles
 from kerastag.metrics import card as tag_card
+from kerastag.metrics.split_scores import SplitScores
 from kerastag.runs import ensemble_folder, run_folder
 from kerastag.runs import record as run_record
 
@@ -88,6 +89,26 @@ class Model:
         return decisions.read_thresholds(path, self.vocabulary) if path.is_file() else None
 
     @functools.cached_property
+    def validation(self) -> SplitScores | None:
+        """Uncalibrated scores of the validation tracks; None: not kept, or an ensemble's runs keep no common ones.
+
+        Raises:
+          KerastagError: those of a run are damaged.
+        """
+        if _keeps_validation(self.folder):
+            return self.folder.read_scores("validation")
+        if not all(map(_keeps_validation, self.runs)):
+            return None
+        first, *others = (run.read_scores("validation") for run in self.runs)
+        try:
+            for other in others:
+                first.check_same_tracks(other)
+        except errors.KerastagError:
+            return None
+        uncalibrated = dataclasses.replace(self.combination, fitted=None)
+        return dataclasses.replace(first, scores=uncalibrated([first.scores, *(other.scores for other in others)]))
+
+    @functools.cached_property
     def card(self) -> Mapping[str, tag_card.Row]:
         """How far each tag can be trusted, by full name; empty: `evaluate` has not run.
 
@@ -128,3 +149,7 @@ class Model:
                     f"{run.path}: {len(self.vocabulary)} tags, but a model of {network.num_tags}"
                 )
         return networks
+
+
+def _keeps_validation(run: run_folder.RunFolder) -> bool:
+    return run.predictions_path("validation").is_file() and run.labels_path("validation").is_file()

@@ -73,6 +73,11 @@ class RunFolder:
         return self.path / "thresholds.tsv"
 
     @property
+    def usual_scores_path(self) -> pathlib.Path:
+        """In an export without thresholds, see inference.deciding."""
+        return self.path / "usual_scores.tsv"
+
+    @property
     def calibration_path(self) -> pathlib.Path:
         return self.path / "calibration.json"
 

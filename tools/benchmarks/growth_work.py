@@ -187,7 +187,7 @@ def _long_enough(music: str | os.PathLike[str], seconds: float) -> Iterator[path
 def _tagger(num_channels: int) -> Any:
     """A tagger of a network with random weights."""
     from kerastag import models
-    from kerastag.inference import scoring, tagger
+    from kerastag.inference import passes, scoring, tagger
     from kerastag.models import folding
 
     model = folding.fold(models.short_chunk_resnet(NUM_TAGS, num_channels), "float32")
@@ -195,7 +195,7 @@ def _tagger(num_channels: int) -> Any:
     def forward(waveform: Any) -> Any:
         return scoring.scores_of(model(waveform, training=False))
 
-    member = tagger.Member(forward, model.chunk_samples, model.sample_rate, model.centred)
+    member = passes.Member(forward, model.chunk_samples, model.sample_rate, model.centred)
     return tagger.Tagger([member], tags.Vocabulary(list(map(str, range(NUM_TAGS)))))
 
 

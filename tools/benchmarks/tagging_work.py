@@ -45,9 +45,9 @@ class Job:
 def kerastag_seconds(job: Job) -> float:
     """Tagger.score_files, what `kerastag tag` calls: decoding, network, means."""
     network, forward = _network(job)
-    from kerastag.inference import tagger
+    from kerastag.inference import passes, tagger
 
-    member = tagger.Member(forward, network.chunk_samples, network.sample_rate, network.centred)
+    member = passes.Member(forward, network.chunk_samples, network.sample_rate, network.centred)
     model = tagger.Tagger([member], tags.Vocabulary(list(map(str, range(NUM_TAGS)))), computing=job.computing)
 
     def score(paths: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("model", None, "Name of the model on the server, its --model_name.", flag_values=FLAGS)
 options.define_score_output(FLAGS)
+options.positive(FLAGS, "top", 5, "Tags to print for each file, those with the highest scores.")
 options.positive(FLAGS, "concurrency", 8, "Files on their way at once.")
 flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))

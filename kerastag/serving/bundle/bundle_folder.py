@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from kerastag import errors, files
-from kerastag.inference import export_facts
+from kerastag.inference import deciding, export_facts
 from kerastag.metrics import decisions
 from kerastag.runs import run_folder
 from kerastag.runs.model import Model
@@ -110,6 +110,9 @@ def _add_assets(version: pathlib.Path, model: Model, plan: serving_plan.Plan) ->
         served = score_ops.served_thresholds(model.thresholds, model.combination.fitted)
         served = np.where(np.isinf(model.thresholds), np.inf, served)
         decisions.write_thresholds(assets.thresholds_path, model.vocabulary.names, served)
+    elif (usual := deciding.of_model(model).usual) is not None:
+        names = model.vocabulary.names
+        decisions.write_thresholds(assets.usual_scores_path, names, usual, deciding.USUAL_COLUMN)
     card = model_card.text(plan.name, model, export_facts.ExportFacts.read(version), plan.data_license)
     files.write_text(assets.path / MODEL_CARD, card)
 

@@ -30,7 +30,7 @@ class ServedNetwork(tf.Module):
     def __init__(self, model: keras.Model, num_chunks: int):
         super().__init__()
         self.chunk_samples = model.chunk_samples
-        self.embedding_width = 0 if embedding.tensor_of(model) is None else embedding.tensor_of(model).shape[-1]
+        self.embedding_width = embedding.width_of(model)
         self._num_chunks = num_chunks
         self._num_tags = model.num_tags
         self._centred = model.centred

@@ -8,6 +8,7 @@ import numpy as np
 
 from kerastag import errors, tags
 from kerastag.inference import export_facts
+from kerastag.models import embedding
 from kerastag.runs.model import Combination
 
 DEFAULT = "serving_default"
@@ -79,7 +80,7 @@ class ServedModel:
             method=self.combination.method,
             weights=self.combination.weights or (1.0,) * len(self.networks),
             members=tuple(
-                export_facts.NetworkFacts(name, network.chunk_samples, network.centred)
+                export_facts.NetworkFacts(name, network.chunk_samples, network.centred, embedding.width_of(network))
                 for name, network in zip(self.network_names, self.networks, strict=True)
             ),
         )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kerastag import errors, export
-from kerastag.inference import export_facts
-from kerastag.metrics import calibration, decisions
+from kerastag.inference import deciding, export_facts
+from kerastag.metrics import calibration, decisions, split_scores
 from kerastag.runs import run_folder
 from kerastag.runs.model import Model
 from kerastag.serving import plan
@@ -194,3 +194,20 @@ def test_a_python_that_cannot_answer_is_one_line(tmp_path):
     script.chmod(0o755)
     with pytest.raises(errors.KerastagError, match="does not run in plain TensorFlow by .*: No module named tens"):
         bare_process.ask(tmp_path, {}, python=str(script))
+
+
+def test_an_export_has_thresholds_or_else_the_usual_scores(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_model, "export", quick_export)
+    monkeypatch.setattr(Model, "networks", lambda self, precision: [network()])
+    source.thresholds_path.unlink()
+    shutil.rmtree(source.path / "tracks")
+    ramp = np.float32(np.tile(np.arange(1, 21)[:, None] / 20, (1, 3)))
+    source.write_scores("validation", split_scores.SplitScores(ramp, np.zeros((20, 3)), source.vocabulary()))
+    assert run_export(source, tmp_path / "served") == 0
+    assets = run_folder.RunFolder(tmp_path / "served" / "1" / export_facts.ASSETS)
+    usual = decisions.read_thresholds(assets.usual_scores_path, source.vocabulary(), deciding.USUAL_COLUMN)
+    np.testing.assert_allclose(usual, [0.905] * 3, atol=1e-6)
+    decisions.write_thresholds(source.thresholds_path, source.vocabulary().names, np.array([0.25, 0.5, np.inf]))
+    assert run_export(source, tmp_path / "served") == 0
+    assets = run_folder.RunFolder(tmp_path / "served" / "2" / export_facts.ASSETS)
+    assert assets.thresholds_path.is_file() and not assets.usual_scores_path.exists()
