@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from kerastag import cli, errors, losses, models, runtime, tags
-from kerastag.cli import options, presets
+from kerastag import cli, errors, losses, models, published, runtime, tags
+from kerastag.cli import options, presets, transfer
 from kerastag.data import dataset, splits
+from kerastag.models import saved
 from kerastag.runs import lock, run_folder
 from kerastag.runs import record as run_record
 
@@ -37,6 +38,7 @@ flags.DEFINE_integer(
 MAIN_FLAGS = len(list(FLAGS))
 
 options.define_network(FLAGS)
+transfer.define(FLAGS)
 options.define_schedule(FLAGS)
 flags.DEFINE_float(
     "dropout", 0.5, "Share of the last hidden layer that is left out while training.", 0.0, 0.99, flag_values=FLAGS
@@ -78,6 +80,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains. Returns the exit status: 1 if tracks could not be read, 130 if interrupted."""
     folder = _run_folder(values)
     options.sgd_learning_rates(values)
+    transfer.frozen_blocks(values)
     if values.cache is not None and (values.decoder, values.input_dtype) != ("soundfile", "int16"):
         raise errors.UsageError("--cache keeps int16 that soundfile decoded; it needs --decoder and --input_dtype so")
     with lock.held(folder.path) as taken_over:
@@ -157,7 +160,8 @@ def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
 
 
 def _check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder) -> None:
-    for name, before in folder.record().flags.items():
+    since_later = {"freeze": "none", "layer_decay": 1.0, "probe_units": 0}  # older runs were trained so
+    for name, before in {**since_later, **folder.record().flags}.items():
         if name in values and name not in _FREE_TO_CHANGE and getattr(values, name) != before:
             raise errors.KerastagError(
                 f"{folder.path}: the run was started with --{name}={before}, not {getattr(values, name)}; "
@@ -208,19 +212,21 @@ def _experiment(
     network = build.Network(
         tuple(data.vocabulary.names),
         pretrained=None if resumed else values.pretrained,
-        **given("model", "num_channels", "variant", "dropout"),
+        frozen_blocks=transfer.frozen_blocks(values),
+        **given("model", "num_channels", "variant", "dropout", "probe_units"),
     )
     schedule = schedules.Schedule(
         values.schedule,
         sgd_learning_rates=options.sgd_learning_rates(values),
         **given("learning_rate", "epochs", "adam_epochs", "sgd_epochs"),
     )
+    decays = ("weight_decay", "sgd_weight_decay", "layer_decay")
     how = ("epochs", "batch_size", "seed", "sampling", "chunk_position", "validate_every", "validation_chunks")
     return experiment.Experiment(
         loss=values.loss,
         loss_details=details,
         network=network,
-        optimization=build.Optimization(schedule, values.weight_decay, values.sgd_weight_decay, values.mixup_alpha),
+        optimization=build.Optimization(schedule, **given(*decays, "mixup_alpha")),
         settings=settings.Settings(**given(*how, "best_by", "patience")),
         devices=experiment.Devices(values.strategy, values.num_devices, options.computing_of(values)),
         decoder=values.decoder,
@@ -280,7 +286,13 @@ def _defaults(values: flags.FlagValues) -> list[str]:
 
 
 def _defaults_of_a_new_run(values: flags.FlagValues) -> list[str]:
-    return [f"--flagfile={presets.find(options.DEMO)}"] if values.data_dir is None else []
+    """The demo set's, and --model as --pretrained has it."""
+    chosen = [f"--flagfile={presets.find(options.DEMO)}"] if values.data_dir is None else []
+    if values.pretrained is not None:
+        place = published.resolve(values.pretrained)
+        network = saved.network_of(run_folder.RunFolder(place).model_path if place.is_dir() else place)
+        chosen += [] if network is None else [_as_flag("model", network)]
+    return chosen
 
 
 def _as_flag(name: str, value: object) -> str:

@@ -1,7 +1,6 @@
 """Logits of chunks to scores of tracks: the mean of the chunks' sigmoids."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -61,12 +60,16 @@ class Scorer:
 
     @classmethod
     def of_model(
-        cls, model: keras.Model, strategy: tf.distribute.Strategy | None = None, compiled_size: int | None = None
+        cls,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy | None = None,
+        compiled_size: int | None = None,
+        scores: Callable[[Tensor], Tensor] = scores_of,
     ) -> "Scorer":
-        """A scorer with a model that gives logits."""
+        """A scorer with a model that gives logits, or whatever `scores` makes scores of."""
 
         def forward(waveform: Tensor, weights: list[Tensor], others: list[Tensor]) -> Tensor:
-            return scores_of(model.stateless_call(weights, others, waveform, training=False)[0])
+            return scores(model.stateless_call(weights, others, waveform, training=False)[0])
 
         variables = (model.trainable_variables, model.non_trainable_variables)
         return cls(forward, model.output_shape[-1], strategy, compiled_size, variables)
@@ -87,7 +90,20 @@ class Scorer:
         Returns:
           scores, (num_tracks, num_tags) float32, NaN where no chunk came; number of chunks, (num_tracks,) int64.
         """
-        sums = _Sums(np.zeros((num_tracks, self._num_tags), np.float64), np.zeros(num_tracks, np.int64))
+        totals, counts = np.zeros((num_tracks, self._num_tags), np.float64), np.zeros(num_tracks, np.int64)
+        for rows, values in self.batches(batches):
+            np.add.at(totals, rows, values)
+            np.add.at(counts, rows, 1)
+            on_batch(len(rows))
+        with np.errstate(invalid="ignore"):
+            return (totals / counts[:, None]).astype(np.float32), counts
+
+    def batches(self, batches: tf.data.Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Scores of chunks, for batches as `score_tracks` takes them.
+
+        Yields:
+          of each batch, the track of each chunk, int64 (b,), and its scores, (b, num_tags).
+        """
         size = self._compiled_size
         if size is not None:
             batches = batches.map(lambda batch: pipeline.fixed(batch, size))
@@ -96,11 +112,9 @@ class Scorer:
             rows = np.where(host["weight"] > 0, host["row"], -1)  # -1: only fills up
             before, waiting = waiting, (rows, self._launch(batch["waveform"], batches))
             if before is not None:
-                on_batch(self._add(sums, *before))
+                yield self._read(*before)
         if waiting is not None:
-            on_batch(self._add(sums, *waiting))
-        with np.errstate(invalid="ignore"):
-            return (sums.totals / sums.counts[:, None]).astype(np.float32), sums.counts
+            yield self._read(*waiting)
 
     def _launch(self, waveform: Tensor, batches: tf.data.Dataset) -> Tensor:
         """Starts scoring a batch; its scores, which can be waited for."""
@@ -116,21 +130,10 @@ class Scorer:
     def _score_share(self, waveform: Tensor) -> Tensor:
         return self._forward(waveform, *(feeding.values_of(variables) for variables in self._variables))
 
-    def _add(self, sums: "_Sums", rows: np.ndarray, scores: Tensor) -> int:
-        """Waits for the scores of a batch and adds them to those of its tracks; the number of its chunks."""
+    def _read(self, rows: np.ndarray, scores: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Waits for the scores of a batch; its tracks and scores, without what fills up."""
         values = np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(scores)])
-        values, rows = values[rows >= 0], rows[rows >= 0]
-        np.add.at(sums.totals, rows, values)
-        np.add.at(sums.counts, rows, 1)
-        return len(rows)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Sums:
-    """Of the chunks so far: sums of their scores by track, (num_tracks, num_tags), and their number, (num_tracks,)."""
-
-    totals: np.ndarray
-    counts: np.ndarray
+        return rows[rows >= 0], values[rows >= 0]
 
 
 def _one_device() -> tf.distribute.Strategy:

@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-NAMES = ("short_chunk_resnet", "vggish", "popular")
+MUSICNN = ("musicnn", "musicnn_msd_vgg", "musicnn_mtt_vgg")
+NAMES = ("short_chunk_resnet", "vggish", *MUSICNN, "probe", "popular")
+# before the head, see models.blocks
+NUM_BLOCKS = {"short_chunk_resnet": 7, "vggish": 5, "musicnn": 4, "musicnn_msd_vgg": 5, "musicnn_mtt_vgg": 5}
 VARIANTS = ("4s6", "3s69")
 
 
@@ -39,6 +42,20 @@ def vggish(num_tags: int = 56, num_channels: int = 64, **options: Any) -> "keras
     from kerastag.models import vgg  # a module called vggish would take this function's place
 
     return vgg.VGGish(num_tags, num_channels, **options)
+
+
+def probe(base: "keras.Model", num_tags: int = 56, units: int = 0, **options: Any) -> "keras.Model":
+    """A head for other tags on the embeddings of a trained network, which stays as it is.
+
+    Args:
+      base: a network of this package; its weights are copied.
+      num_tags: outputs.
+      units: width of the head's hidden layer; 0: the head is linear.
+      **options: `dropout`, `precision`, `name`.
+    """
+    from kerastag.models import probing  # a module called probe would take this function's place
+
+    return probing.on(base, num_tags, units, **options)
 
 
 def popular(frequencies: Sequence[float], **options: Any) -> "keras.Model":

@@ -3,8 +3,11 @@
 What is normalised does not depend on a bias before it: the batch's mean takes it out again, its gradient is zero, and
 only the moving mean knows of it. Adding it and summing its gradient are passes over the largest tensors of a step all
 the same, a third of a GPU's time. So while training such a layer leaves its bias out, and norm.BatchNormalization adds
-it to the moving mean. At inference it is added as ever.
+it to the moving mean. At inference it is added as ever, and before a frozen batch normalisation too, which knows no
+batch's mean.
 """
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -13,13 +16,18 @@ from kerastag.tensors import Tensor
 
 
 class LeavesBias(keras.layers.Layer):
-    """A layer with a bias that a batch normalisation may take.
+    """A layer with a bias that a batch normalisation may take."""
 
-    Attributes:
-      leaves_bias: set by the batch normalisation: this layer leaves its bias out while training.
-    """
+    _is_taken: Callable[[], bool] | None = None
 
-    leaves_bias = False
+    @property
+    def leaves_bias(self) -> bool:
+        """Whether this layer leaves its bias out while training."""
+        return self._is_taken is not None and self._is_taken()
+
+    def leave_bias_if(self, is_taken: Callable[[], bool]) -> None:
+        """Says who takes the bias, and when: asked whenever the layer is called."""
+        self._is_taken = is_taken
 
 
 @keras.saving.register_keras_serializable(package="kerastag")

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from kerastag import errors
-from kerastag.models import layers, musicnn, popularity, resnet, vgg
+from kerastag.models import layers, musicnn, popularity, probing, resnet, vgg
 
-_KNOWN = (layers, musicnn, popularity, resnet, vgg)  # importing them registers their classes with Keras
+_KNOWN = (layers, musicnn, popularity, probing, resnet, vgg)  # importing them registers their classes with Keras
 
 Weights: TypeAlias = dict[str, list[np.ndarray]]  # of each layer, in Keras' order, by its name
 

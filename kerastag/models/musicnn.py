@@ -107,6 +107,13 @@ class Musicnn(_Tagger):
         super().__init__(waveform, _output(x, num_tags), name=name, **kwargs)
         self._keep(num_tags, dropout, precision, folded)
 
+    @property
+    def block_names(self) -> list[tuple[str, ...]]:
+        """How the names of each block's layers begin, see models.blocks: the front, three in the middle, the head."""
+        front = ("timbral", "temporal", "norm_timbral", "norm_temporal")
+        middle = ((f"middle_{number}", f"norm_middle_{number}") for number in (1, 2, 3))
+        return [front, *middle, ("norm_pool", "dense", "norm_dense", "output")]
+
 
 @keras.saving.register_keras_serializable(package="kerastag")
 class MusicnnVGG(_Tagger):
@@ -144,6 +151,11 @@ class MusicnnVGG(_Tagger):
         super().__init__(waveform, _output(x, num_tags), name=name, **kwargs)
         self._keep(num_tags, dropout, precision, folded)
         self.poolings = poolings
+
+    @property
+    def block_names(self) -> list[tuple[str, ...]]:
+        """The names of each block's layers, see models.blocks."""
+        return [*((f"conv_{number}", f"norm_{number}") for number in range(1, 6)), ("output",)]
 
     def get_config(self) -> Config:
         return {**super().get_config(), "poolings": self.poolings}

@@ -21,7 +21,9 @@ class BatchNormalization(keras.layers.Layer):
     keeps the biased one and does without the fused kernel, which makes a training step in bfloat16 more than twice as
     fast. That kernel adds a channel's values one by one in float32, too coarse for float32 training to follow a
     reference; see `normalise`. Under a strategy each replica normalises by its own share of the batch and the moving
-    statistics are the mean over replicas. It takes the bias of the layer before it, see models.bias.
+    statistics are the mean over replicas. It takes the bias of the layer before it, see models.bias. Frozen,
+    `trainable` being off, it normalises by the moving statistics in training too, leaves them as they are, and takes no
+    bias.
 
     Args:
       momentum: momentum of the moving statistics, in Keras' sense: the weight of the old value.
@@ -47,13 +49,13 @@ class BatchNormalization(keras.layers.Layer):
 
     def take_bias_of(self, layer: bias.LeavesBias) -> None:
         """Adds the bias of the layer before this one to the moving mean while training; that layer leaves it out."""
-        layer.leaves_bias = True
+        layer.leave_bias_if(lambda: self.trainable)
         # not the layer itself, whose weights would be this layer's then
         self._bias = lambda: tf.convert_to_tensor(layer.bias.value)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         x = tf.cast(inputs, self.compute_dtype)
-        if not training:
+        if not training or not self.trainable:
             return self._normalised_by_moving_statistics(x)
         exact = x.dtype in (tf.float32, tf.float64) or x.shape[-1] == 1  # the fused kernel is at its coarsest there
         taken = None if self._bias is None else self._bias()

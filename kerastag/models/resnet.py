@@ -75,6 +75,12 @@ class ShortChunkResNet(keras.Model):
         """The dense layer whose outputs are the logits."""
         return self.get_layer(VARIANTS[self.variant].head[2])
 
+    @property
+    def block_names(self) -> list[tuple[str, ...]]:
+        """How the names of each block's layers begin, see models.blocks."""
+        variant = VARIANTS[self.variant]
+        return [*((block,) for block, _, _ in variant.blocks), variant.head[:3]]
+
     def get_config(self) -> Config:
         names = ("num_tags", "num_channels", "variant", "dropout", "precision", "folded", "name")
         return {name: getattr(self, name) for name in names}

@@ -76,6 +76,11 @@ class VGGish(keras.Model):
         """The dense layer whose outputs are the logits."""
         return self.get_layer("dense")
 
+    @property
+    def block_names(self) -> list[tuple[str, ...]]:
+        """The names of each block's layers, see models.blocks."""
+        return [*((f"conv_{number}", f"bn_{number}") for number in range(1, len(BLOCKS) + 1)), ("dense",)]
+
     def get_config(self) -> Config:
         names = ("num_tags", "num_channels", "dropout", "precision", "folded", "name")
         return {name: getattr(self, name) for name in names}

@@ -96,6 +96,11 @@ class RunFolder:
         return self.path / "examples"
 
     @property
+    def embeddings_path(self) -> pathlib.Path:
+        """What a probe is trained on, see data.embeddings, and the network that it stands on."""
+        return self.path / "embeddings"
+
+    @property
     def report_path(self) -> pathlib.Path:
         return self.path / "report.html"
 

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerastag import losses, models
+from kerastag import errors, losses, models
+from kerastag.models import blocks
 from kerastag.training import loop, optimizers, pretrained, schedules
 
 
@@ -18,11 +19,13 @@ class Network:
 
     Attributes:
       tag_names: tags of its outputs, (num_tags,).
-      model: one of models.TRAINABLE.
+      model: one of models.NAMES; a probe is built by training.probing.
       num_channels: its width; None: the published one.
       variant: variant of the short-chunk residual CNN.
       dropout: before the output layer.
-      pretrained: weights to start from, see models.pretrained; None: fresh ones.
+      pretrained: weights to start from, see training.pretrained; None: fresh ones.
+      frozen_blocks: how many of its first blocks stay as they are, see models.blocks.
+      probe_units: width of a probe's hidden layer; 0: it is linear.
     """
 
     tag_names: tuple[str, ...]
@@ -31,10 +34,16 @@ class Network:
     variant: str = "4s6"
     dropout: float = 0.5
     pretrained: str | None = None
+    frozen_blocks: int = 0
+    probe_units: int = 0
 
     def build(self, precision: str) -> keras.Model:
         """The fresh model in a precision policy."""
         options: dict[str, Any] = {"dropout": self.dropout, "precision": precision}
+        if self.model == "musicnn":
+            return models.musicnn_net(len(self.tag_names), **options)
+        if self.model in models.MUSICNN:
+            return models.musicnn_vgg(len(self.tag_names), poolings=self.model.split("_")[1], **options)
         if self.num_channels is not None:
             options["num_channels"] = self.num_channels
         if self.model == "vggish":
@@ -51,12 +60,14 @@ class Optimization:
       weight_decay: added to every gradient under Adam.
       sgd_weight_decay: the same under SGD.
       mixup_alpha: see loop.Trainer.
+      layer_decay: from each block's learning rate to that of the block before it, see models.blocks.
     """
 
     schedule: schedules.Schedule
     weight_decay: float = 1e-4
     sgd_weight_decay: float = 1e-4
     mixup_alpha: float = 0.0
+    layer_decay: float = 1.0
 
     def optimizer(self, name: str, precision: str) -> keras.optimizers.Optimizer:
         """A fresh optimiser, with loss scaling in float16."""
@@ -88,11 +99,29 @@ def trainer(
     keras.utils.set_random_seed(seed)
     with strategy.scope():
         model = network.build(precision)
+        blocks.freeze(model, network.frozen_blocks)
         if network.pretrained is not None:
             report = pretrained.load(model, network.pretrained, network.tag_names)
             print(report.text(), file=sys.stderr)
-        bias = losses.output_bias(loss.name)
-        if bias is not None:
-            model.output_layer.bias.assign(np.full(len(network.tag_names), bias, np.float32))
+            _check_frozen(model, report)
+        start_output(model, loss)
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", precision)
-    return loop.Trainer(model, loss, optimizer, strategy, optimization.mixup_alpha, seed, compiled_size, watch)
+    print(blocks.count_text(model), file=sys.stderr)
+    factors = blocks.rate_factors(model, optimization.layer_decay)
+    how = (optimization.mixup_alpha, seed, compiled_size, watch, factors)
+    return loop.Trainer(model, loss, optimizer, strategy, *how)
+
+
+def start_output(model: keras.Model, loss: "losses.classes.MultiLabelLoss") -> None:
+    """Gives the output layer the bias that a loss starts from; most losses leave it as it is."""
+    bias = losses.output_bias(loss.name)
+    if bias is not None:
+        model.output_layer.bias.assign(np.full(model.num_tags, bias, np.float32))
+
+
+def _check_frozen(model: keras.Model, report: pretrained.Report) -> None:
+    """Raises KerastagError: a layer would be kept as it is that was not loaded."""
+    fresh = [layer.name for layer in model.layers if not layer.trainable and layer.name in report.fresh]
+    if fresh:
+        why = report.fresh[fresh[0]]
+        raise errors.KerastagError(f"{report.path}: {fresh[0]} cannot stay as it is, it is fresh ({why})", "freeze")

@@ -17,12 +17,25 @@ class BestModel(keras.callbacks.Callback):
     """Saves the model whenever a validation figure is strictly greater than ever before.
 
     As long as the figure is not defined, for want of tags that some tracks have and others lack, the last is the best.
+
+    Args:
+      path: where the model is written.
+      figure: the validation figure's name in the logs.
+      state: keeps the best.
+      on_best: called after the model was written.
+      network: what is written; None: the model in training.
     """
 
     def __init__(
-        self, path: pathlib.Path, figure: str, state: training_state.TrainingState, on_best: Callable[[], None]
+        self,
+        path: pathlib.Path,
+        figure: str,
+        state: training_state.TrainingState,
+        on_best: Callable[[], None],
+        network: keras.Model | None = None,
     ):
         super().__init__()
+        self._network = network
         self._path = path
         self._figure = figure
         self._state = state
@@ -37,7 +50,7 @@ class BestModel(keras.callbacks.Callback):
             is_best = self._state.best_score is None
         if is_best:
             with files.whole_file(self._path) as temporary:
-                self.model.save(temporary)
+                (self._network or self.model).save(temporary)
             self._on_best()
 
 

@@ -5,13 +5,15 @@ import math
 import sys
 from collections.abc import Mapping
 
+import keras
+
 from kerastag import losses, reporting
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, decoded, pipeline
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
-from kerastag.training import build, callbacks, devices, fit, loop
+from kerastag.training import build, callbacks, devices, fit, inputs, loop, probing
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import levels
 from kerastag.training.settings import Settings, Splits
@@ -94,42 +96,40 @@ class Training:
         experiment.devices.computing.start()
         # what was begun on another machine goes on in the precision that it was begun in
         policy = experiment.devices.computing.policy if record else (folder.record().precision or "float32")
-        trainer = self._trainer(data, policy)
+        self._strategy = devices.strategy(experiment.devices.strategy, experiment.devices.num_devices)
+        print(devices.describe(self._strategy, policy), file=sys.stderr)
+        base = None
+        if experiment.network.model == "probe":
+            base = (
+                probing.kept_base(folder) if record is None else probing.read_base(str(experiment.network.pretrained))
+            )
+        trainer, network = self._trainer(data, policy, base)
         if record is None:
             training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
         else:
             folder.begin(dataclasses.replace(record, precision=policy), data.vocabulary)
-        chunk = pipeline.ChunkFormat.of_model(trainer.model, experiment.dtype, experiment.decoder)
+            if base is not None:
+                probing.keep_base(folder, base)
+                training_state.save(folder.checkpoint_path, trainer.model, trainer.optimizer, self._state)
+        chunk = pipeline.ChunkFormat.of_model(network, experiment.dtype, experiment.decoder)
         self._kept = None
         if experiment.cache is not None:
             self._kept = decoded.DecodedTracks(experiment.cache, chunk.sample_rate, data.seconds())
         training, validation = data.training_tracks(self._kept), data.validation_tracks(self._kept)
         self.tracks = Splits(training, validation, data.validation.split.tracks)
-        watched = levels.Watched(
-            folder=folder,
-            record=folder.record(),
-            precision=policy,
-            state=self._state,
-            model=trainer.model,
-            tag_names=data.vocabulary.names,
-            class_counts=data.class_counts,
-            tracks=self.tracks,
-            chunk=chunk,
-            settings=experiment.settings,
-        )
-        profiled = experiment.profiled_steps
         self._fit = fit.Fit(
             trainer,
             experiment.optimization,
             self.tracks,
-            chunk,
+            self._inputs(data, base, chunk, policy),
             experiment.settings,
             folder,
             self._state,
             data.vocabulary,
             experiment.devices.computing,
-            levels.monitoring(experiment.monitor, watched),
-            [callbacks.Profile(folder.events_path, profiled)] if profiled else [],
+            levels.monitoring(experiment.monitor, self._watched(data, network, chunk, policy)),
+            self._profile(),
+            network,
         )
 
     def run(self) -> TrainingState:
@@ -146,27 +146,52 @@ class Training:
             reporting.write([self._folder.path], self._folder.report_path)
         return state
 
-    def _trainer(self, data: dataset.Dataset, policy: str) -> loop.Trainer:
-        experiment = self._experiment
-        strategy = devices.strategy(experiment.devices.strategy, experiment.devices.num_devices)
-        print(devices.describe(strategy, policy), file=sys.stderr)
+    def _trainer(
+        self, data: dataset.Dataset, policy: str, base: keras.Model | None
+    ) -> tuple[loop.Trainer, keras.Model]:
+        """The trainer, and the network that it trains, or of which it trains the head."""
+        experiment, settings = self._experiment, self._experiment.settings
         details = dict(experiment.loss_details)
         if details.get("kappa"):
             details["num_tracks"] = data.num_training_tracks
         loss = losses.get(experiment.loss, class_counts=data.class_counts.tolist(), **details)
-        size, settings = experiment.settings.batch_size, experiment.settings
+        how = (loss, experiment.optimization, policy, settings.seed, self._state.stage)
+        watch = experiment.monitor != "none"
+        if base is not None:
+            return probing.trainer(self._strategy, experiment.network, base, *how, watch=watch)
+        size = settings.batch_size
         num_steps = settings.epochs * math.ceil(data.num_training_tracks / size)
         compiles = experiment.devices.computing.compiles_training(num_steps)
         if compiles:
             print("XLA compiles the training step, for up to a minute before the first one", file=sys.stderr)
-        return build.trainer(
-            strategy,
-            experiment.network,
-            loss,
-            experiment.optimization,
-            policy,
-            settings.seed,
-            self._state.stage,
-            size if compiles else None,
-            experiment.monitor != "none",
+        trainer = build.trainer(self._strategy, experiment.network, *how, size if compiles else None, watch)
+        return trainer, trainer.model
+
+    def _inputs(
+        self, data: dataset.Dataset, base: keras.Model | None, chunk: pipeline.ChunkFormat, policy: str
+    ) -> inputs.Inputs:
+        settings = self._experiment.settings
+        if base is None:
+            return inputs.AudioInputs(self.tracks, chunk, settings)
+        computes = (policy, self._strategy, self._experiment.devices.computing)
+        return probing.inputs(self._folder, base, data, self.tracks, settings, chunk, *computes)
+
+    def _watched(
+        self, data: dataset.Dataset, network: keras.Model, chunk: pipeline.ChunkFormat, policy: str
+    ) -> levels.Watched:
+        return levels.Watched(
+            folder=self._folder,
+            record=self._folder.record(),
+            precision=policy,
+            state=self._state,
+            model=network,
+            tag_names=data.vocabulary.names,
+            class_counts=data.class_counts,
+            tracks=self.tracks,
+            chunk=chunk,
+            settings=self._experiment.settings,
         )
+
+    def _profile(self) -> list[callbacks.Profile]:
+        steps = self._experiment.profiled_steps
+        return [callbacks.Profile(self._folder.events_path, steps)] if steps else []

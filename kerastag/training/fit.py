@@ -14,7 +14,7 @@ import numpy as np
 
 from kerastag import errors, tags
 from kerastag.computing import Computing
-from kerastag.data import pipeline, sampling
+from kerastag.data import sampling
 from kerastag.inference import scoring
 from kerastag.metrics import split_scores
 from kerastag.models import folding, loading
@@ -23,6 +23,7 @@ from kerastag.training import build, loop, schedules
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
 from kerastag.training import validation as validation_results
+from kerastag.training.inputs import Inputs
 from kerastag.training.settings import Settings, Splits
 
 STARVED = 0.3  # share of an epoch spent waiting for input that is worth a word
@@ -35,7 +36,7 @@ class Fit:
       trainer: with model, loss, optimiser and strategy.
       optimization: the schedule, and the optimisers that it switches to.
       tracks: see Splits.
-      chunk: what the model takes.
+      inputs: batches of these tracks for the trainer's model.
       settings: see Settings.
       folder: where everything is written.
       state: a fresh one, or that of a checkpoint.
@@ -43,6 +44,7 @@ class Fit:
       computing: whether validation is compiled.
       monitoring: shows each epoch and validation, see training.monitoring; None: nobody looks.
       more_callbacks: run after the project's own, before the checkpoint.
+      network: what is saved as the best; None: the trainer's model, which else is a part of it.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Fit:
         trainer: loop.Trainer,
         optimization: build.Optimization,
         tracks: Splits,
-        chunk: pipeline.ChunkFormat,
+        inputs: Inputs,
         settings: Settings,
         folder: run_folder.RunFolder,
         state: training_state.TrainingState,
@@ -58,13 +60,15 @@ class Fit:
         computing: Computing,
         monitoring: training_callbacks.ValidationWatcher | None = None,
         more_callbacks: Sequence[keras.callbacks.Callback] = (),
+        network: keras.Model | None = None,
     ):
         self._trainer = trainer
         self._optimization = optimization
         self._training = tracks.training
         self._validation = tracks.validation
         self._listed = tracks.listed
-        self._chunk = chunk
+        self._inputs = inputs
+        self._network = network or trainer.model
         self._settings = settings
         self._folder = folder
         self._state = state
@@ -73,8 +77,9 @@ class Fit:
         self._fill = trainer.strategy.num_replicas_in_sync > 1
         with trainer.strategy.scope():
             self._folded = folding.empty(trainer.model)
-        num_chunks = chunk.num_chunks(settings.validation_chunks) * len(tracks.validation) * settings.num_validations
-        compiled_size = settings.batch_size if computing.compiles_scoring(num_chunks) else None
+        num_chunks = inputs.num_validation_chunks() * settings.num_validations
+        compiles = inputs.reads_audio and computing.compiles_scoring(num_chunks)  # a head is too small to gain by it
+        compiled_size = settings.batch_size if compiles else None
         self._scorer = scoring.Scorer.of_model(self._folded, trainer.strategy, compiled_size)
         self._validated: validation_results.Validation | None = None
         self._callbacks = self._callback_list(more_callbacks)
@@ -122,7 +127,7 @@ class Fit:
 
     def _say_if_starved(self, epoch: int) -> None:
         """After the first epoch, once: what to do where devices wait for the reading of files."""
-        if epoch == 0 and self._trainer.waiting > STARVED and self._training.kept is None:
+        if epoch == 0 and self._inputs.reads_audio and self._trainer.waiting > STARVED and self._training.kept is None:
             waited = f"{self._trainer.waiting:.0%} of the epoch was spent waiting for audio to be read and decoded"
             print(f"{waited}: kerastag prepare makes files that read faster, --cache keeps them", file=sys.stderr)
 
@@ -130,7 +135,7 @@ class Fit:
         state = self._state
         logs = {
             "loss": state.loss_sum / state.loss_steps,
-            "learning_rate": float(self._trainer.optimizer.learning_rate),
+            "learning_rate": float(np.asarray(self._trainer.optimizer.learning_rate)),
             "input_wait": self._trainer.waiting,
         }
         if state.norm_steps:
@@ -148,7 +153,7 @@ class Fit:
             before = self._optimization.schedule.optimizer_of(self._state.stage)
             self._state.stage = stage.number
             if self._folder.model_path.is_file():
-                self._trainer.model.set_weights(loading.load(self._folder.model_path).get_weights())
+                self._network.set_weights(loading.load(self._folder.model_path).get_weights())
             if stage.optimizer != before:
                 with self._trainer.strategy.scope():
                     optimizer = self._optimization.optimizer(stage.optimizer, self._trainer.model.precision)
@@ -168,10 +173,7 @@ class Fit:
         start = self._state.draw
         if start >= len(plan):  # interrupted while validating
             return
-        batches = pipeline.training_batches(
-            self._training, plan, self._chunk, self._settings.batch_size, start, self._fill
-        )
-        draws = self._trainer.train_epoch(batches, self._state, self._on_step)
+        draws = self._trainer.train_epoch(self._inputs.training(plan, start, self._fill), self._state, self._on_step)
         missing = np.setdiff1d(np.arange(start, len(plan)), draws)
         self._training.mark_missing(plan.tracks[missing])
         self._state.draw = len(plan)
@@ -181,7 +183,6 @@ class Fit:
 
     def _validate(self) -> dict[str, float]:
         """Track-level validation; unreadable tracks are left out of the figures."""
-        chunks = self._settings.validation_chunks
 
         def on_batch(num_chunks: int) -> None:
             if self._trainer.stop_requested:
@@ -189,10 +190,8 @@ class Fit:
             self._callbacks.on_test_batch_end(0, {"chunks": num_chunks})
 
         folding.fill(self._folded, self._trainer.model)
-        self._callbacks.on_test_begin({"total": len(self._validation) * chunks})
-        batches = pipeline.evaluation_batches(
-            self._validation, self._chunk, chunks, self._settings.batch_size, self._fill
-        )
+        self._callbacks.on_test_begin({"total": self._inputs.num_validation_chunks()})
+        batches = self._inputs.validation(self._fill)
         scores, counts = self._scorer.score_tracks(batches, len(self._validation), on_batch)
         self._validation.mark_missing(np.flatnonzero(counts == 0))
         read = counts > 0
@@ -231,7 +230,7 @@ class Fit:
         return keras.callbacks.CallbackList(
             [
                 training_callbacks.BestModel(
-                    self._folder.model_path, f"val_{settings.best_by}", state, self._save_predictions
+                    self._folder.model_path, f"val_{settings.best_by}", state, self._save_predictions, self._network
                 ),
                 training_callbacks.EarlyStopping(settings.patience, state),
                 training_callbacks.History(self._folder.history_path),

@@ -6,7 +6,7 @@ here the loss is summed over the global batch size, which equals one device.
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -37,6 +37,7 @@ class Trainer:
       compiled_size: compile steps on batches of that many chunks with XLA, see devices.use_xla; others, as the last of
         an epoch, take the plain step. None: all do.
       watch: measure the gradients' norm in every WATCHED_EVERY-th step of an epoch.
+      rate_factors: what the learning rate of each trained variable is multiplied by; None: 1 for all.
 
     Attributes:
       waiting: the share of the last epoch's time in which the step waited for input.
@@ -52,6 +53,7 @@ class Trainer:
         seed: int = 0,
         compiled_size: int | None = None,
         watch: bool = False,
+        rate_factors: Sequence[float] | None = None,
     ):
         self.model = model
         self.loss = loss
@@ -62,6 +64,7 @@ class Trainer:
         self.waiting = 0.0
         self.stop_requested = False
         self._compiled_size = compiled_size
+        self._rate_factors = rate_factors
         self.use(optimizer)
 
     def use(self, optimizer: keras.optimizers.Optimizer) -> None:
@@ -120,7 +123,7 @@ class Trainer:
     def loss_scale(self) -> float | None:
         """What losses are multiplied by in float16; None in other precisions."""
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            return float(self.optimizer.dynamic_scale)
+            return float(np.asarray(self.optimizer.dynamic_scale))
         return None
 
     def _launch(
@@ -139,7 +142,8 @@ class Trainer:
     def _step(self, compiled: bool, batches: tf.data.Dataset) -> Callable[..., Tensor]:
         """The traced step: the plain one for batches of any size, the compiled one for those of one size."""
         if compiled not in self._steps:
-            traced = step.Step(self.model, self.loss, self.optimizer, self.strategy, bool(self.mixup_alpha), compiled)
+            how = (self.strategy, bool(self.mixup_alpha), compiled, self._rate_factors)
+            traced = step.Step(self.model, self.loss, self.optimizer, *how)
             signature = None
             if self.strategy.num_replicas_in_sync == 1:  # else all batches are of one size, see `fill` in the pipeline
                 spec = {name: value for name, value in batches.element_spec.items() if name != "draw"}

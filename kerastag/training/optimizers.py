@@ -176,6 +176,7 @@ class Update:
       optimizer: a CoupledDecay, or Keras' LossScaleOptimizer around one; built for `variables`.
       variables: what is trained, in the order of the gradients.
       strategy: that all of them belong to.
+      rate_factors: what the learning rate of each variable is multiplied by; None: 1 for all.
     """
 
     def __init__(
@@ -183,11 +184,13 @@ class Update:
         optimizer: keras.optimizers.Optimizer,
         variables: Sequence[keras.Variable],
         strategy: tf.distribute.Strategy,
+        rate_factors: Sequence[float] | None = None,
     ):
         self._scaling = optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else None
         self._optimizer: CoupledDecay = self._scaling.inner_optimizer if self._scaling else optimizer
         self._variables = [variable.value for variable in variables]
         self._strategy = strategy
+        self._factors = [1.0] * len(variables) if rate_factors is None else rate_factors
 
     @property
     def scales_loss(self) -> bool:
@@ -210,8 +213,10 @@ class Update:
             unscale = taken / self._scaling.dynamic_scale.value
             self._move_scale(self._scaling, finite)
         decay = self._optimizer.coupled_weight_decay * taken
-        for variable, gradient in zip(self._variables, gradients, strict=True):
-            self._strategy.extended.update(variable, self._update, (gradient, rates, decay, unscale), group=False)
+        by_factor = {factor: _times(factor, rates) for factor in dict.fromkeys(self._factors)}
+        for variable, gradient, factor in zip(self._variables, gradients, self._factors, strict=True):
+            given = (gradient, by_factor[factor], decay, unscale)
+            self._strategy.extended.update(variable, self._update, given, group=False)
         self._optimizer.iterations.assign_add(tf.cast(taken, self._optimizer.iterations.dtype))
 
     def _update(
@@ -229,3 +234,8 @@ class Update:
         counted = tf.where(finite & ~grows, scaling.step_counter.value + 1, 0)
         scaling.dynamic_scale.assign(scaling.dynamic_scale.value * factor)
         scaling.step_counter.assign(counted)
+
+
+def _times(factor: float, rates: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The rates of a step for variables that learn at `factor` times its learning rate."""
+    return rates if factor == 1 else {**rates, "rate": rates["rate"] * factor}

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerastag import losses
 from kerastag.data import feeding, pipeline
-from kerastag.models import layers
+from kerastag.models import blocks, layers
 from kerastag.tensors import Tensor
 from kerastag.training import mixing, optimizers
 
@@ -25,6 +25,7 @@ class Step:
       strategy: as devices.strategy makes it.
       mixes: whether batches are mixed, see training.mixing.
       compiled: whether XLA compiles what a replica computes.
+      rate_factors: see optimizers.Update.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Step:
         strategy: tf.distribute.Strategy,
         mixes: bool = False,
         compiled: bool = False,
+        rate_factors: Sequence[float] | None = None,
     ):
         self._model = model
         self._loss = loss
@@ -44,7 +46,10 @@ class Step:
         self._differentiate = (
             tf.function(self._gradients, jit_compile=True, autograph=False) if compiled else (self._gradients)
         )
-        self._update = optimizers.Update(optimizer, model.trainable_variables, strategy)
+        self._update = optimizers.Update(optimizer, model.trainable_variables, strategy, rate_factors)
+        frozen = {id(variable) for variable in blocks.frozen(model)}
+        others = model.non_trainable_variables
+        self._moving = [place for place, variable in enumerate(others) if id(variable) not in frozen]
 
     def __call__(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, watched: Tensor) -> Tensor:
         """Trains on a batch.
@@ -91,7 +96,8 @@ class Step:
         """A replica's share of the loss, of the gradients of the scaled loss, and the variables that moved meanwhile.
 
         Args:
-          weights, others: values of the trained variables, and of the moving statistics and the seeds of dropout.
+          weights, others: values of the trained variables, and of all others: moving statistics, the seeds of dropout,
+            what is frozen.
           batch: the share.
           partner: the row that each is mixed with, (b,).
           share: of each row in its mixture, ().
@@ -108,7 +114,7 @@ class Step:
                 loss = share * loss + (1 - share) * self._loss.call(tf.gather(labels, partner), logits)
             loss = tf.reduce_sum(loss * batch["weight"])
             scaled = loss * scale
-        return loss, tape.gradient(scaled, weights), moved
+        return loss, tape.gradient(scaled, weights), [moved[place] for place in self._moving]
 
     def _norm(self, gradients: Sequence[Tensor], watched: Tensor) -> Tensor:
         """The norm of the scaled loss's gradients, on the first device; NaN if nobody needs it."""
@@ -119,7 +125,7 @@ class Step:
 
     def _move(self, moved: Sequence[Tensor]) -> None:
         """Gives moving statistics the mean over the replicas; seeds are the same on all."""
-        variables = self._model.non_trainable_variables
+        variables = [self._model.non_trainable_variables[place] for place in self._moving]
         floats = [place for place, variable in enumerate(variables) if variable.value.dtype.is_floating]
         means = self._reduced("MEAN", [moved[place] for place in floats], [variables[place] for place in floats])
         values = {**dict(enumerate(moved)), **dict(zip(floats, means, strict=True))}

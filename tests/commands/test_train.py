@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 
 import numpy as np
 import pytest
@@ -65,25 +64,10 @@ def test_the_same_seed_gives_the_same_weights(run, music, run_train, tmp_path):
     run_states.assert_same(run, tmp_path / "again")
 
 
-def interrupt_after(step, monkeypatch):
-    """Ctrl-C while that step of all is at work."""
-    train_epoch = loop.Trainer.train_epoch
-
-    def interrupted(self, batches, state, on_step):
-        def then(number, logs):
-            on_step(number, logs)
-            if state.step == step:
-                os.kill(os.getpid(), signal.SIGINT)
-
-        return train_epoch(self, batches, state, then)
-
-    monkeypatch.setattr(loop.Trainer, "train_epoch", interrupted)
-
-
 # in the middle of the second epoch, where the step that runs already is finished, and at its end, before validation
 @pytest.mark.parametrize(("step", "stopped_after"), [(4, 5), (6, 6)])
 def test_an_interrupted_run_resumes_exactly(step, stopped_after, run, music, run_train, tmp_path, monkeypatch, capsys):
-    interrupt_after(step, monkeypatch)
+    run_states.interrupt_in_step(step, monkeypatch)
     assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 130
     assert "--resume" in capsys.readouterr().err
     assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == stopped_after
@@ -142,7 +126,7 @@ def test_the_same_seed_gives_the_same_weights_with_everything_on(staged_run, mus
 def test_resuming_across_a_switch_is_exact(step, staged_run, music, run_train, tmp_path, monkeypatch):
     rates = [line.split("\t")[4] for line in (staged_run / "history.tsv").read_text().splitlines()[1:]]
     assert rates == ["0.001", "0.001", "0.0001", "0.0001"]
-    interrupt_after(step, monkeypatch)
+    run_states.interrupt_in_step(step, monkeypatch)
     assert run_train(music, tmp_path / "run", *EVERYTHING) == 130
     monkeypatch.undo()
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0

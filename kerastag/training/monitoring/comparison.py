@@ -27,6 +27,8 @@ HPARAMS = (
         "dropout",
         "epochs",
         "pretrained",
+        "freeze",
+        "layer_decay",
         "input_dtype",
     ),
 )

@@ -1,0 +1,22 @@
+"""Which network a .keras file holds, read without Keras."""
+
+import json
+import os
+import zipfile
+
+_CLASSES = {
+    "ShortChunkResNet": "short_chunk_resnet",
+    "VGGish": "vggish",
+    "Musicnn": "musicnn",
+    "MusicnnVGG": "musicnn_{poolings}_vgg",
+}
+
+
+def network_of(path: str | os.PathLike[str]) -> str | None:
+    """One of models.NAMES; None if the file is none that this package wrote, or its network is not trained further."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read("config.json"))
+        return _CLASSES[about["registered_name"].rpartition(">")[2]].format(**about["config"])
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
+        return None
