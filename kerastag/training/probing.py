@@ -1,12 +1,11 @@
 """Training of a probe: the base kept in the run's folder, its embeddings computed once, a head trained on them."""
 
-import pathlib
 import sys
 
 import keras
 import tensorflow as tf
 
-from kerastag import errors, losses
+from kerastag import errors, losses, published
 from kerastag.computing import Computing
 from kerastag.data import dataset, embeddings, pipeline
 from kerastag.inference import embedding
@@ -23,12 +22,12 @@ def read_base(pretrained: str) -> keras.Model:
     """The network that a probe stands on.
 
     Args:
-      pretrained: a run folder or a .keras file.
+      pretrained: a run folder, a .keras file, or the name of a published model that is here.
 
     Raises:
       KerastagError: it is neither, or cannot be read.
     """
-    path = pathlib.Path(pretrained)
+    path = published.resolve(pretrained)
     if path.is_dir():
         return loading.load(run_folder.RunFolder.existing(path).trained_model_path())
     if not path.is_file():
