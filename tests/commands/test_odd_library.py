@@ -166,7 +166,7 @@ def test_a_reader_that_is_killed_ends_the_process(run, library):
 
 
 def test_an_error_of_ours_ends_the_process_in_a_line(run, library):
-    code = "from kerastag.data import pipeline\npipeline._Reader._noted = lambda *_: 1 / 0"
+    code = "from kerastag.data import chunk_reader\nchunk_reader.ChunkReader._noted = lambda *_: 1 / 0"
     done = run_tag(run, library, code=code)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith(b"kerastag tag: ")]
     assert done.returncode == 1 and b"unexpected" in line and line.endswith(b"(--verbosity=1 shows where)")
