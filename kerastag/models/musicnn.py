@@ -243,16 +243,15 @@ def load_checkpoint(model: _Tagger, prefix: str | os.PathLike[str]) -> None:
         raise errors.KerastagError(f"{prefix}: not a checkpoint of {model.name} ({error})") from error
 
 
+def log_mel(**options: Any) -> layers.LogMelSpectrogram:
+    """The front end: log10(10000 x + 1) of 96 Slaney bands; frames lie in the waveform as it is."""
+    scale = {"num_mels": NUM_MELS, "mel_scale": "slaney", "unit_area": True, "compression": "log10_10000"}
+    return layers.LogMelSpectrogram(padding="none", **scale, **options)
+
+
 def _log_mel(waveform: Tensor) -> Tensor:
-    """log10(10000 x + 1) of 96 Slaney bands, (batch, num_frames, 96, 1); frames lie in the waveform as it is."""
-    mel = layers.LogMelSpectrogram(
-        num_mels=NUM_MELS,
-        mel_scale="slaney",
-        unit_area=True,
-        padding="none",
-        compression="log10_10000",
-        name="log_mel",
-    )(waveform)
+    """The mel spectrogram with its frames first, (batch, num_frames, 96, 1)."""
+    mel = log_mel(name="log_mel")(waveform)
     return keras.layers.Permute((2, 1, 3), name="frames_first", dtype="float32")(mel)
 
 

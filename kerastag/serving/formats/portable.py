@@ -89,20 +89,21 @@ class _FrontEnd:
         ]
 
     def __call__(self, waveform: Tensor) -> Tensor:
-        """float32 (batch, samples) to (batch, num_mels, num_frames, 1) in dB."""
+        """float32 (batch, samples) to (batch, num_mels, num_frames, 1) on the layer's scale."""
         layer = self._layer
         frames = self._frames(waveform)  # (batch, num_frames, fft_size)
         bands = tf.matmul(self._power(frames), layer.filters)  # (batch, num_frames, num_mels)
-        decibel = layer.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, layer.floor_power))
-        return tf.transpose(decibel, [0, 2, 1])[..., None]
+        return tf.transpose(layer.compress(bands), [0, 2, 1])[..., None]
 
     def _frames(self, waveform: Tensor) -> Tensor:
         """Overlapping frames, out of hops side by side: no gathering."""
         layer = self._layer
         size, hop = layer.fft_size, layer.hop_size
-        spare = 0 if layer.padding == "reflect" else -waveform.shape[1] % hop
+        half, spare = (0, 0) if layer.padding == "none" else (size // 2, 0)
+        if layer.padding == "zeros":
+            spare = -waveform.shape[1] % hop
         mode = "REFLECT" if layer.padding == "reflect" else "CONSTANT"
-        padded = tf.pad(waveform, [[0, 0], [size // 2, size // 2 + spare]], mode)
+        padded = tf.pad(waveform, [[0, 0], [half, half + spare]], mode)
         num_frames = 1 + (padded.shape[1] - size) // hop
         num_hops = num_frames - 1 + size // hop
         hops = tf.reshape(padded[:, : num_hops * hop], [-1, num_hops, hop])

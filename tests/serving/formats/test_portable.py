@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from kerastag import errors, models
 from kerastag.metrics import calibration
-from kerastag.models import layers, popularity, vgg
+from kerastag.models import layers, musicnn, popularity, vgg
 from kerastag.runs.model import Combination
 from kerastag.serving.check import reference
 from kerastag.serving.formats import int8, litert, onnx_file, portable
 
 
 @pytest.mark.parametrize("by_matrix", [False, True])
-@pytest.mark.parametrize("front_end", [layers.LogMelSpectrogram, vgg.log_mel])
+@pytest.mark.parametrize("front_end", [layers.LogMelSpectrogram, vgg.log_mel, musicnn.log_mel])
 def test_the_front_end_is_the_layers(front_end, by_matrix, rng):
     layer = front_end()
     for num_samples in (16_000, 16_001, 16_255):
