@@ -245,7 +245,12 @@ def load_checkpoint(model: _Tagger, prefix: str | os.PathLike[str]) -> None:
 
 def log_mel(**options: Any) -> layers.LogMelSpectrogram:
     """The front end: log10(10000 x + 1) of 96 Slaney bands; frames lie in the waveform as it is."""
-    scale = {"num_mels": NUM_MELS, "mel_scale": "slaney", "unit_area": True, "compression": "log10_10000"}
+    scale: dict[str, Any] = {
+        "num_mels": NUM_MELS,
+        "mel_scale": "slaney",
+        "unit_area": True,
+        "compression": "log10_10000",
+    }
     return layers.LogMelSpectrogram(padding="none", **scale, **options)
 
 
