@@ -83,6 +83,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     )
     files.check_folder_writable(values.output_dir)
     model = Model.load(published.resolve(values.run_dir), values.calibrated)
+    serving_plan.check_bases(model.runs, values.formats)
     runtime.start(values.verbosity)
     from kerastag.serving import exporting
 

@@ -160,7 +160,7 @@ def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
 
 
 def _check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder) -> None:
-    since_later = {"freeze": "none", "layer_decay": 1.0, "probe_units": 0}  # older runs were trained so
+    since_later = {"freeze": "none", "layer_decay": 1.0, "probe_units": 0, "base": None}  # older runs were trained so
     for name, before in {**since_later, **folder.record().flags}.items():
         if name in values and name not in _FREE_TO_CHANGE and getattr(values, name) != before:
             raise errors.KerastagError(
@@ -211,8 +211,7 @@ def _experiment(
 
     network = build.Network(
         tuple(data.vocabulary.names),
-        pretrained=None if resumed else values.pretrained,
-        frozen_blocks=transfer.frozen_blocks(values),
+        **transfer.start(values, resumed),
         **given("model", "num_channels", "variant", "dropout", "probe_units"),
     )
     schedule = schedules.Schedule(

@@ -73,8 +73,8 @@ def define_network(values: flags.FlagValues) -> None:
         "model",
         models.NAMES[0],
         models.NAMES,
-        "The network: the paper's, MTG's baseline, musicnn's, a small head on the network of --pretrained, which stays "
-        "as it is, or the popularity baseline, which is not trained. Default with --pretrained: the network there.",
+        "The network: the paper's, MTG's baseline, musicnn's, a small head on --pretrained or --base, which stays as "
+        "it is, or the popularity baseline, which is not trained. Default with --pretrained: the network there.",
         flag_values=values,
     )
     flags.DEFINE_enum(

@@ -28,6 +28,7 @@ def of_export(loaded: Any, facts: export_facts.ExportFacts) -> list[passes.Membe
 def _of_network(network: "keras.Model") -> passes.Member:
     from kerastag.inference import scoring
     from kerastag.models import embedding
+    from kerastag.models.foreign import network as foreign_network
 
     def make_embed() -> passes.OfChunks:
         embedded: Any = embedding.model_of(network)
@@ -41,6 +42,7 @@ def _of_network(network: "keras.Model") -> passes.Member:
         network.consecutive,
         embedding.width_of(network),
         make_embed,
+        compiles=not foreign_network.layers_in(network),
     )
 
 

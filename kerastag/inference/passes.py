@@ -33,6 +33,7 @@ class Member:
       embedding_width: numbers in an embedding; 0: the network has none.
       make_embed: gives a function from waveform to embeddings, float32 (batch, embedding_width); called once, where
         embeddings are first asked for.
+      compiles: whether XLA can compile it.
     """
 
     forward: OfChunks
@@ -42,6 +43,7 @@ class Member:
     consecutive: audio.Consecutive | None = None
     embedding_width: int = 0
     make_embed: Callable[[], OfChunks] | None = None
+    compiles: bool = True
 
 
 def grouped(members: Sequence[Member], num_tags: int, computing: Computing) -> list["Pass"]:
@@ -99,6 +101,7 @@ class Pass:
         whole = reading.whole and chunk.consecutive is not None
         batches = pipeline.evaluation_batches(tracks, chunk, None if whole else reading.num_chunks, reading.batch_size)
         compiles = self._computing.compiles_scoring(len(tracks) * chunk.num_chunks(reading.num_chunks))
+        compiles = compiles and all(member.compiles for member in self._members.values())
         scorer = self._scorer(what, widths, reading.batch_size if compiles else None)
         means, counts = scorer.score_tracks(batches, len(tracks), on_chunks)
         tracks.mark_missing(np.flatnonzero(counts == 0))

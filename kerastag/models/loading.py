@@ -14,8 +14,11 @@ import numpy as np
 
 from kerastag import errors
 from kerastag.models import layers, musicnn, popularity, probing, resnet, vgg
+from kerastag.models.foreign import attaching
+from kerastag.models.foreign import network as foreign_network
 
-_KNOWN = (layers, musicnn, popularity, probing, resnet, vgg)  # importing them registers their classes with Keras
+# importing them registers their classes with Keras
+_KNOWN = (foreign_network, layers, musicnn, popularity, probing, resnet, vgg)
 
 Weights: TypeAlias = dict[str, list[np.ndarray]]  # of each layer, in Keras' order, by its name
 
@@ -35,18 +38,22 @@ class Saved:
     weights: Weights
 
 
-def load(path: str | os.PathLike[str], precision: str | None = None) -> keras.Model:
+def load(
+    path: str | os.PathLike[str], precision: str | None = None, base_folder: str | os.PathLike[str] | None = None
+) -> keras.Model:
     """Reads a .keras file.
 
     Args:
       path: that training wrote.
       precision: the policy to compute in; None: the one it was trained in. Weights are float32 in all.
+      base_folder: where the base of another maker lies that it stands on, if any; None: beside the file.
 
     Raises:
-      KerastagError: the file cannot be read as a model of this package.
+      KerastagError: the file cannot be read as a model of this package, or such a base is missing.
     """
     try:
-        model = keras.saving.load_model(path, compile=False)
+        with attaching.files_in(os.path.dirname(path) if base_folder is None else base_folder):
+            model = keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
         raise errors.KerastagError(f"{path}: not a model of kerastag ({str(error).splitlines()[0]})") from error
     if precision is None or precision == model.precision:
@@ -63,9 +70,16 @@ def read(path: str | os.PathLike[str]) -> Saved | None:
             about = json.loads(archive.read("config.json"))
             weights = read_weights(io.BytesIO(archive.read("model.weights.h5")))
         build = keras.saving.get_registered_object(about["registered_name"])
-        return Saved(build.from_config, about["config"], weights) if build and weights else None
     except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError):
         return None
+    if not (build and weights):
+        return None
+
+    def build_beside(config: dict[str, Any]) -> keras.Model:
+        with attaching.files_in(os.path.dirname(path)):
+            return build.from_config(config)
+
+    return Saved(build_beside, about["config"], weights)
 
 
 def read_weights(file: str | os.PathLike[str] | BinaryIO) -> Weights:

@@ -1,4 +1,4 @@
-"""Which network a .keras file holds, read without Keras."""
+"""Which network a .keras file holds, and what it stands on, read without Keras."""
 
 import json
 import os
@@ -10,6 +10,19 @@ _CLASSES = {
     "Musicnn": "musicnn",
     "MusicnnVGG": "musicnn_{poolings}_vgg",
 }
+
+
+def base_of(path: str | os.PathLike[str]) -> str | None:
+    """What kind of base of another maker a network stands on, as models.foreign.calling names it; None: on none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read("config.json"))
+        name, config = about["registered_name"], about["config"]
+        while not name.endswith(">ForeignBase"):  # a probe may stand on a probe
+            name, config = config["base"]["class"], config["base"]["config"]
+        return str(config["base"]["kind"])
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def network_of(path: str | os.PathLike[str]) -> str | None:

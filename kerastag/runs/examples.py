@@ -92,6 +92,7 @@ def write(
       model: whose sample rate, chunk and front end they are for.
     """
     place, taken, records = folder.examples_path, set[int](), []
+    front_end = _front_end(model)
     with files.whole_folder(place, overwrite=True) as temporary:
         for rows in choose(tracks.labels, count):
             readable = _first_readable(tracks, [row for row in rows if row not in taken], model)
@@ -101,7 +102,6 @@ def write(
             taken.add(row)
             name = str(len(taken))
             soundfile.write(temporary / f"{name}.flac", audio.to_int16(waveform), model.sample_rate)
-            front_end = model.get_layer("log_mel")
             (temporary / f"{name}.png").write_bytes(mel_picture(mel_of(front_end, waveform), front_end))
             track = listed[row]
             records.append(
@@ -127,6 +127,14 @@ def read(folder: run_folder.RunFolder) -> list[Example]:
         record["audio"], record["picture"] = path.with_name(f"{name}.flac"), path.with_name(f"{name}.png")
         kept.append(Example(**{**record, "tags": tuple(record["tags"])}))
     return kept
+
+
+def _front_end(model: "keras.Model") -> "layers.LogMelSpectrogram":
+    """The network's own, or one for its waveforms where it stands on a base of another maker."""
+    from kerastag.models import layers
+
+    own = [layer for layer in model.layers if isinstance(layer, layers.LogMelSpectrogram)]
+    return own[0] if own else layers.LogMelSpectrogram(model.sample_rate, padding="zeros")
 
 
 def mel_of(front_end: "layers.LogMelSpectrogram", waveform: np.ndarray) -> np.ndarray:

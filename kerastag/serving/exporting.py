@@ -59,6 +59,7 @@ def export(
         and refused: then nothing is written.
     """
     formats.require(forms)
+    serving_plan.check_bases(model.runs, forms)
     if set(forms) == {serving_plan.SAVED_MODEL}:
         return Export(bundle_folder.write(model, plan))
     networks = model.networks("float32")

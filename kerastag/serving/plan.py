@@ -4,8 +4,11 @@ import dataclasses
 import os
 import pathlib
 import re
+from collections.abc import Iterable, Sequence
 
 from kerastag import errors
+from kerastag.models import saved
+from kerastag.runs import run_folder
 
 SAVED_MODEL, LITERT, LITERT_INT8, ONNX = "saved_model", "litert", "litert_int8", "onnx"
 FORMS = (SAVED_MODEL, LITERT, LITERT_INT8, ONNX)
@@ -46,6 +49,22 @@ class Plan:
             there = versions(folder)
             if self.version in there:
                 raise errors.KerastagError(f"{folder / there[self.version]}: exists already")
+
+
+def check_bases(runs: Iterable[run_folder.RunFolder], forms: Sequence[str]) -> None:
+    """Checks that bases of other makers, which probes may stand on, can be part of what is exported.
+
+    Raises:
+      KerastagError: one is an ONNX file, or a SavedModel that is to become something else.
+    """
+    for run in runs:
+        kind = saved.base_of(run.model_path)
+        if kind is not None and kind != SAVED_MODEL:
+            raise errors.KerastagError(f"{run.path}: stands on an {kind.upper()} file, which no export can hold")
+        others = [form for form in forms if form != SAVED_MODEL]
+        if kind is not None and others:
+            problem = f"stands on a SavedModel of another maker, which cannot become {others[0]}"
+            raise errors.KerastagError(f"{run.path}: {problem}", "formats")
 
 
 def versions(folder: pathlib.Path) -> dict[int, str]:

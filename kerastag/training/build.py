@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kerastag import errors, losses, models
 from kerastag.models import blocks
+from kerastag.models.foreign import source
 from kerastag.training import loop, optimizers, pretrained, schedules
 
 
@@ -26,6 +27,7 @@ class Network:
       pretrained: weights to start from, see training.pretrained; None: fresh ones.
       frozen_blocks: how many of its first blocks stay as they are, see models.blocks.
       probe_units: width of a probe's hidden layer; 0: it is linear.
+      foreign: what a probe stands on if not on `pretrained`.
     """
 
     tag_names: tuple[str, ...]
@@ -36,6 +38,7 @@ class Network:
     pretrained: str | None = None
     frozen_blocks: int = 0
     probe_units: int = 0
+    foreign: source.Source | None = None
 
     def build(self, precision: str) -> keras.Model:
         """The fresh model in a precision policy."""
@@ -106,7 +109,6 @@ def trainer(
             _check_frozen(model, report)
         start_output(model, loss)
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", precision)
-    print(blocks.count_text(model), file=sys.stderr)
     factors = blocks.rate_factors(model, optimization.layer_decay)
     how = (optimization.mixup_alpha, seed, compiled_size, watch, factors)
     return loop.Trainer(model, loss, optimizer, strategy, *how)

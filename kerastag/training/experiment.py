@@ -11,6 +11,7 @@ from kerastag import losses, reporting
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, decoded, pipeline
+from kerastag.models import blocks
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
 from kerastag.training import build, callbacks, devices, fit, inputs, loop, probing
@@ -100,9 +101,9 @@ class Training:
         print(devices.describe(self._strategy, policy), file=sys.stderr)
         base = None
         if experiment.network.model == "probe":
-            base = (
-                probing.kept_base(folder) if record is None else probing.read_base(str(experiment.network.pretrained))
-            )
+            base = probing.kept_base(folder) if record is None else probing.read_base(experiment.network)
+            if record is not None:
+                probing.check_outside(base, folder)
         trainer, network = self._trainer(data, policy, base)
         if record is None:
             training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
@@ -111,6 +112,7 @@ class Training:
             if base is not None:
                 probing.keep_base(folder, base)
                 training_state.save(folder.checkpoint_path, trainer.model, trainer.optimizer, self._state)
+        print(blocks.count_text(network), file=sys.stderr)
         chunk = pipeline.ChunkFormat.of_model(network, experiment.dtype, experiment.decoder)
         self._kept = None
         if experiment.cache is not None:

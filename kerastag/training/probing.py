@@ -9,7 +9,8 @@ from kerastag import errors, losses, published
 from kerastag.computing import Computing
 from kerastag.data import dataset, embeddings, pipeline
 from kerastag.inference import embedding
-from kerastag.models import blocks, folding, loading, probing
+from kerastag.models import folding, loading, probing
+from kerastag.models.foreign import network as foreign_network
 from kerastag.runs import run_folder
 from kerastag.training import build, loop
 from kerastag.training.inputs import EmbeddedInputs
@@ -18,16 +19,19 @@ from kerastag.training.settings import Settings, Splits
 BASE = "base.keras"
 
 
-def read_base(pretrained: str) -> keras.Model:
+def read_base(network: build.Network) -> keras.Model:
     """The network that a probe stands on.
 
     Args:
-      pretrained: a run folder, a .keras file, or the name of a published model that is here.
+      network: its `foreign` base; or else its `pretrained`, a run folder, a .keras file, or the name of a published
+        model that is here.
 
     Raises:
-      KerastagError: it is neither, or cannot be read.
+      KerastagError: that is neither, or cannot be read; see also foreign.source.Source.network.
     """
-    path = published.resolve(pretrained)
+    if network.foreign is not None:
+        return network.foreign.network()
+    path = published.resolve(str(network.pretrained))
     if path.is_dir():
         return loading.load(run_folder.RunFolder.existing(path).trained_model_path())
     if not path.is_file():
@@ -37,9 +41,25 @@ def read_base(pretrained: str) -> keras.Model:
     return loading.load(path)
 
 
+def check_outside(base: keras.Model, folder: run_folder.RunFolder) -> None:
+    """Checks that a new run, which empties its folder, does not take what its probe stands on with it.
+
+    Raises:
+      KerastagError: it would.
+    """
+    for layer in foreign_network.layers_in(base):
+        path = layer.opened.path
+        if folder.path.resolve() in path.resolve().parents:
+            raise errors.KerastagError(f"{path}: lies in the folder of the new run, which is emptied", "run_dir")
+
+
 def keep_base(folder: run_folder.RunFolder, base: keras.Model) -> None:
-    """Keeps a copy of the base, so that the run can be resumed whatever becomes of its source."""
+    """Keeps a copy of the base, so that the run can be resumed whatever becomes of its source.
+
+    The files of a base of another maker are kept in the run's folder, where its network looks for them too.
+    """
     folder.embeddings_path.mkdir(exist_ok=True)
+    foreign_network.keep(base, folder.path)
     base.save(folder.embeddings_path / BASE)
 
 
@@ -49,7 +69,7 @@ def kept_base(folder: run_folder.RunFolder) -> keras.Model:
     Raises:
       KerastagError: it is missing or damaged.
     """
-    return loading.load(folder.embeddings_path / BASE)
+    return loading.load(folder.embeddings_path / BASE, base_folder=folder.path)
 
 
 def trainer(
@@ -80,7 +100,6 @@ def trainer(
         build.start_output(probe, loss)
         head = probe.head()
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", head.precision)
-    print(blocks.count_text(probe), file=sys.stderr)
     return loop.Trainer(head, loss, optimizer, strategy, seed=seed, watch=watch), probe
 
 
@@ -119,6 +138,7 @@ def inputs(
                 network = folding.fold(base, policy)
             num_chunks = settings.validation_chunks
             compiles = computing.compiles_scoring(len(identities) * chunk.num_chunks(num_chunks))
+            compiles = compiles and not foreign_network.layers_in(network)
             how = (num_chunks, size, strategy, size if compiles else None)
             there = embedding.of_tracks(network, every[split], chunk, *how)
             there.write(path, identities)

@@ -42,7 +42,7 @@ BAD_USES = {
     "--layer_decay=0.5 --model=popular": "no blocks that learn",
     "--probe_units=5": "needs --model=probe",
     "--model=probe": "needs --pretrained",
-    "--model=probe --pretrained=x --freeze=2": "all of --pretrained stays as it is",
+    "--model=probe --pretrained=x --freeze=2": "all of its base stays as it is",
     "--model=probe --pretrained=x --layer_decay=0.5": "no blocks that learn",
     "--model=probe --pretrained=x --mixup_alpha=1": "mixes audio",
 }

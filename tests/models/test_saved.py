@@ -24,3 +24,6 @@ def test_of_anything_else_nothing_is_known(tmp_path):
     assert saved.network_of(tmp_path / "missing.keras") is None
     models.popular([0.5]).save(tmp_path / "popular.keras")
     assert saved.network_of(tmp_path / "popular.keras") is None
+    models.probe(models.short_chunk_resnet(2, 1), 3).save(tmp_path / "probe.keras")
+    for name in ("model", "missing", "popular", "probe"):
+        assert saved.base_of(tmp_path / f"{name}.keras") is None

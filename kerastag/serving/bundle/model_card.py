@@ -20,7 +20,10 @@ from kerastag.runs.record import RunRecord
 
 NOT_STATED = "not stated"
 _FEW_TRACKS = 200  # a macro figure over fewer moves by hundredths from sample to sample
-_PATH_FLAGS = ("data_dir", "train_dirs", "train_split", "validation_split", "test_split", "tags_file", "pretrained")
+_PATH_FLAGS = (
+    *("data_dir", "train_dirs", "train_split", "validation_split", "test_split", "tags_file"),
+    *("pretrained", "base"),
+)
 _LEFT_OUT = ("run_dir", "resume", "overwrite", "verbosity", "strategy", "num_devices", "profile")  # change no model
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerastag.inference import scoring
 from kerastag.models import embedding
+from kerastag.models.foreign import network as foreign_network
 from kerastag.tensors import Tensor
 
 MINI_BATCH = 16  # chunks that run at a time: on a CPU few are slow, many take memory
@@ -37,6 +38,8 @@ class ServedNetwork(tf.Module):
         forward = _traced_once(model)
         self._forward = lambda chunks: forward(chunks)  # as an attribute of its own it would be saved once more
         self.weights = [variable.value for variable in model.weights]  # the seeds of dropout are not among them
+        # variables and tables of bases of other makers, which Keras does not know
+        self.bases = [layer.opened.loaded for layer in foreign_network.layers_in(model)]
 
     def scores(self, waveform: Tensor) -> Tensor:
         """float32 (batch, num_tags), the mean over the chunks that `audio.read_chunks` takes of a file."""

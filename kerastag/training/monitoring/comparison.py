@@ -27,6 +27,7 @@ HPARAMS = (
         "dropout",
         "epochs",
         "pretrained",
+        "base",
         "freeze",
         "layer_decay",
         "input_dtype",
