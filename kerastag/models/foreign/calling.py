@@ -141,7 +141,7 @@ def _open_onnx(path: pathlib.Path, named_input: str | None, named_output: str | 
 
 def _chosen(path: pathlib.Path, what: str, there: Mapping[str, Any], named: str | None) -> str:
     """The only one of what is there, or the one that is named."""
-    names = ", ".join(there) or "none"
+    names = ", ".join(sorted(there)) or "none"  # a SavedModel has them in no order
     if named is None and len(there) == 1:
         return next(iter(there))
     if named is None:
