@@ -182,7 +182,7 @@ def _partners(values: flags.FlagValues, measured: SplitScores) -> assessment.Par
     """Scores to compare with, of the very tracks that are measured."""
 
     def read(paths: Sequence[str]) -> list[SplitScores]:
-        return [score_files.read_paired(path, values.split, measured) for path in paths]
+        return [score_files.read_paired(str(published.resolve(path)), values.split, measured) for path in paths]
 
     paths = [values.run_dir or values.predictions, *(values.compare or ())]
     stems = [pathlib.Path(path).stem for path in paths]
