@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 
-from kerastag import errors
+from kerastag import errors, files
 
 
 def start(verbosity: int = 0) -> None:
@@ -55,8 +55,7 @@ def _keep_compiled() -> None:
         version = metadata.version("tensorflow")
     except metadata.PackageNotFoundError:  # a build under another name
         return
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    folder = cache / "kerastag" / "xla" / f"{platform.node()}-{version}"
+    folder = files.user_cache() / "xla" / f"{platform.node()}-{version}"
     kept = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_read_only=false"
     os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {kept}".strip()
 

@@ -10,7 +10,14 @@ import pathlib
 import numpy as np
 import pytest
 
-FIXTURES = ("browser", "listening_fixture", "networks", "serving_fixture", "serving_model")  # modules beside this one
+FIXTURES = (
+    "bad_flags",
+    "browser",
+    "listening_fixture",
+    "networks",
+    "serving_fixture",
+    "serving_model",
+)  # modules beside this one
 SHARED = pathlib.Path(__file__).parent.parent.parent / "shared"
 
 

@@ -49,7 +49,6 @@ class Scorer:
         self._num_tags = num_tags
         self._compiled_size = compiled_size
         self.strategy = strategy or _one_device()
-
         self._variables = variables
 
         def score(waveform: Tensor, *values: list[Tensor]) -> Tensor:

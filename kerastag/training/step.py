@@ -44,7 +44,7 @@ class Step:
         self._strategy = strategy
         self._mixes = mixes
         self._differentiate = (
-            tf.function(self._gradients, jit_compile=True, autograph=False) if compiled else (self._gradients)
+            tf.function(self._gradients, jit_compile=True, autograph=False) if compiled else self._gradients
         )
         self._update = optimizers.Update(optimizer, model.trainable_variables, strategy, rate_factors)
         frozen = {id(variable) for variable in blocks.frozen(model)}

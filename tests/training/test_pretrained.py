@@ -12,19 +12,6 @@ from tests.models.torch import torch_writer
 
 TAGS = ("mood/theme---calm", "mood/theme---dark", "mood/theme---happy")
 BLOCKS = [f"layer{number}" for number in range(1, 6)]
-PARAMETERS = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
-
-
-def torch_like_state(model):
-    """The weights of a short-chunk network under their PyTorch names and axis orders."""
-    state = {}
-    for weight in model.weights:
-        layer, parameter = weight.path.split("/")[-2:]
-        module = layer.replace("_conv_", ".conv_").replace("_bn_", ".bn_")
-        array = np.asarray(weight)
-        array = array.transpose({4: (3, 2, 0, 1), 2: (1, 0)}.get(array.ndim, range(array.ndim)))
-        state[f"{module}.{PARAMETERS.get(parameter, parameter).replace('kernel', 'weight')}"] = array
-    return state
 
 
 def weights_of(model):
@@ -69,7 +56,7 @@ def files_of(donor, tmp_path_factory):
     folder = tmp_path_factory.mktemp("donor")
     donor.save(folder / "donor.keras")
     donor.save_weights(folder / "donor.weights.h5")
-    torch_writer.write_zip(folder / "donor.pth", torch_writer.state_dict(torch_like_state(donor)))
+    torch_writer.write_zip(folder / "donor.pth", torch_writer.state_dict(torch_writer.state_of(donor)))
     run = folder / "run"
     run.mkdir()
     shutil.copy(folder / "donor.keras", run / "model.keras")
@@ -129,7 +116,7 @@ def test_a_head_of_the_same_tags_in_another_order_stays_fresh(files_of, donor, f
 
 def test_from_the_first_version_of_the_network_come_spec_bn_and_five_blocks(fresh, tmp_path):
     earlier = models.short_chunk_resnet(50, 2, "3s69", precision="float32")
-    state = torch_like_state(earlier) | {"spec.spectrogram.window": np.ones(512, np.float32)}
+    state = torch_writer.state_of(earlier) | {"spec.spectrogram.window": np.ones(512, np.float32)}
     torch_writer.write_sequence(tmp_path / "msd.pth", torch_writer.state_dict(state))
     assert_spec_bn_and_five_blocks(tmp_path / "msd.pth", fresh, earlier)
 
@@ -159,7 +146,7 @@ def assert_spec_bn_and_five_blocks(path, model, earlier):
 
 
 def test_layers_of_another_width_and_parts_of_layers_stay_fresh(donor, fresh, tmp_path):
-    state = torch_like_state(donor)
+    state = torch_writer.state_of(donor)
     state["layer1.conv_1.weight"] = np.zeros((3, 1, 3, 3), np.float32)
     del state["layer2.bn_2.running_var"], state["layer3.conv_2.bias"]
     torch_writer.write_zip(tmp_path / "donor.pth", torch_writer.state_dict(state))
