@@ -105,6 +105,10 @@ class Training:
             if record is not None:
                 probing.check_outside(base, folder)
         trainer, network = self._trainer(data, policy, base)
+        chunk = pipeline.ChunkFormat.of_model(network, experiment.dtype, experiment.decoder)
+        self._kept = None  # a cache without room is told before an older run is replaced
+        if experiment.cache is not None:
+            self._kept = decoded.DecodedTracks(experiment.cache, chunk.sample_rate, data.seconds())
         if record is None:
             training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
         else:
@@ -113,10 +117,6 @@ class Training:
                 probing.keep_base(folder, base)
                 training_state.save(folder.checkpoint_path, trainer.model, trainer.optimizer, self._state)
         print(blocks.count_text(network), file=sys.stderr)
-        chunk = pipeline.ChunkFormat.of_model(network, experiment.dtype, experiment.decoder)
-        self._kept = None
-        if experiment.cache is not None:
-            self._kept = decoded.DecodedTracks(experiment.cache, chunk.sample_rate, data.seconds())
         training, validation = data.training_tracks(self._kept), data.validation_tracks(self._kept)
         self.tracks = Splits(training, validation, data.validation.split.tracks)
         self._fit = fit.Fit(

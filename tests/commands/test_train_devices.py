@@ -1,9 +1,12 @@
 """What the flags of devices and feeding do to a whole run: compiled, kept decoded, resumed elsewhere."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from kerastag import computing, evaluate, files, precisions, tag, train
+from kerastag.data import decoded
 from kerastag.training import loop
 from tests import run_states
 
@@ -32,6 +35,14 @@ def test_a_cache_of_int16_cannot_hold_anything_else(run_train, music, tmp_path, 
     assert run_train(music, tmp_path / "run", "--epochs=1", "--cache=memory", "--input_dtype=float32") == 2
     assert "--cache keeps int16" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_cache_without_room_leaves_an_older_run_as_it_was(run, music, run_train, tmp_path, monkeypatch, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    monkeypatch.setattr(decoded, "_free_memory", lambda: 1000)
+    assert run_train(music, tmp_path / "run", "--epochs=1", "--cache=memory", "--overwrite") == 1
+    assert "the decoded tracks take" in capsys.readouterr().err
+    run_states.assert_same(run, tmp_path / "run")
 
 
 def test_a_run_goes_on_in_the_precision_it_was_begun_in(music, tmp_path, monkeypatch):
