@@ -1,10 +1,13 @@
-"""Progress of work that takes a while: a bar on a terminal, with rate and time left; nothing elsewhere."""
+"""Progress of work that takes a while, with rate and time left: a bar on a terminal; elsewhere nothing, or lines."""
 
 import sys
+import time
 from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 _FORMAT = "{desc}  {percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
+
+LINE_SECONDS = 10.0  # between two lines of progress in a log
 
 
 class Bar:
@@ -45,10 +48,54 @@ class Bar:
         """Removes the line."""
         self._bar.close()
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Lines(Bar):
+    """A bar on a terminal; elsewhere, as in a log, a plain line now and then.
+
+    Args:
+      total, text, unit, stream: as of Bar.
+      quiet: show nothing.
+      seconds: between two lines.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        text: str,
+        unit: str = "files",
+        stream: TextIO | None = None,
+        quiet: bool = False,
+        seconds: float = LINE_SECONDS,
+    ):
+        super().__init__(total, text, unit, stream)
+        self._stream = stream or sys.stderr
+        self._shows_lines = bool(self._bar.disable) and not quiet
+        self._bar.disable = self._bar.disable or quiet
+        self._total, self._text, self._unit, self._seconds = total, text, unit, seconds
+        self._done, self._started = 0, time.monotonic()
+        self._next_line = self._started + seconds
+
+    def advance(self, count: int = 1, postfix: str = "") -> None:
+        """Counts finished units."""
+        super().advance(count, postfix)
+        self._done += count
+        now = time.monotonic()
+        if self._shows_lines and now >= self._next_line:
+            self._next_line = now + self._seconds
+            print(self._line(now - self._started), file=self._stream, flush=True)
+
+    def _line(self, elapsed: float) -> str:
+        from tqdm import tqdm
+
+        figures = tqdm.format_meter(
+            self._done, self._total, elapsed, unit=f" {self._unit}", bar_format="{rate_fmt}, {remaining} left"
+        )
+        return f"{self._text}: {self._done} of {self._total} {self._unit}, {figures}"

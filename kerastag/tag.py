@@ -2,111 +2,120 @@
 
 import pathlib
 import sys
+import time
+from collections.abc import Set
 
 import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors, files, progress, published
-from kerastag.audio import tfio_decoder
-from kerastag.cli import choosing, options
-from kerastag.inference import columns, score_table, tagger
+from kerastag import cli, files
+from kerastag.cli import choosing, collection, options
+from kerastag.inference import columns, score_table
 from kerastag.metrics import card, tables
-from kerastag.runs import run_folder
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string(
-    "model",
-    None,
-    "A run, an ensemble of runs, a folder that export wrote, or a published model (kerastag pretrained); default: "
-    f"{published.DEFAULT}, fetched the first time.",
-    flag_values=FLAGS,
-)
+collection.define_model(FLAGS)
 choosing.define(FLAGS)
-options.num_chunks(FLAGS, 16)
 flags.DEFINE_bool("calibrated", False, "Scores as probabilities, by the run's calibration.json.", flag_values=FLAGS)
 flags.DEFINE_bool("explain", False, "Print how far each tag can be trusted, by tag_card.tsv.", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
+flags.DEFINE_float(
+    "watch",
+    None,
+    "Look again after so many seconds, until Ctrl-C: new and changed files are printed, and --output is written anew.",
+    1.0,
+    flag_values=FLAGS,
+)
 MAIN_FLAGS = len(list(FLAGS))
 
-options.define_reading(FLAGS)
-options.define_devices(FLAGS)
+collection.define(FLAGS)
 options.define_verbosity(FLAGS)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Tags every file. Returns 1 if some could not be read."""
+    """Tags every file. Returns 3 if some could not be read, 1 if none."""
     output = _checked_output(values)
     choosing.check(values)
-    if not arguments:
-        raise errors.UsageError("no files or folders to tag")
-    if values.explain and values.model:
-        _card_path(values.model)
-    search = _search(arguments)
-    source = values.model or published.get(published.DEFAULT, say=lambda line: cli.warn([f"no --model given; {line}"]))
+    search = collection.find(values, arguments)
+    ears = collection.Ears(values, values.calibrated)
     if values.explain:
-        _card_path(source)
-    model = tagger.load(source, values.precision, values.verbosity, values.calibrated, values.xla, values.tf32)
-    chosen = columns.of(model.vocabulary, values.exclude or (), values.rename)
+        ears.source.check_card()
+    chosen = columns.of(ears.source.vocabulary, values.exclude or (), values.rename)
     if output is None and values.top is None:
-        _ = model.decider  # an error in its files is told before the work
-    if values.decoder == "tfio":
-        tfio_decoder.require()
-    reading = options.reading_of(values)
-    num_chunks = len(search.files) * model.num_chunks(reading.num_chunks)
-    with progress.Bar(num_chunks, f"tagging {len(search.files)} files", "chunks") as bar:
-        scores, unreadable = model.score_files(search.files, reading, bar.advance)
-    kept = [row for row in range(len(search.files)) if row not in unreadable]
-    scores = scores[kept][:, chosen.kept]
-    paths = tuple(search.files[row] for row in kept)
-    table = score_table.ScoreTable(paths, chosen.merged(scores), chosen.words, audio.heard_in_part())
-    if output is None:
-        print(_text(values, table, model, chosen, scores))
-    elif table.paths:
-        table.write(output)
-        print(f"{output}: {len(table.paths)} files, {len(table.tags)} tags")
+        _ = ears.source.decider  # an error in its files is told before the work
+    heard = ears.hear(search)
+    _show(values, heard, chosen, output)
     if values.explain:
-        print("\n" + _explanation(source, model, chosen))
-    cli.warn(table.warnings())
-    skipped = [*search.warnings(), *unreadable.values()]
-    cli.warn(f"skipped: {reason}" for reason in skipped)
-    return 1 if skipped else 0
+        print("\n" + _explanation(heard, chosen))
+    cli.warn(heard.warnings())
+    return heard.status if values.watch is None else _watch(values, arguments, ears, chosen, output, heard)
 
 
-def _search(arguments: list[str]) -> audio.Found:
-    search = audio.find_audio(arguments)
-    if not search.files:
-        raise errors.KerastagError("; ".join(search.warnings()) or f"{' '.join(arguments)}: no audio files")
-    return search
+def _watch(
+    values: flags.FlagValues,
+    arguments: list[str],
+    ears: collection.Ears,
+    chosen: columns.Columns,
+    output: pathlib.Path | None,
+    heard: collection.Collection,
+) -> int:
+    """Looks again and again; Ctrl-C is how it ends, with the status of the last look."""
+    told = set(heard.warnings())
+    try:
+        while True:
+            time.sleep(values.watch)
+            before, heard = heard, ears.hear(collection.find(values, arguments))
+            if heard.heard.new or heard.heard.files != before.heard.files:
+                _show(values, heard, chosen, output, heard.heard.new)
+            cli.warn(line for line in heard.warnings() if line not in told)
+            told = set(heard.warnings())
+    except KeyboardInterrupt:
+        return heard.status
+
+
+def _show(
+    values: flags.FlagValues,
+    heard: collection.Collection,
+    chosen: columns.Columns,
+    output: pathlib.Path | None,
+    only: Set[pathlib.Path] | None = None,
+) -> None:
+    """Writes the table of all files, or prints the tags of those in `only`, None: of all."""
+    scores = heard.heard.scores[:, chosen.kept]
+    table = score_table.ScoreTable(heard.heard.files, chosen.merged(scores), chosen.words, heard.heard.heard_in_part)
+    if output is not None:
+        if table.paths:
+            table.write(output)
+            print(f"{output}: {len(table.paths)} files, {len(table.tags)} tags")
+        return
+    rows = [row for row, path in enumerate(table.paths) if only is None or path in only]
+    if rows or only is None:
+        print(_text(values, table, heard, chosen, scores, rows), flush=True)
 
 
 def _text(
     values: flags.FlagValues,
     table: score_table.ScoreTable,
-    model: tagger.Tagger,
+    heard: collection.Collection,
     chosen: columns.Columns,
     scores: np.ndarray,
+    rows: list[int],
 ) -> str:
-    """The tags of each file, and on a terminal by which rule; scores are of the kept tags, (num_files, num_kept)."""
+    """The tags of the files of some rows, and on a terminal by which rule; scores are of the kept tags."""
+    shown = table.only(rows)
     if values.top is not None:
-        return table.text(values.top, min_score=values.min_score)
-    decider = model.decider.only(chosen.kept)
-    text = table.text(values.max_tags, chosen.merged(decider.decide(scores)), values.min_score)
+        return shown.text(values.top, min_score=values.min_score)
+    decider = heard.source.decider.only(chosen.kept)
+    given = chosen.merged(decider.decide(scores))[rows]
+    text = shown.text(values.max_tags, given, values.min_score)
     note = f"\n\n{decider.rule(len(scores))} The best ones, sure or not: --top={values.max_tags}"
-    return text + note if sys.stdout.isatty() and table.paths else text
+    return text + note if sys.stdout.isatty() and table.paths and not values.quiet else text
 
 
-def _explanation(source: str | pathlib.Path, model: tagger.Tagger, chosen: columns.Columns) -> str:
-    rows = card.read(_card_path(source), model.vocabulary)
-    shown = [rows[model.vocabulary.names[column]] for column in chosen.kept]
+def _explanation(heard: collection.Collection, chosen: columns.Columns) -> str:
+    rows, vocabulary = heard.source.card, heard.source.vocabulary
+    shown = [rows[vocabulary.names[column]] for column in chosen.kept]
     return tables.text([card.table(shown, "evaluated")])
-
-
-def _card_path(model: str | pathlib.Path) -> pathlib.Path:
-    """Raises KerastagError: a run has no card."""
-    path = run_folder.RunFolder(published.resolve(model)).card_path
-    if not path.is_file():
-        raise errors.KerastagError(f"{model}: no {path.name} to explain by; kerastag evaluate writes it")
-    return path
 
 
 def _checked_output(values: flags.FlagValues) -> pathlib.Path | None:

@@ -3,9 +3,11 @@
 `pytest -m gpu` runs the tests of a GPU on it; without that, GPUs are hidden, and the suite is the same on any machine.
 """
 
+import atexit
 import importlib
 import os
 import pathlib
+import tempfile
 
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ def pytest_sessionstart(session):
     on_gpu = session.config.option.markexpr == "gpu"
     if not on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # for the commands that tests start, too
+    _keep_out_of_the_users_cache()
     from kerastag import precisions, runtime
     from kerastag.training import devices
 
@@ -36,6 +39,15 @@ def pytest_sessionstart(session):
         devices.strategy("mirrored", num_devices=2)
     for name in FIXTURES:
         session.config.pluginmanager.register(importlib.import_module(f"tests.{name}"), name)
+
+
+def _keep_out_of_the_users_cache():
+    """Nothing that tests tag is known from another run of them; fonts are not measured anew."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))
+    folder = tempfile.TemporaryDirectory(prefix="kerastag-tests-")
+    atexit.register(folder.cleanup)
+    os.environ["XDG_CACHE_HOME"] = folder.name
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """How much of a file was heard."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 NOTABLE_SECONDS = 1.0
@@ -48,6 +49,13 @@ class Account:
             "seconds_read": round(self.seconds_read, 3),
             "gaps": [[round(start, 3), round(seconds, 3)] for start, seconds in self.gaps],
         }
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> "Account":
+        """The account that `facts` told of; raises KeyError, TypeError or ValueError if it is none."""
+        gaps = tuple((float(start), float(seconds)) for start, seconds in facts["gaps"])
+        stated = facts["seconds_stated"]
+        return cls(float(facts["seconds_read"]), gaps, None if stated is None else float(stated))
 
 
 def _clock(seconds: float) -> str:

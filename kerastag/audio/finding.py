@@ -1,10 +1,11 @@
 """Which audio files there are under the paths that somebody named."""
 
 import dataclasses
+import fnmatch
 import os
 import pathlib
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from kerastag import audio, errors, names
 from kerastag.audio import second_reader
@@ -33,7 +34,11 @@ class Found:
         return [*self.problems, f"{count} FFmpeg's libraries, {second_reader.REMEDY}: {some}"]
 
 
-def find_audio(paths: Iterable[str | os.PathLike[str]], skip: Iterable[str | os.PathLike[str]] = ()) -> Found:
+def find_audio(
+    paths: Iterable[str | os.PathLike[str]],
+    skip: Iterable[str | os.PathLike[str]] = (),
+    exclude: Sequence[str] = (),
+) -> Found:
     """Finds the audio files among `paths` and in the folders among them.
 
     Folders are walked in the order of their names. Symbolic links are followed, every folder is entered once.
@@ -44,11 +49,13 @@ def find_audio(paths: Iterable[str | os.PathLike[str]], skip: Iterable[str | os.
     Args:
       paths: files and folders.
       skip: files and folders to leave out, such as the one that is being written to.
+      exclude: patterns of files and folders to leave out, with *, ? and [...]: without a slash of their names, with one
+        of their whole paths or of those below the folder that was named; * matches slashes too.
 
     Raises:
       KerastagError: one of `paths` does not exist, or is a pipe, a device or a socket.
     """
-    search = _Search({os.path.realpath(path) for path in skip})
+    search = _Search({os.path.realpath(path) for path in skip}, exclude)
     given = list(map(pathlib.Path, paths))
     for path in given:
         _check_named(path)
@@ -63,9 +70,10 @@ def find_audio(paths: Iterable[str | os.PathLike[str]], skip: Iterable[str | os.
 class _Search:
     """A search in progress; what is in `skipped`, as real paths, is left out."""
 
-    def __init__(self, skipped: set[str]):
+    def __init__(self, skipped: set[str], exclude: Sequence[str] = ()):
         self.found = Found()
         self._skipped = skipped
+        self._exclude = [(pattern.rstrip("/"), "/" in pattern.rstrip("/")) for pattern in exclude]
         self._seen: set[pathlib.Path] = set()
         self._entered: set[tuple[int, int]] = set()
 
@@ -75,38 +83,57 @@ class _Search:
             unread = foreign and not second_reader.available()
             (self.found.unread if unread else self.found.files).append(file)
 
-    def walk(self, folder: pathlib.Path) -> None:
+    def walk(self, root: pathlib.Path) -> None:
+        waiting = [iter([root])]  # a stack of our own: folders may lie deeper than Python calls itself
+        while waiting:
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+            elif entry is root or self._look_at(entry, root):
+                waiting.append(self._entries(entry))
+
+    def _entries(self, folder: pathlib.Path) -> Iterator[pathlib.Path]:
+        """What lies in a folder that was not entered yet, in the order of names."""
         try:
             status = folder.stat()
             identity = (status.st_dev, status.st_ino)
             if identity in self._entered or os.path.realpath(folder) in self._skipped:
-                return
+                return iter(())
             self._entered.add(identity)
             entries = sorted(folder.iterdir())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             self.found.problems.append(f"{names.shown(folder)}: cannot be listed ({reason})")
-            return
-        for entry in entries:
-            if not entry.name.startswith("."):
-                self._look_at(entry)
+            return iter(())
+        return (entry for entry in entries if not entry.name.startswith("."))
 
-    def _look_at(self, entry: pathlib.Path) -> None:
+    def _look_at(self, entry: pathlib.Path, root: pathlib.Path) -> bool:
+        """Keeps music; returns whether it is a folder to enter."""
+        if self._exclude and self._is_excluded(entry, root):
+            return False
         suffix = entry.suffix.lower()
         is_music = suffix in audio.EXTENSIONS or suffix in audio.FOREIGN_EXTENSIONS
         try:
             mode = entry.stat().st_mode
         except FileNotFoundError:  # a link to nowhere, or gone since
-            return
+            return False
         except OSError as error:
             if is_music:
                 reason = (error.strerror or str(error)).lower()
                 self.found.problems.append(f"{names.shown(entry)}: cannot be looked at ({reason})")
-            return
-        if stat.S_ISDIR(mode):
-            self.walk(entry)
-        elif is_music and stat.S_ISREG(mode):
+            return False
+        if is_music and stat.S_ISREG(mode):
             self.keep(entry, suffix in audio.FOREIGN_EXTENSIONS)
+        return stat.S_ISDIR(mode)
+
+    def _is_excluded(self, entry: pathlib.Path, root: pathlib.Path) -> bool:
+        below = os.fspath(entry.relative_to(root))
+        return any(
+            any(fnmatch.fnmatchcase(path, pattern) for path in (below, os.fspath(entry)))
+            if is_path
+            else fnmatch.fnmatchcase(entry.name, pattern)
+            for pattern, is_path in self._exclude
+        )
 
 
 def _check_named(path: pathlib.Path) -> None:

@@ -161,7 +161,7 @@ def _flag_help(flag: flags.Flag) -> str:
             flag.parser.syntactic_help.startswith("a ") and flag.flag_type() in ("int", "float")
         ):
             notes.append(flag.parser.syntactic_help)
-    if flag.default is not None:
+    if flag.default not in (None, []):
         default = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
         notes.append(f"default: {str(default).lower() if flag.boolean else default}")
     text += f" ({'; '.join(notes)})" if notes else ""
@@ -184,7 +184,8 @@ def _tell_unexpected(name: str, error: Exception, verbose: bool) -> None:
         traceback.print_exception(error)
     else:
         text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-        print(f"{name}: unexpected {names.printable(text)} (--verbosity=1 shows where)", file=sys.stderr)
+        # in one piece: threads of TensorFlow may be writing there too
+        sys.stderr.write(f"{name}: unexpected {names.printable(text)} (--verbosity=1 shows where)\n")
     traceback.clear_frames(error.__traceback__)
     error.__traceback__ = None
 

@@ -63,6 +63,7 @@ class ChunkReader:
                 return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
             row = self.row_of(positions[0])
             self.tracks.given_up.add(row)
+            self.tracks.mishaps.add(row)
             self.tracks.mark_unreadable(row, parallel.mishap(self.tracks.name(row), TimeoutError()))
             return np.zeros(0, np.int64), np.zeros((0, self.chunk.samples), self.chunk.dtype)
 
@@ -98,6 +99,7 @@ class ChunkReader:
         except errors.KerastagError as error:
             unreadable[row] = str(error)
         except BaseException as error:
+            self.tracks.mishaps.add(row)
             unreadable[row] = parallel.mishap(self.tracks.name(row), error)
         return None
 

@@ -86,6 +86,7 @@ class Tracks:
         self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
         self.given_up: set[int] = set()  # rows whose reading did not end, which nobody is to wait for again
+        self.mishaps: set[int] = set()  # unreadable rows for a reason that need not lie in the file
         self._lock = threading.Lock()
 
     def __len__(self) -> int:

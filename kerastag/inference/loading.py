@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastag.inference import export_facts, passes
+from kerastag.tensors import Tensor
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +35,17 @@ def _of_network(network: "keras.Model") -> passes.Member:
         embedded: Any = embedding.model_of(network)
         return lambda waveform: embedded(waveform, training=False)
 
+    def make_both() -> passes.OfChunks:
+        import tensorflow as tf
+
+        both: Any = embedding.with_logits(network)
+
+        def forward(waveform: Tensor) -> Tensor:
+            logits, embedded = both(waveform, training=False)
+            return tf.concat([scoring.scores_of(logits), embedded], axis=1)
+
+        return forward
+
     return passes.Member(
         lambda waveform: scoring.scores_of(network(waveform, training=False)),
         network.chunk_samples,
@@ -42,6 +54,7 @@ def _of_network(network: "keras.Model") -> passes.Member:
         network.consecutive,
         embedding.width_of(network),
         make_embed,
+        make_both,
         compiles=not foreign_network.layers_in(network),
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kerastag.data import pipeline
     from kerastag.inference import scoring
 
-OnChunks = Callable[[int], None]  # called after each step with the number of chunks that it scored
+OnChunks = Callable[[np.ndarray], None]  # called after each step with the track, by row, of each chunk that it scored
 OfChunks = Callable[[Tensor], Tensor]  # waveform float32 (batch, chunk_samples) to (batch, numbers)
 
 
@@ -33,6 +33,8 @@ class Member:
       embedding_width: numbers in an embedding; 0: the network has none.
       make_embed: gives a function from waveform to embeddings, float32 (batch, embedding_width); called once, where
         embeddings are first asked for.
+      make_both: the same for scores and the embedding side by side, (batch, num_tags + embedding_width), for what one
+        of them costs; None: the network cannot.
       compiles: whether XLA can compile it.
     """
 
@@ -43,6 +45,7 @@ class Member:
     consecutive: audio.Consecutive | None = None
     embedding_width: int = 0
     make_embed: Callable[[], OfChunks] | None = None
+    make_both: Callable[[], OfChunks] | None = None
     compiles: bool = True
 
 
@@ -79,20 +82,56 @@ class Pass:
         """Numbers in the embeddings of all its networks together."""
         return sum(member.embedding_width for member in self._members.values())
 
+    @property
+    def embeds_freely(self) -> bool:
+        """Whether `hear` costs no more than `score`."""
+        return all(member.make_both or not member.embedding_width for member in self._members.values())
+
     def score(
-        self, tracks: "pipeline.Tracks", reading: Reading, on_chunks: OnChunks = lambda num_chunks: None
+        self,
+        tracks: "pipeline.Tracks",
+        reading: Reading,
+        on_chunks: OnChunks = lambda rows: None,
+        num_tracks: int | None = None,
     ) -> dict[int, np.ndarray]:
-        """Mean scores over each track's chunks, float32 (num_tracks, num_tags), by the network's position."""
-        return self._means("scores", dict.fromkeys(self._members, self._num_tags), tracks, reading, on_chunks)
+        """Mean scores over each track's chunks, float32 (num_tracks, num_tags), by the network's position.
+
+        `num_tracks` are heard in all, by this call and others; None: these.
+        """
+        widths = dict.fromkeys(self._members, self._num_tags)
+        return self._means("scores", widths, tracks, reading, on_chunks, num_tracks)
+
+    def hear(
+        self,
+        tracks: "pipeline.Tracks",
+        reading: Reading,
+        on_chunks: OnChunks = lambda rows: None,
+        num_tracks: int | None = None,
+    ) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+        """`score` and `embed` in one reading of the tracks; networks without an embedding have none.
+
+        `num_tracks` as of `score`.
+        """
+        widths = {position: self._num_tags + member.embedding_width for position, member in self._members.items()}
+        means = self._means("both", widths, tracks, reading, on_chunks, num_tracks)
+        scores = {position: values[:, : self._num_tags] for position, values in means.items()}
+        embeddings = {p: values[:, self._num_tags :] for p, values in means.items() if self._members[p].embedding_width}
+        return scores, embeddings
 
     def embed(self, tracks: "pipeline.Tracks", reading: Reading) -> dict[int, np.ndarray]:
         """Mean embeddings, float32 (num_tracks, embedding_width), by the position of each network that has one."""
         widths = {position: member.embedding_width for position, member in self._members.items()}
         widths = {position: width for position, width in widths.items() if width}
-        return self._means("embeddings", widths, tracks, reading, lambda num_chunks: None) if widths else {}
+        return self._means("embeddings", widths, tracks, reading, lambda rows: None) if widths else {}
 
     def _means(
-        self, what: str, widths: dict[int, int], tracks: "pipeline.Tracks", reading: Reading, on_chunks: OnChunks
+        self,
+        what: str,
+        widths: dict[int, int],
+        tracks: "pipeline.Tracks",
+        reading: Reading,
+        on_chunks: OnChunks,
+        num_tracks: int | None = None,
     ) -> dict[int, np.ndarray]:
         """Means of `what` over the chunks of each track: numbers by position, as many as `widths` says."""
         from kerastag.data import pipeline
@@ -100,7 +139,7 @@ class Pass:
         chunk = pipeline.ChunkFormat.of_model(self.chunk, reading.dtype, reading.decoder)
         whole = reading.whole and chunk.consecutive is not None
         batches = pipeline.evaluation_batches(tracks, chunk, None if whole else reading.num_chunks, reading.batch_size)
-        compiles = self._computing.compiles_scoring(len(tracks) * chunk.num_chunks(reading.num_chunks))
+        compiles = self._computing.compiles_scoring((num_tracks or len(tracks)) * chunk.num_chunks(reading.num_chunks))
         compiles = compiles and all(member.compiles for member in self._members.values())
         scorer = self._scorer(what, widths, reading.batch_size if compiles else None)
         means, counts = scorer.score_tracks(batches, len(tracks), on_chunks)
@@ -126,7 +165,16 @@ class Pass:
 
     def _function(self, what: str, position: int) -> OfChunks:
         member = self._members[position]
-        if what == "scores":
+        if what == "scores" or (what == "both" and not member.embedding_width):
             return member.forward
+        if what == "both" and member.make_both is not None:
+            return member.make_both()
         assert member.make_embed is not None  # it has a width
-        return member.make_embed()
+        return _side_by_side(member.forward, member.make_embed()) if what == "both" else member.make_embed()
+
+
+def _side_by_side(forward: OfChunks, embed: OfChunks) -> OfChunks:
+    """Scores, then the embedding, each by a computation of its own."""
+    import tensorflow as tf
+
+    return lambda waveform: tf.concat([forward(waveform), embed(waveform)], axis=1)

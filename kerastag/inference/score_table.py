@@ -52,6 +52,11 @@ class ScoreTable:
             lines.append(f"{name:<{width}}  {told}")
         return "\n".join(lines)
 
+    def only(self, rows: Sequence[int]) -> "ScoreTable":
+        """The table of some files, by position."""
+        paths = tuple(self.paths[row] for row in rows)
+        return dataclasses.replace(self, paths=paths, scores=self.scores[list(rows)])
+
     def warnings(self) -> Iterator[str]:
         """A line for each file that was heard in part."""
         for path in self.paths:

@@ -77,14 +77,14 @@ class Scorer:
         self,
         batches: tf.data.Dataset,
         num_tracks: int,
-        on_batch: Callable[[int], None] = lambda num_chunks: None,
+        on_batch: Callable[[np.ndarray], None] = lambda rows: None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean scores of tracks from batches of `waveform` and `row`, as pipeline.evaluation_batches makes them.
 
         Args:
           batches: chunks of all tracks.
           num_tracks: rows of the result.
-          on_batch: called after each batch with its number of chunks; it may raise to stop.
+          on_batch: called after each batch with the track of each of its chunks; it may raise to stop.
 
         Returns:
           scores, (num_tracks, num_tags) float32, NaN where no chunk came; number of chunks, (num_tracks,) int64.
@@ -93,7 +93,7 @@ class Scorer:
         for rows, values in self.batches(batches):
             np.add.at(totals, rows, values)
             np.add.at(counts, rows, 1)
-            on_batch(len(rows))
+            on_batch(rows)
         with np.errstate(invalid="ignore"):
             return (totals / counts[:, None]).astype(np.float32), counts
 

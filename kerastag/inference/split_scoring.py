@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -142,14 +142,14 @@ def _scores(
 
     with progress.Bar(num_chunks, f"scoring {len(tracks)} tracks", "chunks") as bar:
 
-        def on_chunks(count: int) -> None:
-            bar.advance(count)
+        def on_chunks(rows: Sequence[int] | np.ndarray) -> None:
+            bar.advance(len(rows))
             if tracks.unreadable and not skip_unreadable:
                 raise errors.KerastagError(next(iter(tracks.unreadable.values())), "skip_unreadable")
 
         scores, unreadable = model.score_tracks(tracks, reading, on_chunks)
         if len(unreadable) == len(tracks):
             raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")
-        on_chunks(0)
+        on_chunks(())
     heard = {tracks.path(row): account for row, account in tracks.heard_in_part().items()}
     return scores, unreadable, heard

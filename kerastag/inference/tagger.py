@@ -2,19 +2,17 @@
 
 import functools
 import os
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerastag import errors, published, tags
+from kerastag import errors, tags
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
-from kerastag.inference import deciding, export_facts, loading, passes, sounds
+from kerastag.inference import deciding, loading, model_source, passes, sounds
 from kerastag.inference.sounds import PathOrWaveform
 from kerastag.metrics import calibration
-from kerastag.runs import ensemble_folder, run_folder
 from kerastag.runs.model import Combination, Model
 
 if TYPE_CHECKING:
@@ -42,22 +40,20 @@ def load(
     Raises:
       KerastagError: there is no model, or no calibration.
     """
+    return open_source(model_source.find(model, calibrated), Computing(precision, xla, tf32), verbosity)
+
+
+def open_source(source: model_source.ModelSource, computing: Computing = AUTOMATIC, verbosity: int = 0) -> "Tagger":
+    """A tagger with the networks of a model; starts TensorFlow.
+
+    Raises:
+      KerastagError: a run has no network yet.
+    """
     from kerastag import runtime
 
-    path, computing = published.resolve(model), Computing(precision, xla, tf32)
-    if not path.is_dir():
-        raise errors.KerastagError(f"{model}: no such folder")
-    version = _exported_version(path)
-    if version is None and not ensemble_folder.is_model(path):
-        raise errors.KerastagError(f"{model}: neither a run nor an exported model")
-    if version is not None:
-        runtime.start(verbosity)
-        computing.start()
-        return _of_export(version, calibrated, computing)
-    source = Model.load(path, calibrated)
     runtime.start(verbosity)
     computing.start()
-    return of_model(source, computing)
+    return of_model(source.model, computing) if source.model is not None else _of_export(source, computing)
 
 
 class Tagger:
@@ -186,7 +182,7 @@ class Tagger:
         Raises:
           AudioError, KerastagError: as `score`; or no network has an embedding.
         """
-        if not any(network_pass.embedding_width for network_pass in self._passes):
+        if not self.embedding_width:
             reason = "no network of the model has an embedding, or it was exported before model.json told its width"
             raise errors.KerastagError(reason)
         tracks = sounds.whole(sounds.of(path_or_waveform, sample_rate))
@@ -200,14 +196,14 @@ class Tagger:
         self,
         paths: Sequence[str | os.PathLike[str]],
         reading: Reading | None = None,
-        on_chunks: passes.OnChunks = lambda num_chunks: None,
+        on_chunks: passes.OnChunks = lambda rows: None,
     ) -> tuple[np.ndarray, dict[int, str]]:
         """Scores of many files, batches filled across them.
 
         Args:
           paths: audio files.
           reading: how they are read; None: as `kerastag tag` does by default.
-          on_chunks: called after each step with its number of chunks; it may raise to stop.
+          on_chunks: called after each step with the file, by position, of each of its chunks; it may raise to stop.
 
         Returns:
           scores, (num_files, num_tags) float32, NaN for a file that cannot be read; why, by its position.
@@ -220,18 +216,60 @@ class Tagger:
         self,
         tracks: "pipeline.Tracks",
         reading: Reading | None = None,
-        on_chunks: passes.OnChunks = lambda num_chunks: None,
+        on_chunks: passes.OnChunks = lambda rows: None,
+        num_tracks: int | None = None,
     ) -> tuple[np.ndarray, dict[int, str]]:
-        """The same for `pipeline.Tracks`."""
+        """The same for `pipeline.Tracks`.
+
+        `num_tracks` are heard in all, by this call and others, which decides whether compiling pays; None: these.
+        """
         by_position: dict[int, np.ndarray] = {}
         for network_pass in self._passes:
-            by_position.update(network_pass.score(tracks, reading or Reading(), on_chunks))
+            by_position.update(network_pass.score(tracks, reading or Reading(), on_chunks, num_tracks))
+        return self._combined(tracks, by_position), tracks.unreadable
+
+    def hear_tracks(
+        self,
+        tracks: "pipeline.Tracks",
+        reading: Reading | None = None,
+        on_chunks: passes.OnChunks = lambda rows: None,
+        num_tracks: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None, dict[int, str]]:
+        """`score_tracks`, and the embeddings of the tracks from the same reading of each.
+
+        Args:
+          tracks, reading, on_chunks, num_tracks: as of `score_tracks`.
+
+        Returns:
+          scores and reasons as `score_tracks`; between them the embeddings, as `embed` gives them, (num_tracks, width)
+          float32, NaN for a file that cannot be read, or None: no network has an embedding.
+        """
+        scores_of, embeddings_of = {}, {}
+        for network_pass in self._passes:
+            scores, embeddings = network_pass.hear(tracks, reading or Reading(), on_chunks, num_tracks)
+            scores_of.update(scores)
+            embeddings_of.update(embeddings)
+        sides = [embeddings_of[position] for position in sorted(embeddings_of)]
+        return self._combined(tracks, scores_of), np.concatenate(sides, axis=1) if sides else None, tracks.unreadable
+
+    def _combined(self, tracks: "pipeline.Tracks", by_position: Mapping[int, np.ndarray]) -> np.ndarray:
+        """The tagger's scores from those of its networks, NaN for a track that cannot be read."""
         scores = np.full((len(tracks), len(self.vocabulary)), np.nan, np.float32)
         readable = np.array([row not in tracks.unreadable for row in range(len(tracks))], bool)
         if readable.any():
             members = [by_position[position][readable] for position in sorted(by_position)]
             scores[readable] = self._combination(members)
-        return scores, tracks.unreadable
+        return scores
+
+    @property
+    def embedding_width(self) -> int:
+        """Numbers in what `embed` gives; 0: no network has an embedding."""
+        return sum(network_pass.embedding_width for network_pass in self._passes)
+
+    @property
+    def embeds_freely(self) -> bool:
+        """Whether `hear_tracks` costs no more than `score_tracks`: networks in Keras give both at a time."""
+        return all(network_pass.embeds_freely for network_pass in self._passes)
 
     def num_chunks(self, wanted: int) -> int:
         """Chunks that `score_tracks` reads of each track: once for all networks that take the same."""
@@ -253,23 +291,13 @@ def of_model(model: Model, computing: Computing = AUTOMATIC) -> Tagger:
     return Tagger(members, model.vocabulary, model.combination, computing, lambda: deciding.of_model(model))
 
 
-def _of_export(version: pathlib.Path, calibrated: bool, computing: Computing) -> Tagger:
+def _of_export(source: model_source.ModelSource, computing: Computing) -> Tagger:
     import tensorflow as tf
 
-    assets = run_folder.RunFolder(version / export_facts.ASSETS)
-    vocabulary, facts = assets.vocabulary(), export_facts.ExportFacts.read(version)
-    if calibrated and not facts.calibrated:
-        raise errors.KerastagError(f"{version}: exported without calibration", "calibrated")
-    members = loading.of_export(tf.saved_model.load(str(version)), facts)
-    fitted = calibration.Calibration.read(assets.calibration_path, vocabulary.names) if facts.calibrated else None
+    facts, vocabulary = source.facts, source.vocabulary
+    assert facts is not None  # it is no run
+    members = loading.of_export(tf.saved_model.load(str(source.folder)), facts)
+    path = source.assets.calibration_path
+    fitted = calibration.Calibration.read(path, vocabulary.names) if facts.calibrated else None
     combination = Combination(facts.method, facts.weights, fitted)
-    levels = (assets.thresholds_path, assets.usual_scores_path, vocabulary)
-    return Tagger(members, vocabulary, combination, computing, lambda: deciding.of_files(*levels))
-
-
-def _exported_version(path: pathlib.Path) -> pathlib.Path | None:
-    """The folder with the SavedModel: `path` itself, or its highest version."""
-    if (path / "saved_model.pb").is_file():
-        return path
-    versions = [child for child in path.iterdir() if child.name.isdigit() and (child / "saved_model.pb").is_file()]
-    return max(versions, key=lambda child: int(child.name), default=None)
+    return Tagger(members, vocabulary, combination, computing, lambda: source.decider)

@@ -21,6 +21,14 @@ def width_of(model: keras.Model) -> int:
 def model_of(model: keras.Model) -> keras.Model | None:
     """Waveform (batch, samples) to embedding, float32 (batch, width), with the model's weights; None: it has none."""
     hidden = tensor_of(model)
-    if hidden is None:
-        return None
-    return keras.Model(model.input, keras.layers.Lambda(lambda x: tf.cast(x, tf.float32), dtype="float32")(hidden))
+    return None if hidden is None else keras.Model(model.input, _float32(hidden))
+
+
+def with_logits(model: keras.Model) -> keras.Model | None:
+    """The same to logits (batch, num_tags) and embedding, computed once; None: it has none."""
+    hidden = tensor_of(model)
+    return None if hidden is None else keras.Model(model.input, [model.output, _float32(hidden)])
+
+
+def _float32(values: Tensor) -> Tensor:
+    return keras.layers.Lambda(lambda x: tf.cast(x, tf.float32), dtype="float32")(values)

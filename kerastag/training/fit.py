@@ -184,10 +184,10 @@ class Fit:
     def _validate(self) -> dict[str, float]:
         """Track-level validation; unreadable tracks are left out of the figures."""
 
-        def on_batch(num_chunks: int) -> None:
+        def on_batch(rows: np.ndarray) -> None:
             if self._trainer.stop_requested:
                 raise loop.Interrupted
-            self._callbacks.on_test_batch_end(0, {"chunks": num_chunks})
+            self._callbacks.on_test_batch_end(0, {"chunks": len(rows)})
 
         folding.fill(self._folded, self._trainer.model)
         self._callbacks.on_test_begin({"total": self._inputs.num_validation_chunks()})

@@ -60,7 +60,7 @@ def test_a_strict_terminal_loses_nothing(run, library):
     os.rename(library / "1.wav", library / "Björk 歌.wav")
     (library / "broken ü.mp3").write_bytes(b"not audio")
     done = run_tag(run, library, PYTHONIOENCODING="ascii:strict")
-    assert done.returncode == 1 and len(done.stdout.splitlines()) == 8
+    assert done.returncode == 3 and len(done.stdout.splitlines()) == 8
     assert b"skipped: " in done.stderr and b"broken" in done.stderr
 
 
@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_passed_over(run, library, mo
         return listed(self)
 
     monkeypatch.setattr(pathlib.Path, "iterdir", iterdir)
-    assert tag.COMMAND.run([str(library), f"--model={run}", "--num_chunks=1"]) == 1
+    assert tag.COMMAND.run([str(library), f"--model={run}", "--num_chunks=1"]) == 3
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 8
     assert captured.err.splitlines() == [f"skipped: {library / 'locked'}: cannot be listed (permission denied)"]
@@ -98,7 +98,7 @@ def test_files_for_the_second_reader_are_named_once_where_it_is_not(run, library
     monkeypatch.setattr(second_reader, "available", lambda: False)
     for name in ("a.m4a", "b.wma", "c.wv", "d.ape"):
         (library / name).write_bytes(b"music")
-    assert tag.COMMAND.run([str(library), f"--model={run}", "--num_chunks=1"]) == 1
+    assert tag.COMMAND.run([str(library), f"--model={run}", "--num_chunks=1"]) == 3
     captured = capsys.readouterr()
     shown = ", ".join(str(library / name) for name in ("a.m4a", "b.wma", "c.wv"))
     line = f"4 files need FFmpeg's libraries, pip install 'kerastag[formats]': {shown}, ..."
@@ -154,7 +154,7 @@ MISHAPS = {
 def test_a_reader_that_raises_or_never_returns_costs_its_file_alone(run, library):
     code = WRONG.format(mishaps={name: mishap for name, (mishap, _) in MISHAPS.items()})
     done = run_tag(run, library, code=code)
-    assert done.returncode == 1 and len(done.stdout.splitlines()) == 8 - len(MISHAPS)
+    assert done.returncode == 3 and len(done.stdout.splitlines()) == 8 - len(MISHAPS)
     expected = [f"skipped: {library / name}: {reason}" for name, (_, reason) in MISHAPS.items()]
     assert sorted(done.stderr.decode().splitlines()) == expected
 

@@ -131,9 +131,9 @@ def tagging_figures(
 def _timed_call(model: Any, paths: Sequence[str], reading: Reading) -> dict[str, float]:
     times, sizes = [time.perf_counter()], []
 
-    def on_chunks(count: int) -> None:
+    def on_chunks(rows: np.ndarray) -> None:
         times.append(time.perf_counter())
-        sizes.append(count)
+        sizes.append(len(rows))
 
     _, unreadable = model.score_files(paths, reading, on_chunks)
     if unreadable:

@@ -1,0 +1,1 @@
+"""A music collection: what a model said of its files, their tags, playlists, similar tracks, pictures."""
