@@ -58,15 +58,25 @@ class Decider:
           bool (num_files, num_tags), False for a file that cannot be read.
         """
         scores = np.asarray(scores, np.float64)
+        return np.asarray(scores >= self.levels(scores))
+
+    def levels(self, scores: np.ndarray) -> np.ndarray:
+        """The lowest score with which each tag of each file is given, float64 (num_files, num_tags).
+
+        Args:
+          scores: as of `decide`; NaN for a file that cannot be read gives it any levels.
+        """
+        scores = np.asarray(scores, np.float64)
         if self.thresholds is not None:
-            return np.asarray(scores >= self.thresholds)
+            return np.broadcast_to(np.asarray(self.thresholds, np.float64), scores.shape)
         if self.usual is not None:
-            return np.asarray(scores > self.usual)
+            return np.broadcast_to(np.nextafter(np.asarray(self.usual, np.float64), np.inf), scores.shape)
         readable = scores[np.isfinite(scores).all(axis=1)]
         if len(readable) >= MIN_TRACKS:
-            return np.asarray(scores > np.quantile(readable, 1 - USUAL_SHARE, axis=0))
+            percentile = np.quantile(readable, 1 - USUAL_SHARE, axis=0)
+            return np.broadcast_to(np.nextafter(percentile, np.inf), scores.shape)
         best = scores.max(axis=1, keepdims=True)
-        return np.asarray((scores >= MIN_SCORE) & (scores >= SHARE_OF_BEST * best))
+        return np.broadcast_to(np.maximum(MIN_SCORE, SHARE_OF_BEST * best), scores.shape)
 
     def rule(self, num_files: int) -> str:
         """What `decide` gives for so many files, as a sentence for people."""

@@ -1,5 +1,6 @@
 """The Python API: `kerastag.load(MODEL).score(path)`; what `kerastag tag` and every plugin use."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -97,6 +98,16 @@ class Tagger:
         """
         return self._read_decider()
 
+    @property
+    def chunk_seconds(self) -> float:
+        """How long the longest chunk of the networks lasts, that of a taggram."""
+        return max(one.chunk.chunk_samples / one.chunk.sample_rate for one in self._passes)
+
+    def num_stretches(self, seconds: float, hop_seconds: float) -> int:
+        """Chunks that `taggram` scores of a track so long, those of all passes counted; by rounding one more or less."""
+        spare = max(0.0, seconds - self.chunk_seconds)
+        return len(self._passes) * (1 + int(spare / hop_seconds))
+
     def score(
         self, path_or_waveform: PathOrWaveform, sample_rate: float | None = None, num_chunks: int | None = None
     ) -> dict[str, float]:
@@ -140,7 +151,12 @@ class Tagger:
         return self.decider.decide(scores)
 
     def taggram(
-        self, path_or_waveform: PathOrWaveform, sample_rate: float | None = None, hop_seconds: float | None = None
+        self,
+        path_or_waveform: PathOrWaveform,
+        sample_rate: float | None = None,
+        hop_seconds: float | None = None,
+        reading: Reading | None = None,
+        on_chunks: passes.OnChunks = lambda num_chunks: None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Scores along a file or waveform: of single chunks, from its beginning on.
 
@@ -152,6 +168,8 @@ class Tagger:
           path_or_waveform: what is heard.
           sample_rate: of a waveform, in Hz.
           hop_seconds: from the start of a chunk to that of the next, rounded to samples; None: the chunk's length.
+          reading: its batch size and dtype; None: as `kerastag tag` does by default.
+          on_chunks: called after each step with its number of chunks.
 
         Returns:
           starts in seconds, float64 (num_chunks,); scores, float32 (num_chunks, num_tags).
@@ -161,10 +179,11 @@ class Tagger:
         """
         sound = sounds.of(path_or_waveform, sample_rate)
         starts = sounds.starts(sound, [network_pass.chunk for network_pass in self._passes], hop_seconds)
+        one_chunk = dataclasses.replace(reading or Reading(), num_chunks=1, whole=False, decoder="soundfile")
         by_position: dict[int, np.ndarray] = {}
         for network_pass in self._passes:
             tracks = sounds.stretches(sound, starts, network_pass.chunk)
-            by_position.update(network_pass.score(tracks, Reading(num_chunks=1, whole=False)))
+            by_position.update(network_pass.score(tracks, one_chunk, on_chunks))
             sounds.check_read(tracks)
         return starts, self._combination([by_position[position] for position in sorted(by_position)])
 

@@ -138,3 +138,20 @@ def test_damaged_levels_are_named(tmp_path):
     path.write_text(path.read_text().replace("0.2", "x"))
     with pytest.raises(errors.KerastagError, match=r"usual_scores\.tsv:3: usual_score 'x' is not a number"):
         deciding.of_files(none, path, VOCABULARY)
+
+
+def test_levels_are_the_lowest_scores_with_which_tags_are_given(rng):
+    for decider, num_files in (
+        (deciding.Decider(thresholds=np.array([0.25, np.inf, 0.5])), 3),
+        (deciding.Decider(usual=np.array([0.25, 0.0, 0.5])), 3),
+        (deciding.Decider(), 30),
+        (deciding.Decider(), 4),
+    ):
+        scores = rng.uniform(size=(num_files, 3))
+        levels = decider.levels(scores)
+        assert levels.shape == scores.shape
+        np.testing.assert_array_equal(scores >= levels, decider.decide(scores))
+    levels = deciding.Decider(usual=np.array([0.25, 0.0, 0.5])).levels(np.zeros((1, 3)))[0]
+    assert (levels > [0.25, 0.0, 0.5]).all() and (levels < [0.2500001, 1e-9, 0.5000001]).all()
+    levels = deciding.Decider().levels(np.array([[0.8, 0.1, 0.0], [0.1, 0.05, 0.0]]))
+    np.testing.assert_allclose(levels, [[0.4] * 3, [0.1] * 3])
