@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from kerastag import files
+from kerastag.metrics.drawing import letters
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 GREY, LIGHT = "#707070", "#D0D0D0"
 _STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
+    "text.parse_math": False,  # names of tags and files may hold two dollars
     "axes.labelsize": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -42,7 +44,7 @@ def canvas(width: float, height: float) -> Iterator[Any]:
     from matplotlib import figure
     from matplotlib.backends import backend_agg
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context({**_STYLE, "font.sans-serif": letters.families()}):
         drawn = figure.Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
         backend_agg.FigureCanvasAgg(drawn)  # draws without a display; the figure keeps it
         yield drawn
