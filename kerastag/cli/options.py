@@ -186,7 +186,7 @@ def define_score_output(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output",
         None,
-        "File for all scores: .tsv, .csv or .json; without it tags are printed.",
+        "File for all scores: .tsv, .csv, .json, .jsonl or .parquet; without it tags are printed.",
         flag_values=values,
     )
 

@@ -104,7 +104,7 @@ class Tagger:
         return max(one.chunk.chunk_samples / one.chunk.sample_rate for one in self._passes)
 
     def num_stretches(self, seconds: float, hop_seconds: float) -> int:
-        """Chunks that `taggram` scores of a track so long, those of all passes counted; by rounding one more or less."""
+        """Chunks that `taggram` scores of a track so long, by every pass; rounding may make it one more or less."""
         spare = max(0.0, seconds - self.chunk_seconds)
         return len(self._passes) * (1 + int(spare / hop_seconds))
 
@@ -156,7 +156,7 @@ class Tagger:
         sample_rate: float | None = None,
         hop_seconds: float | None = None,
         reading: Reading | None = None,
-        on_chunks: passes.OnChunks = lambda num_chunks: None,
+        on_chunks: passes.OnChunks = lambda rows: None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Scores along a file or waveform: of single chunks, from its beginning on.
 
@@ -169,7 +169,7 @@ class Tagger:
           sample_rate: of a waveform, in Hz.
           hop_seconds: from the start of a chunk to that of the next, rounded to samples; None: the chunk's length.
           reading: its batch size and dtype; None: as `kerastag tag` does by default.
-          on_chunks: called after each step with its number of chunks.
+          on_chunks: called after each step with the numbers of its chunks; it may raise to stop.
 
         Returns:
           starts in seconds, float64 (num_chunks,); scores, float32 (num_chunks, num_tags).

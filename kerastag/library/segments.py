@@ -131,9 +131,7 @@ def edges_of(starts: np.ndarray, chunk_seconds: float, track_seconds: float) -> 
     return edges
 
 
-def _smoothed(
-    given: np.ndarray, starts: np.ndarray, edges: np.ndarray, chunk_seconds: float
-) -> list[tuple[int, int]]:
+def _smoothed(given: np.ndarray, starts: np.ndarray, edges: np.ndarray, chunk_seconds: float) -> list[tuple[int, int]]:
     """First and last chunk of each stretch of one tag."""
     runs: list[tuple[int, int]] = []
     for first, last in _runs(given):

@@ -20,10 +20,12 @@ FEWEST_ROWS, MOST_ROWS = 8, 16  # of tags, where the model knows so many
 NUM_PEAKS = 1200  # columns of a waveform
 SOFTWARE = f"kerastag {version.__version__}"  # in the PNG's own words
 MARK = b"Software\0kerastag "  # by which a picture of ours is known
-_WIDTH, _ROW, _WAVE, _REST = 9.0, 0.215, 0.72, 1.12  # inches
+_WIDTH, _ROW, _WAVE, _KEY, _REST = 9.0, 0.215, 0.68, 0.1, 0.98  # inches
+_DOTS_PER_INCH = 180
 _MOST_CELLS = 900  # of a row, about as many as it has dots
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-_MOST_TICKS = 10
+_MOST_TICKS = 8
+_LEFT_OUT = "\u2026"
 _BELOW, _FROM = ("#FFFFFF", "#D9DCDF"), ("#A9CFEA", "#3C93CC", "#003F6B")
 
 
@@ -44,19 +46,21 @@ def draw(path: str | os.PathLike[str], taggram: Taggram, peaks: np.ndarray, mode
     """
     segments = taggram.segments()
     rows = rows_of(taggram, segments)
-    num_heard = len({segment.tag for segment in segments})
-    with canvas.canvas(_WIDTH, _REST + _WAVE + _ROW * len(rows)) as figure:
-        heights = [_WAVE, _ROW * len(rows)]
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=heights)
-        _waveform(upper, peaks, taggram.seconds)
-        image = _scores(lower, taggram, rows)
-        _mark(lower, segments, rows)
-        _time_axis(lower, taggram.seconds)
-        _levels(lower, taggram, rows)
-        _key(figure, lower, image, num_heard - sum(row in {one.tag for one in segments} for row in rows))
-        _title(figure, upper, taggram, model)
-        with files.whole_file(path) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": SOFTWARE})
+    more = len({segment.tag for segment in segments} - set(rows))
+    heights = [_WAVE, _ROW * len(rows), _KEY]
+    with canvas.canvas(_WIDTH, _REST + sum(heights)) as figure:
+        figure.get_layout_engine().set(hspace=0.01, h_pad=0.04)
+        wave, map_, key = figure.subplots(3, 1, height_ratios=heights)
+        _waveform(wave, peaks, taggram.seconds)
+        image = _scores(map_, taggram, rows)
+        _mark(map_, segments, rows)
+        _time_axis(map_, taggram.seconds)
+        _levels(map_, taggram, rows)
+        _key(figure, key, image, more)
+        _title(figure, wave, taggram, model)
+        content = canvas.png(figure, _DOTS_PER_INCH, {"Software": SOFTWARE})
+    with files.whole_file(path) as temporary:
+        temporary.write_bytes(content)
     return segments
 
 
@@ -109,9 +113,9 @@ def _waveform(axes: Any, peaks: np.ndarray, seconds: float) -> None:
     """The peaks, as high as the loudest of them."""
     edges = np.linspace(0, seconds, len(peaks) + 1)
     low, high = (np.append(values, values[-1:]) for values in peaks.T)
-    axes.fill_between(edges, low, high, step="post", color="#9AA4AD", lw=0.3)
+    axes.fill_between(edges, low, high, step="post", color="#B4BCC4", lw=0.3)
     loudest = max(1e-4, float(np.abs(peaks).max(initial=0)))
-    axes.set(ylim=(-1.05 * loudest, 1.05 * loudest), yticks=[])
+    axes.set(xlim=(0, seconds), ylim=(-1.05 * loudest, 1.05 * loudest), yticks=[])
     axes.tick_params(axis="x", length=0, labelbottom=False)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
@@ -160,16 +164,8 @@ def _levels(axes: Any, taggram: Taggram, rows: Sequence[int]) -> None:
     right.set_yticks(range(len(rows)), told, fontsize=6.5, color=canvas.GREY)
     right.tick_params(axis="y", length=0, pad=4)
     right.spines["right"].set_visible(False)
-    axes.annotate(
-        "highest score / given from",
-        (1, 1),
-        xycoords="axes fraction",
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="right",
-        fontsize=6.5,
-        color=canvas.GREY,
-    )
+    head = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 6.5, "color": canvas.GREY}
+    axes.annotate("highest score / given from", (1, 1), xytext=(0, 2), ha="right", **head)
 
 
 def _time_axis(axes: Any, seconds: float) -> None:
@@ -179,20 +175,33 @@ def _time_axis(axes: Any, seconds: float) -> None:
     axes.tick_params(axis="x", length=3)
 
 
-def _key(figure: Any, axes: Any, image: Any, num_left_out: int) -> None:
-    """What colours and bars mean, below the picture."""
-    bar = figure.colorbar(image, ax=axes, orientation="horizontal", location="bottom", aspect=45, shrink=0.42, pad=0.02)
+def _key(figure: Any, axes: Any, image: Any, more: int) -> None:
+    """What bars and colours mean, below the picture; `more` tags are heard that it has no room for."""
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set_axis_off()
+    axes.plot([0, 0.03], [0.5, 0.5], color=canvas.VERMILLION, lw=1.8, solid_capstyle="butt")
+    others = f"; {more} more tag{'s are' if more > 1 else ' is'} heard for less time" if more else ""
+    axes.text(0.04, 0.5, f"segment: the tag is heard from here to there{others}", va="center", fontsize=7)
+    inside = axes.inset_axes((0.62, 0, 0.34, 1))
+    bar = figure.colorbar(image, cax=inside, orientation="horizontal")
     bar.set_ticks([0, 0.5, 1], labels=["score 0", "given from here", "highest"], fontsize=7)
-    bar.ax.tick_params(length=2.5, pad=2)
-    bar.outline.set_visible(False)
+    inside.tick_params(length=2.5, pad=2)
+    bar.outline.set(linewidth=0.4, edgecolor=canvas.LIGHT)
 
 
 def _title(figure: Any, axes: Any, taggram: Taggram, model: str) -> None:
     """The file's name at the left, how long it is and the model at the right."""
     aside = clock(taggram.seconds) + (f"   {letters.drawable(fitted(model, 24))}" if model else "")
-    name = letters.drawable(fitted(names.shown(taggram.path.name), 78 - len(aside)))
-    axes.set_title(name, loc="left", fontsize=10, fontweight="bold", pad=4)
-    axes.set_title(aside, loc="right", fontsize=8, color=canvas.GREY, pad=4)
+    name = names.shown(taggram.path.name)
+    title = axes.set_title(letters.drawable(name), loc="left", fontsize=10, fontweight="bold", pad=4)
+    title.set_in_layout(False)
+    right = axes.set_title(aside, loc="right", fontsize=8, color=canvas.GREY, pad=4)
+    figure.draw_without_rendering()  # fixes the layout, so that widths are known
+    room = axes.get_window_extent().width - right.get_window_extent().width - 30
+    width = _columns(name)
+    while title.get_window_extent().width > room and width > 8:
+        width = min(width - 1, int(width * room / title.get_window_extent().width) + 1)
+        title.set_text(letters.drawable(fitted(name, width)))
 
 
 def fitted(text: str, width: int) -> str:
@@ -204,7 +213,7 @@ def fitted(text: str, width: int) -> str:
         head = head[:-1]
     while _columns(tail) > width - 1 - _columns(head):
         tail = tail[1:]
-    return f"{head.rstrip()}\u2026{tail.lstrip()}"
+    return f"{head.rstrip()}{_LEFT_OUT}{tail.lstrip()}"
 
 
 def _columns(text: str) -> int:

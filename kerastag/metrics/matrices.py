@@ -37,8 +37,8 @@ def load_matrix(path: str | os.PathLike[str]) -> np.ndarray:
 
 def save_matrix(path: str | os.PathLike[str], matrix: np.ndarray) -> None:
     """Writes a .npy file, whole or not at all, without pickling."""
-    with files.whole_file(path) as temporary:
-        np.save(temporary, matrix, allow_pickle=False)
+    with files.whole_file(path) as temporary, temporary.open("wb") as stream:  # np.save would add a suffix to A.NPY
+        np.save(stream, matrix, allow_pickle=False)
 
 
 def checked(

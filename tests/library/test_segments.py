@@ -1,5 +1,6 @@
 """Stretches of a track in which a tag is heard: laws, and stretches worked out by hand."""
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -12,7 +13,7 @@ CHUNK = 4.0  # seconds; a hop is half of it
 
 
 def found(given, scores=None, hop=CHUNK / 2, seconds=None, chunk=CHUNK):
-    """Stretches of tags, a string of 0 and 1 each; the track ends with its last chunk unless `seconds` says otherwise."""
+    """Stretches of tags, a string of 0 and 1 each; without `seconds` the track ends with its last chunk."""
     mask = np.array([[letter == "1" for letter in row] for row in ([given] if isinstance(given, str) else given)]).T
     starts = np.arange(len(mask)) * hop
     scores = np.where(mask, 0.9, 0.1) if scores is None else scores
@@ -105,7 +106,7 @@ def test_stretches_lie_within_the_track_apart_and_keep_their_laws(rng):
                 assert one.start in edges and one.end in edges
                 inside = (edges[:-1] >= one.start) & (edges[1:] <= one.end)
                 assert given[inside, tag][0] and given[inside, tag][-1]  # it begins and ends where the tag is given
-            for one, other in zip(own, own[1:], strict=False):
+            for one, other in itertools.pairwise(own):
                 assert other.start - one.end >= CHUNK - segments.ROUNDING
 
 

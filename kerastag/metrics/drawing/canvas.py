@@ -8,7 +8,7 @@ Sizes are in inches at 200 dots each and letters of 6 to 9 points, as journals p
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,13 +59,19 @@ def page(path: str | os.PathLike[str], width: float, height: float) -> Iterator[
             drawn.savefig(temporary, format="png")
 
 
-def png(figure: Any, dots_per_inch: int = 110) -> bytes:
-    """A figure of `canvas` as the bytes of a PNG for a screen, of 128 colours: a third of the size."""
-    from PIL import Image
+def png(figure: Any, dots_per_inch: int = 110, about: Mapping[str, str] | None = None) -> bytes:
+    """A figure of `canvas` as the bytes of a PNG for a screen, of 128 colours: a third of the size.
 
-    drawn, packed = io.BytesIO(), io.BytesIO()
+    `about` is text that the file carries, by keyword.
+    """
+    from PIL import Image, PngImagePlugin
+
+    drawn, packed, texts = io.BytesIO(), io.BytesIO(), PngImagePlugin.PngInfo()
+    for keyword, text in (about or {}).items():
+        texts.add_text(keyword, text)
     figure.savefig(drawn, format="png", dpi=dots_per_inch)
-    Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    few = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    few.save(packed, format="png", optimize=True, pnginfo=texts)
     return packed.getvalue()
 
 
