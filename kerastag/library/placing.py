@@ -18,9 +18,9 @@ def beside(
 
     What was given is the folder that all of `arguments` lie in, a folder lying in itself: of `Music` the picture of
     `Music/a/b.mp3` is `a/b.mp3.png`. So files of the same name in different folders, and `b.mp3` and `b.flac`, stay
-    apart. Letters that cannot be seen stand as `names.printable` writes them. A name of over 200 bytes is cut and ends in
-    a digest of all of it. Where two places would differ in capitals alone, or one file was found under two names, the
-    later one has a number before the suffix.
+    apart. Letters that cannot be seen stand as `names.printable` writes them. A name of over 200 bytes is cut and ends
+    in a digest of all of it. Where two places would differ in capitals alone, or one file was found under two names,
+    the later one has a number before the suffix.
 
     Args:
       folder: where the places are.

@@ -55,10 +55,10 @@ def draw(path: str | os.PathLike[str], taggram: Taggram, peaks: np.ndarray, mode
         image = _scores(map_, taggram, rows)
         _mark(map_, segments, rows)
         _time_axis(map_, taggram.seconds)
-        _levels(map_, taggram, rows)
-        _key(figure, key, image, more)
+        _margins(map_, taggram, rows, more)
+        _key(figure, key, image)
         _title(figure, wave, taggram, model)
-        content = canvas.png(figure, _DOTS_PER_INCH, {"Software": SOFTWARE})
+        content = canvas.png(figure, _DOTS_PER_INCH, {"Software": SOFTWARE}, colours=256)
     with files.whole_file(path) as temporary:
         temporary.write_bytes(content)
     return segments
@@ -146,16 +146,16 @@ def _mark(axes: Any, segments: Sequence[Segment], rows: Sequence[int]) -> None:
     """A bar under each segment; names of tags that have none are grey."""
     place = {tag: number for number, tag in enumerate(rows)}
     shown = [segment for segment in segments if segment.tag in place]
-    for segment in shown:
-        y = place[segment.tag] + 0.40
-        axes.plot([segment.start, segment.end], [y, y], color=canvas.VERMILLION, lw=1.8, solid_capstyle="butt")
+    starts, ends = [segment.start for segment in shown], [segment.end for segment in shown]
+    heights = [place[segment.tag] + 0.4 for segment in shown]
+    axes.hlines(heights, starts, ends, color=canvas.VERMILLION, lw=1.8, capstyle="butt")
     heard = {segment.tag for segment in shown}
     for tag, label in zip(rows, axes.get_yticklabels(), strict=True):
         label.set_color("black" if tag in heard else canvas.GREY)
 
 
-def _levels(axes: Any, taggram: Taggram, rows: Sequence[int]) -> None:
-    """Beside each row its highest score, and the level from which the tag is given."""
+def _margins(axes: Any, taggram: Taggram, rows: Sequence[int], more: int) -> None:
+    """Beside each row its highest score and the level from which the tag is given; below, how many `more` there are."""
     right = axes.secondary_yaxis("right")
     told = []
     for row in rows:
@@ -166,22 +166,24 @@ def _levels(axes: Any, taggram: Taggram, rows: Sequence[int]) -> None:
     right.spines["right"].set_visible(False)
     head = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 6.5, "color": canvas.GREY}
     axes.annotate("highest score / given from", (1, 1), xytext=(0, 2), ha="right", **head)
+    if more:
+        axes.annotate(f"and {more} more", (0, 0), xytext=(-18, -10), ha="right", **head)
 
 
 def _time_axis(axes: Any, seconds: float) -> None:
     step = next((step for step in _STEPS if seconds / step <= _MOST_TICKS), _STEPS[-1])
     ticks = np.arange(0, seconds + 1e-9, step)
     axes.set_xticks(ticks, [clock(tick, step) for tick in ticks], fontsize=8)
+    axes.set_xlim(0, seconds)  # to which a last tick may have added its rounding
     axes.tick_params(axis="x", length=3)
 
 
-def _key(figure: Any, axes: Any, image: Any, more: int) -> None:
-    """What bars and colours mean, below the picture; `more` tags are heard that it has no room for."""
+def _key(figure: Any, axes: Any, image: Any) -> None:
+    """What bars and colours mean, below the picture."""
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.set_axis_off()
     axes.plot([0, 0.03], [0.5, 0.5], color=canvas.VERMILLION, lw=1.8, solid_capstyle="butt")
-    others = f"; {more} more tag{'s are' if more > 1 else ' is'} heard for less time" if more else ""
-    axes.text(0.04, 0.5, f"segment: the tag is heard from here to there{others}", va="center", fontsize=7)
+    axes.text(0.04, 0.5, "segment: the tag is heard from here to there", va="center", fontsize=7)
     inside = axes.inset_axes((0.62, 0, 0.34, 1))
     bar = figure.colorbar(image, cax=inside, orientation="horizontal")
     bar.set_ticks([0, 0.5, 1], labels=["score 0", "given from here", "highest"], fontsize=7)
@@ -191,14 +193,16 @@ def _key(figure: Any, axes: Any, image: Any, more: int) -> None:
 
 def _title(figure: Any, axes: Any, taggram: Taggram, model: str) -> None:
     """The file's name at the left, how long it is and the model at the right."""
-    aside = clock(taggram.seconds) + (f"   {letters.drawable(fitted(model, 24))}" if model else "")
+    aside = clock(taggram.seconds, 1 if taggram.seconds >= 10 else 0.1) + (
+        f"   {letters.drawable(fitted(model, 24))}" if model else ""
+    )
     name = names.shown(taggram.path.name)
-    title = axes.set_title(letters.drawable(name), loc="left", fontsize=10, fontweight="bold", pad=4)
-    title.set_in_layout(False)
+    title = axes.set_title("X", loc="left", fontsize=10, fontweight="bold", pad=4)
     right = axes.set_title(aside, loc="right", fontsize=8, color=canvas.GREY, pad=4)
     figure.draw_without_rendering()  # fixes the layout, so that widths are known
-    room = axes.get_window_extent().width - right.get_window_extent().width - 30
+    room = axes.get_window_extent().width - right.get_window_extent().width - _DOTS_PER_INCH / 6
     width = _columns(name)
+    title.set_text(letters.drawable(name))
     while title.get_window_extent().width > room and width > 8:
         width = min(width - 1, int(width * room / title.get_window_extent().width) + 1)
         title.set_text(letters.drawable(fitted(name, width)))

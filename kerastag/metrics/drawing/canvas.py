@@ -59,8 +59,8 @@ def page(path: str | os.PathLike[str], width: float, height: float) -> Iterator[
             drawn.savefig(temporary, format="png")
 
 
-def png(figure: Any, dots_per_inch: int = 110, about: Mapping[str, str] | None = None) -> bytes:
-    """A figure of `canvas` as the bytes of a PNG for a screen, of 128 colours: a third of the size.
+def png(figure: Any, dots_per_inch: int = 110, about: Mapping[str, str] | None = None, colours: int = 128) -> bytes:
+    """A figure of `canvas` as the bytes of a PNG for a screen, of few colours: a third of the size.
 
     `about` is text that the file carries, by keyword.
     """
@@ -70,7 +70,7 @@ def png(figure: Any, dots_per_inch: int = 110, about: Mapping[str, str] | None =
     for keyword, text in (about or {}).items():
         texts.add_text(keyword, text)
     figure.savefig(drawn, format="png", dpi=dots_per_inch)
-    few = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    few = Image.open(drawn).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     few.save(packed, format="png", optimize=True, pnginfo=texts)
     return packed.getvalue()
 

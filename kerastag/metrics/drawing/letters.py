@@ -29,7 +29,7 @@ def drawable(text: str) -> str:
     for letter in unicodedata.normalize("NFC", text):
         if ord(letter) in known:
             shown.append(letter)
-        elif not unicodedata.combining(letter) and unicodedata.category(letter) != "Cf":
+        elif unicodedata.category(letter) not in ("Mn", "Me", "Cf"):
             shown.append(FALLBACK)
     return "".join(shown)
 
