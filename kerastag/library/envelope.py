@@ -1,16 +1,19 @@
 """The peaks of a waveform, for drawing it."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerastag import audio
-from kerastag.audio.reading import Sound
+
+if TYPE_CHECKING:
+    from kerastag.audio.reading import Sound  # which loads libsndfile
 
 BLOCK_SECONDS = 60.0  # that are in memory at once
 
 
-def peaks(sound: Sound, num_columns: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
+def peaks(sound: "Sound", num_columns: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
     """The lowest and the highest sample in each of so many equal parts of a file.
 
     Memory does not grow with the file's length.
