@@ -53,10 +53,7 @@ def seen(path: str | os.PathLike[str], kind: str) -> dict[str, list[str]]:
     home, _, name = _CLASSES[kind].rpartition(".")
     try:
         module = importlib.import_module(home)
-        if kind == "ID3":
-            tags = _id3_seen(path, module)
-        else:
-            tags = getattr(module, name)(os.fspath(path)).tags
+        tags = _id3_seen(path, module) if kind == "ID3" else getattr(module, name)(os.fspath(path)).tags
     except (mutagen.MutagenError, ValueError, IndexError, KeyError, EOFError) as error:
         raise TagError(f"its tags cannot be read ({type(error).__name__}: {error})") from None
     found: dict[str, list[str]] = {}

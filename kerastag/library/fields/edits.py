@@ -3,10 +3,11 @@
 import base64
 import dataclasses
 import difflib
-import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from kerastag import errors
 from kerastag.audio import spliced
@@ -147,8 +148,17 @@ def _differences(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[s
 
 def _trimmed(start: int, old: bytes, new: bytes) -> list[Edit]:
     """One edit without the bytes that are the same at both ends; none if all are."""
-    front = len(os.path.commonprefix([old, new]))
+    front = _num_same(old, new)
     old, new = old[front:], new[front:]
-    behind = len(os.path.commonprefix([old[::-1], new[::-1]]))
+    behind = _num_same(old[::-1], new[::-1])
     old, new = old[: len(old) - behind], new[: len(new) - behind]
     return [Edit(start + front, start + front + len(old), new)] if old or new else []
+
+
+def _num_same(some: bytes, others: bytes) -> int:
+    """How many bytes are the same from the first on."""
+    size = min(len(some), len(others))
+    if not size:
+        return 0
+    different = np.frombuffer(some, np.uint8, size) != np.frombuffer(others, np.uint8, size)
+    return int(different.argmax()) if different.any() else size

@@ -184,8 +184,8 @@ def _updated(version: int, extended: bytes, content: bytes, rest: bytes) -> byte
         return extended[:6] + padding + checksum + extended[14:]
     if version == 4 and len(extended) > 6 and extended[5] & 0x20:
         place = 6 + (1 if extended[5] & 0x40 else 0)  # behind the length byte of an update flag
-        checksum = zlib.crc32(content + rest)
-        digits = bytes([checksum >> 28 & 0x7F]) + syncsafe(checksum & 0xFFFFFFF)
+        number = zlib.crc32(content + rest)
+        digits = bytes([number >> 28 & 0x7F]) + syncsafe(number & 0xFFFFFFF)
         return extended[: place + 1] + digits + extended[place + 6 :]
     return extended
 

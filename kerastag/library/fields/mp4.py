@@ -1,4 +1,4 @@
-"""MP4 files: the list of iTunes' items, and every place that tells where in the file the music is (ISO/IEC 14496-12)."""
+"""MP4 files: the list of iTunes' items, and every table that tells where the music is (ISO/IEC 14496-12)."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence

@@ -174,7 +174,7 @@ class Ogg:
         return rendered
 
     def _share(self, number: int, pages_after: int, num_left: int) -> int:
-        """Segments of a page: as many as it had, as far as the pages behind it can take the rest, and need not be empty."""
+        """Segments of a page: as many as it had, as far as pages behind it can take the rest, and have one at least."""
         wanted = len(self._pages[number].lacing) if number < len(self._pages) else _SEGMENTS
         return min(max(wanted, num_left - _SEGMENTS * pages_after), num_left - pages_after, _SEGMENTS)
 

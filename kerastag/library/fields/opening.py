@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from kerastag import errors, files, names
 from kerastag.audio import layout, spliced
@@ -13,7 +13,12 @@ from kerastag.library.fields.container import Container, TagError
 NO_TAGS = "files of this kind have no tags that are written here"
 _MPEG = (".mp3", ".mp2")
 _BLOCK = 1 << 20
-_KINDS = {b"OggS": ogg.Ogg, b"fLaC": flac.Flac, b"RIFF": riff.Chunked, b"FORM": riff.Chunked}
+_KINDS: dict[bytes, Callable[[spliced.Blocks], Container]] = {
+    b"OggS": ogg.Ogg,
+    b"fLaC": flac.Flac,
+    b"RIFF": riff.Chunked,
+    b"FORM": riff.Chunked,
+}
 
 
 class TagFile:
@@ -24,9 +29,11 @@ class TagFile:
       kind: what it is, "FLAC".
     """
 
-    def __init__(self, path: str | os.PathLike[str], blocks: spliced.Blocks, container: Container):
-        self.path, self._blocks, self._container = path, blocks, container
-        self.kind = container.kind
+    def __init__(self, path: str | os.PathLike[str], named: str | os.PathLike[str], blocks: spliced.Blocks):
+        is_mpeg = os.fsdecode(named).lower().endswith(_MPEG)
+        self.path, self._named, self._blocks = path, named, blocks
+        self._container = _container(blocks, is_mpeg)
+        self.kind = self._container.kind
 
     def values(self, field: str) -> list[str]:
         """The values of one of FIELDS.
@@ -34,7 +41,7 @@ class TagFile:
         Raises:
           KerastagError: they cannot be read.
         """
-        with told_of(self.path):
+        with told_of(self._named):
             return self._container.values(field)
 
     def changes(self, field: str, values: Sequence[str]) -> list[edits.Edit]:
@@ -43,7 +50,7 @@ class TagFile:
         Raises:
           KerastagError: the container cannot hold them.
         """
-        with told_of(self.path):
+        with told_of(self._named):
             return edits.ordered(self._container.changes(field, values), self._blocks.size)
 
     def inverse(self, changes: Sequence[edits.Edit]) -> list[edits.Edit]:
@@ -53,7 +60,7 @@ class TagFile:
     def others(self, field: str) -> str:
         """A hash of all that is in the tags but one field."""
         digest = hashlib.sha256()
-        with told_of(self.path):
+        with told_of(self._named):
             for part in self._container.others(field):
                 digest.update(len(part).to_bytes(8, "big") + part)
         return digest.hexdigest()
@@ -61,7 +68,7 @@ class TagFile:
     def audio(self) -> str:
         """A hash of what is outside of the tags: the music, as the container holds it."""
         digest = hashlib.sha256()
-        with told_of(self.path):
+        with told_of(self._named):
             for start, stop in self._container.audio():
                 for position in range(start, stop, _BLOCK):
                     digest.update(self._blocks.at(position, min(_BLOCK, stop - position)))
@@ -69,20 +76,42 @@ class TagFile:
 
     def seen(self) -> dict[str, list[str]]:
         """What mutagen sees; see checking.seen."""
-        with told_of(self.path):
+        with told_of(self._named):
             return checking.seen(self.path, self.kind)
+
+    def check_copy(self, copy: str | os.PathLike[str], field: str, values: Sequence[str]) -> None:
+        """Checks an edited copy of the file: by our own reading, and by mutagen's.
+
+        Raises:
+          KerastagError: the field is another than was meant, or something else has changed.
+        """
+        with open_tags(copy, self._named) as new, told_of(self._named):
+            if new.kind != self.kind or new.values(field) != list(values):
+                raise TagError(f"its {field} would read as something else")
+            if new.others(field) != self.others(field):
+                raise TagError("other tags would change")
+            if new.audio() != self.audio():
+                raise TagError("the music would change")
+            checking.check(self.seen(), new.seen(), self.kind, field, values)
 
 
 @contextlib.contextmanager
-def open_tags(path: str | os.PathLike[str]) -> Iterator[TagFile]:
+def open_tags(path: str | os.PathLike[str], named: str | os.PathLike[str] | None = None) -> Iterator[TagFile]:
     """Opens a file to read its tags, and to find out how they would be edited; nothing is written.
+
+    Args:
+      path: the file.
+      named: what errors name, and whose suffix counts; None: the file itself.
 
     Raises:
       KerastagError: it cannot be read, its tags are damaged, or it is of a kind that has none; one line that names it.
     """
-    with told_of(path), spliced.Blocks(layout.system_path(os.fspath(path))) as blocks:
-        is_mpeg = os.fsdecode(path).lower().endswith(_MPEG)
-        yield TagFile(path, blocks, _container(blocks, is_mpeg))
+    named = path if named is None else named
+    with contextlib.ExitStack() as opened:
+        with told_of(named):
+            blocks = opened.enter_context(spliced.Blocks(layout.system_path(os.fspath(path))))
+            tags = TagFile(path, named, blocks)
+        yield tags
 
 
 @contextlib.contextmanager
@@ -97,7 +126,7 @@ def told_of(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _container(blocks: spliced.Blocks, is_mpeg: bool) -> Container:
-    """The container by the first bytes; `is_mpeg`: whether the name says so, of a file that begins with something else."""
+    """The container by the first bytes; `is_mpeg`: whether the name says so, which counts where these say nothing."""
     head = blocks.at(0, 16)
     if head[:4] in (b"RIFF", b"FORM") and head[8:12] not in (b"WAVE", b"AIFF", b"AIFC"):
         raise TagError(NO_TAGS)
