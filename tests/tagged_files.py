@@ -131,7 +131,7 @@ def _three_tags(path: str) -> None:
     tags["Title"], tags["Mood"] = "Of APE", "ape's own"
     tags.save(path)
     with open(path, "ab") as file:
-        file.write(b"TAG" + b"Of ID3v1".ljust(30, b"\0") + bytes(94) + b"\x11")
+        file.write(b"TAG" + b"Of ID3v1".ljust(30, b"\0") + bytes(94) + b"\xff")
 
 
 def _flac(path: str) -> None:

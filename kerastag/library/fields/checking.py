@@ -26,6 +26,7 @@ _CLASSES = {  # mutagen's class for each kind
     "Musepack": "mutagen.musepack.Musepack",
     "Monkey's Audio": "mutagen.monkeysaudio.MonkeysAudio",
 }
+_EXACT = ("ID3", "WAV", "AIFF", "MP4", "ASF")  # kinds whose keys are other keys in other capitals
 _ID3_KEYS = {"mood": ("TMOO", "TXXX:MOOD"), "genre": ("TCON",), "grouping": ("TIT1", "GRP1"), "comment": ("COMM::",)}
 _MP4_KEYS = {"mood": "----:COM.APPLE.ITUNES:MOOD", "genre": "\xa9GEN", "grouping": "\xa9GRP", "comment": "\xa9CMT"}
 
@@ -58,7 +59,7 @@ def seen(path: str | os.PathLike[str], kind: str) -> dict[str, list[str]]:
         raise TagError(f"its tags cannot be read ({type(error).__name__}: {error})") from None
     found: dict[str, list[str]] = {}
     for key, value in _items(tags):
-        found.setdefault(key, []).extend(_shown(value))
+        found.setdefault(key if kind in _EXACT else key.upper(), []).extend(_shown(value))
     return found
 
 

@@ -133,14 +133,16 @@ class Ogg:
         raise TagError("holds no stream whose tags can be written: Vorbis, Opus, Speex or FLAC")
 
     def _comment_pages(self, first: Page, mark: bytes | None) -> list[Page]:
-        """The pages from the one on which the comments begin to that on which they end."""
+        """The pages on which the comments lie, and, as it may begin on their last, the setup of Vorbis."""
+        num_ends = 2 if mark == b"\x03vorbis" else 1
         if len(first.lacing) - first.lacing.count(255) != 1:
             raise TagError("is damaged: its first page holds more than one packet")
         own: list[Page] = []
         for page in pages(self._blocks, first.stop):
             if page.serial == first.serial:
                 own.append(page)
-                if any(size < 255 for size in page.lacing):
+                num_ends -= sum(size < 255 for size in page.lacing)
+                if num_ends <= 0:
                     return own
         raise TagError("is damaged: it ends within its tags")
 

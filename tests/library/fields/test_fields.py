@@ -39,13 +39,14 @@ def test_a_field_is_written_as_several_values_and_all_else_stays(place, write, u
     decoded, stored, metadata, pictures = by_ffmpeg(path)
     assert (decoded, stored, pictures) == (heard[0], heard[1], heard[3])
     changed = {key for key in {**metadata, **heard[2]} if metadata.get(key) != heard[2].get(key)}
-    assert changed <= {*BY_FFMPEG.get(field, ()), "grouping", "tit1", "wm/contentgroupdescription"}
+    assert changed <= {*BY_FFMPEG.get(field, ()), "grouping", "tit1", "tt1", "wm/contentgroupdescription"}
     if field in BY_FFMPEG and name not in ("m4a_parts", "mp3_v22"):
-        assert any(WORDS[0] in metadata.get(key, "") or WORDS[1] in metadata.get(key, "") for key in BY_FFMPEG[field])
+        shown = "".join(metadata.get(key, "") for key in BY_FFMPEG[field])
+        assert any(value in shown for value in (*WORDS, "calm"))
     assert not writing.plan(path, field, WORDS).changes
     assert undo(log) == ["restored"] and path.read_bytes() == before and path.stat().st_mtime_ns == DATE
     assert undo(log) == ["as it was"]
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [log.name, path.name]
+    assert {entry.name for entry in tmp_path.iterdir()} == {log.name, path.name}
 
 
 @pytest.mark.parametrize("name", NAMES)
