@@ -79,8 +79,9 @@ def check(
     foreign = [key for key in changed if not is_key(key, kind, field)]
     if foreign:
         raise TagError(f"another tag, {foreign[0]}, would change")
+    expected = [value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for value in values]
     found = [after[key] for key in after if is_key(key, kind, field) and (field != "comment" or key in changed)]
-    if (not values and found) or any(texts != list(values) for texts in found) or (values and changed and not found):
+    if (not expected and found) or any(texts != expected for texts in found) or (expected and changed and not found):
         raise TagError(f"the {field} that was written reads as {', '.join(map(repr, found[0] if found else []))}")
 
 
