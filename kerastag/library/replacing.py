@@ -124,7 +124,8 @@ class Replacement:
         self.check_unchanged(self.status)
         os.replace(self.copy, self.target)
         self._is_done = True
-        sync_folder(self.target.parent)
+        with contextlib.suppress(OSError):  # it is done; after a crash the file would be the old one or the new one
+            sync_folder(self.target.parent)
         return os.fstat(self._descriptor)
 
     def check_unchanged(self, status: os.stat_result) -> None:
