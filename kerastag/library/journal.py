@@ -82,10 +82,14 @@ class Journal:
                 self._descriptor = os.open(self.path, flags, 0o666)
             except FileExistsError:
                 raise errors.KerastagError(f"{self.path}: exists already", "journal") from None
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            head = {"kerastag_journal": FORMAT, "version": version.__version__, "started": _now()}
-            self._append(head)
-            replacing.sync_folder(self.path.parent)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+                self._append({"kerastag_journal": FORMAT, "version": version.__version__, "started": _now()})
+                replacing.sync_folder(self.path.parent)
+            except BaseException:
+                self.path.unlink()
+                os.close(self._descriptor)
+                raise
 
     def __enter__(self) -> "Journal":
         return self
@@ -155,13 +159,10 @@ class Reader:
         except OSError as error:
             raise errors.KerastagError(f"{self.path}: {files.reason(error)}") from None
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._check_head()
-            self._places = self._lines()
-        except BlockingIOError:
-            raise errors.KerastagError(f"{self.path}: another process is at work with it") from None
-        except OSError as error:
-            raise errors.KerastagError(f"{self.path}: {files.reason(error)}") from None
+            self._begin()
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> "Reader":
         return self
@@ -195,6 +196,16 @@ class Reader:
             except OSError as error:
                 raise ValueError(f"{_aside(self.path) / str(entry.undo)}: {files.reason(error)}") from None
         return edits.unpacked(packed, entry.old_size)
+
+    def _begin(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._check_head()
+            self._places = self._lines()
+        except BlockingIOError:
+            raise errors.KerastagError(f"{self.path}: another process is at work with it") from None
+        except OSError as error:
+            raise errors.KerastagError(f"{self.path}: {files.reason(error)}") from None
 
     def _check_head(self) -> None:
         try:

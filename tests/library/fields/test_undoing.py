@@ -175,6 +175,8 @@ def test_what_is_no_journal_or_in_use_is_refused(place, write, tmp_path):
         list(undoing.undo(tmp_path / "missing"))
     with pytest.raises(errors.KerastagError, match="exists already"):
         journal.Journal(log)
+    with pytest.raises(errors.KerastagError, match="j: cannot be written|j: is a folder|not a directory"):
+        journal.Journal(log / "j")
     with log.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(errors.KerastagError, match="another process is at work"):
