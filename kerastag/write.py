@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from absl import flags
 
-from kerastag import cli, errors, files, names
+from kerastag import cli, errors, files, names, progress
 from kerastag.cli import collection, options
 from kerastag.inference import columns
 from kerastag.library import choosing, fields, journal, replacing, undoing, writing
@@ -73,7 +73,9 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     words = {path: [choice.word for choice in of] for path, of in zip(heard.heard.files, choices, strict=True)}
     plans, problems = _plans(values, words, statuses)
     num_skipped = len(heard.skipped)
-    return (_apply if values.apply else _show)(values, ears, plans, problems, num_skipped)
+    if not values.apply:
+        return _show(plans, problems, num_skipped)
+    return _apply(values, ears, plans, problems, num_skipped)
 
 
 def _columns(values: flags.FlagValues, ears: collection.Ears) -> columns.Columns:
@@ -109,22 +111,22 @@ def _plans(
     """What is to be done to each file, and to how many nothing can be; of a file under two names, once."""
     plans, num_problems = [], 0
     seen: set[str] = set()
-    for path, of in words.items():
-        real = os.path.realpath(path)
-        if real in seen:
-            continue
-        seen.add(real)
-        try:
-            plans.append(writing.plan(path, values.field, of, values.mode, statuses.get(path)))
-        except errors.KerastagError as error:
-            num_problems += 1
-            cli.warn([f"skipped: {error}"])
+    with progress.Lines(len(words), f"reading the tags of {len(words)} files", quiet=values.quiet) as bar:
+        for path, of in words.items():
+            bar.advance()
+            real = os.path.realpath(path)
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                plans.append(writing.plan(path, values.field, of, values.mode, statuses.get(path)))
+            except errors.KerastagError as error:
+                num_problems += 1
+                cli.warn([f"skipped: {error}"])
     return plans, num_problems
 
 
-def _show(
-    values: flags.FlagValues, ears: collection.Ears, plans: Sequence[writing.Plan], num_problems: int, num_skipped: int
-) -> int:
+def _show(plans: Sequence[writing.Plan], num_problems: int, num_skipped: int) -> int:
     changing = [plan for plan in plans if plan.changes]
     for plan in changing:
         print(_diff(plan))

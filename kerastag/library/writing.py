@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from kerastag import names
 from kerastag.library import identity, journal, replacing
@@ -136,17 +137,7 @@ def apply(
             result = replacement.write(changes)
             tags.check_copy(replacement.copy, field, planned.after)
         replacement.prepare(replacement.status.st_mtime_ns if preserve_mtime else None)
-        written.add(
-            replacement.target,
-            undo,
-            field=field,
-            before=planned.before,
-            after=planned.after,
-            old_sha256=result.old_sha256,
-            new_sha256=result.new_sha256,
-            old_size=replacement.status.st_size,
-            old_mtime_ns=replacement.status.st_mtime_ns,
-        )
+        written.add(replacement.target, undo, **_facts(planned, replacement.status, result))
         status = replacement.commit()
     on_written(Done(path, replacement.status, status, result.old_sha256, result.new_sha256))
 
@@ -158,3 +149,12 @@ def _after(before: tuple[str, ...], words: tuple[str, ...], mode: str) -> tuple[
         return words
     there = {value.strip().casefold() for value in before}
     return (*before, *(word for word in words if word.casefold() not in there))
+
+
+def _facts(planned: Plan, status: os.stat_result, result: replacing.Written) -> dict[str, Any]:
+    """What a journal's entry holds beside the file and the way back."""
+    return {
+        **{"field": planned.field, "before": planned.before, "after": planned.after},
+        **{"old_sha256": result.old_sha256, "new_sha256": result.new_sha256},
+        **{"old_size": status.st_size, "old_mtime_ns": status.st_mtime_ns},
+    }

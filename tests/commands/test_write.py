@@ -139,6 +139,13 @@ def test_files_that_cannot_be_written_are_told_and_the_others_are(library, run_w
     assert (library / "again.wav").is_symlink() and moods(library / "3.wav")
 
 
+def test_nothing_to_write_at_all(library, run_write):
+    (library / "c.mp3").write_bytes(b"no music")
+    status, shown, told = run_write(library / "c.mp3")
+    assert status == 1 and len(told) == 1
+    assert shown == ["0 files would change, 0 stay as they are, 0 cannot be written; nothing was changed"]
+
+
 def test_a_journal_that_cannot_be_written_stops_before_any_file_changes(library, run_write, tmp_path, monkeypatch):
     from kerastag.library import journal
 

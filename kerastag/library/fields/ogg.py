@@ -148,7 +148,10 @@ class Ogg:
 
     def _new_packet(self, new: comments.Comments) -> bytes:
         """The packet with its padding made smaller or larger, so that the pages need not change, where that goes."""
-        kept = new.rest.rstrip(b"\0") if self.kind != "FLAC in Ogg" else new.rest
+        is_foreign = self.kind == "FLAC in Ogg" or (
+            self.kind == "Opus" and new.rest[:1] and new.rest[0] & 1
+        )  # RFC 7845
+        kept = new.rest if is_foreign else new.rest.rstrip(b"\0")
         packet = self._front + b"".join(dataclasses.replace(new, rest=kept).parts())
         if self.kind == "FLAC in Ogg":
             size = len(packet) - len(self._front)
