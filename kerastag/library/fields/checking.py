@@ -97,14 +97,16 @@ def is_key(key: str, kind: str, field: str) -> bool:
 
 
 def _id3_seen(path: str | os.PathLike[str], mp3: Any) -> Any:
-    """The ID3v2 tag as it is stored, or None; the file must hold MPEG audio."""
+    """The ID3v2 tag as it is stored, else what ID3v1 says, or None; the file must hold MPEG audio."""
     from mutagen import id3
 
     mp3.MP3(os.fspath(path))
-    try:
-        return id3.ID3(os.fspath(path), translate=False, load_v1=False)
-    except id3.ID3NoHeaderError:
-        return None
+    for what in ({"translate": False, "load_v1": False}, {}):
+        try:
+            return id3.ID3(os.fspath(path), **what)
+        except id3.ID3NoHeaderError:
+            continue
+    return None
 
 
 def _items(tags: Any) -> Iterable[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from kerastag.library.fields.container import TagError, read_exactly
 from kerastag.library.fields.id3_frames import Frame, from_syncsafe, syncsafe
 
 NEW_PADDING = 1024  # bytes behind the frames of a tag that is made
-_HEAD = 10
+_HEAD, _ID3V1 = 10, 128
 _UNSYNCHRONISED, _EXTENDED, _FOOTER, _COMPRESSED = 0x80, 0x40, 0x10, 0x40  # flags; the last is ID3v2.2's
 _NAME = {2: re.compile(rb"[A-Z][A-Z0-9]{2}"), 3: re.compile(rb"[A-Z][A-Z0-9]{3}"), 4: re.compile(rb"[A-Z][A-Z0-9]{3}")}
 
@@ -99,13 +99,16 @@ class Tag:
 
 
 class Id3File:
-    """A file with an ID3v2 tag in front, or none yet."""
+    """A file with an ID3v2 tag in front, or none yet; one that is made says what an ID3v1 tag at the end says."""
 
     kind = "ID3"
 
     def __init__(self, blocks: spliced.Blocks):
         self._blocks = blocks
         self._tag = read(blocks, 0)
+        last = blocks.at(max(0, blocks.size - _ID3V1), _ID3V1)
+        if not self._tag.size and last.startswith(b"TAG") and len(last) == _ID3V1:  # which many read only by itself
+            self._tag = dataclasses.replace(self._tag, frames=id3_frames.of_id3v1(last))
 
     def values(self, field: str) -> list[str]:
         return self._tag.values(field)

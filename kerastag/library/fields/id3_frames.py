@@ -105,6 +105,19 @@ def made(version: int, field: str, given: Sequence[str], like: Frame | None, pla
     return _framed(version, name, front + text, plain_sizes)
 
 
+def of_id3v1(data: bytes) -> tuple[Frame, ...]:
+    """The frames of ID3v2.4 that say what 128 bytes of ID3v1 say; texts keep their bytes, in whatever encoding."""
+    from mutagen import id3
+
+    comment, track = (data[97:125], data[126]) if data[125] == 0 else (data[97:127], 0)
+    texts = {"TIT2": data[3:33], "TPE1": data[33:63], "TALB": data[63:93], "TDRC": data[93:97]}
+    plain = {name: text.partition(b"\0")[0].strip() for name, text in {**texts, "COMM": comment}.items()}
+    plain["TRCK"] = str(track).encode() if track else b""
+    plain["TCON"] = id3.TCON.GENRES[data[127]].encode() if data[127] < len(id3.TCON.GENRES) else b""
+    fronts = {"COMM": _LANGUAGE + b"ID3v1 Comment\0"}
+    return tuple(_framed(4, name, b"\0" + fronts.get(name, b"") + text, False) for name, text in plain.items() if text)
+
+
 def unsynchronised(data: bytes) -> bytes:
     """Bytes in which nothing looks like the beginning of an MPEG frame."""
     data = re.sub(rb"\xff(?=[\xe0-\xff\x00])", b"\xff\x00", data)

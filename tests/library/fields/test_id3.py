@@ -7,6 +7,7 @@ import pytest
 
 from kerastag import errors
 from kerastag.library import writing
+from tests.tagged_files import by_ffmpeg
 
 mutagen = pytest.importorskip("mutagen")
 id3 = pytest.importorskip("mutagen.id3")
@@ -204,3 +205,22 @@ def test_what_cannot_be_read_is_refused_and_left(tmp_path, encoded, content, rea
     with pytest.raises(errors.KerastagError, match=f"a.mp3: .*{reason}"):
         writing.plan(path, "mood", ["happy"])
     assert path.read_bytes() == content + encoded["mp3"]
+
+
+@pytest.mark.parametrize("title", [b"Song", "Песня".encode("cp1251")])  # the second in no encoding that ID3v1 knows
+def test_a_tag_that_is_made_says_what_id3v1_says(tmp_path, encoded, write, undo, title):
+    last = b"TAG" + title.ljust(30, b"\0") + b"Somebody".ljust(30) + b"Album".ljust(30, b"\0") + b"1999"
+    last += b"Nice".ljust(28, b"\0") + b"\0\x07\x11"
+    path = tmp_path / "a.mp3"
+    path.write_bytes(encoded["mp3"] + last)
+    before = by_ffmpeg(path)[2] if title.isascii() else {}
+    assert writing.plan(path, "genre", ["Rock"]).before == ("Rock",)
+    log = write(path, ["happy"])
+    new = path.read_bytes()
+    assert new.endswith(encoded["mp3"] + last) and frame4("TIT2", b"\0" + title) in new
+    assert frame4("COMM", b"\0engID3v1 Comment\0Nice") in new and frame4("TRCK", b"\x007") in new
+    if title.isascii():
+        after = by_ffmpeg(path)[2]
+        assert after.pop("tmoo") == "happy" and before.pop("comment") == "Nice"
+        assert {key: after[key] for key in before} == before and before["genre"] == "Rock"
+    assert undo(log) == ["restored"] and path.read_bytes() == encoded["mp3"] + last
