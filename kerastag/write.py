@@ -10,7 +10,7 @@ from absl import flags
 from kerastag import cli, errors, files, names, progress
 from kerastag.cli import collection, options
 from kerastag.inference import columns
-from kerastag.library import choosing, fields, journal, replacing, undoing, writing
+from kerastag.library import choosing, fields, journal, replacing, results, undoing, writing
 from kerastag.library.fields import checking
 
 FLAGS = flags.FlagValues()
@@ -169,7 +169,7 @@ def _carry(ears: collection.Ears, done: writing.Done) -> None:
     if ears.kept is None:
         return
     try:
-        for before, after in done.identities():
+        for before, after in done.identities:
             ears.kept.carry(before, after)
     except errors.KerastagError as error:
         cli.warn([str(error)])
@@ -179,14 +179,21 @@ def _undo(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if arguments or values.apply:
         raise errors.UsageError("--undo: takes no files and no --apply, the journal knows them")
     counts = dict.fromkeys((undoing.RESTORED, undoing.BY_VALUE, undoing.AS_IT_WAS, undoing.FAILED), 0)
+    identities: list[tuple[str, str]] = []
     for undone in undoing.undo(values.undo):
         counts[undone.outcome] += 1
+        identities += undone.identities
         if undone.outcome == undoing.FAILED:
             cli.warn([f"not undone: {undone.line}"])
         elif undone.outcome == undoing.BY_VALUE:
             print(f"{undone.line}: changed since, its values restored")
         elif undone.outcome == undoing.RESTORED:
             print(f"{undone.line}: restored")
+    if values.results != collection.KEEP_NOTHING:
+        try:
+            results.carry(values.results or results.default_path(), identities)
+        except errors.KerastagError as error:
+            cli.warn([str(error)])
     texts = {
         undoing.RESTORED: "restored byte for byte",
         undoing.BY_VALUE: "value for value",

@@ -41,6 +41,11 @@ class Written:
     new_sha256: str
     new_size: int
 
+    def identities(self, old: os.stat_result, new: os.stat_result) -> list[tuple[str, str]]:
+        """What the file was known by, and is once the copy is in its place, by status and content; see identity.py."""
+        by_status = (identity.of_status(old), identity.of_status(new))
+        return [by_status, (identity.of_hash(self.old_sha256), identity.of_hash(self.new_sha256))]
+
 
 class Replacement:
     """An edited copy of a file that is about to take its place; a context, at whose end no copy is left.

@@ -21,10 +21,12 @@ class Undone:
       outcome: RESTORED byte for byte; BY_VALUE: the file has changed since, and the field has its old values beside
         those that others added; AS_IT_WAS: there was nothing to undo; FAILED.
       line: for people, with the file's name.
+      identities: what a file that was written was known by, and is now; see identity.py.
     """
 
     outcome: str
     line: str
+    identities: tuple[tuple[str, str], ...] = ()
 
 
 def undo(path: str | os.PathLike[str]) -> Iterator[Undone]:
@@ -44,11 +46,9 @@ def undo(path: str | os.PathLike[str]) -> Iterator[Undone]:
                 replacing.sweep(entry.file.parent)
             try:
                 with opening.told_of(entry.file):
-                    outcome = _undo(reader, entry)
+                    yield _undo(reader, entry)
             except errors.KerastagError as error:
                 yield Undone(FAILED, str(error))
-            else:
-                yield Undone(outcome, entry.path)
 
 
 def values_before(now: Sequence[str], before: Sequence[str], after: Sequence[str]) -> list[str]:
@@ -58,8 +58,8 @@ def values_before(now: Sequence[str], before: Sequence[str], after: Sequence[str
     return [*stay, *(value for value in before if value not in after and value not in stay)]
 
 
-def _undo(reader: journal.Reader, entry: journal.Entry) -> str:
-    """Undoes one entry; the outcome.
+def _undo(reader: journal.Reader, entry: journal.Entry) -> Undone:
+    """Undoes one entry.
 
     Raises:
       TagError, KerastagError, OSError: it cannot be undone; the file is as it was.
@@ -68,14 +68,11 @@ def _undo(reader: journal.Reader, entry: journal.Entry) -> str:
         raise TagError("is a link now, or lies behind one")
     now = replacing.sha256(entry.file)
     if now == entry.old_sha256:
-        return AS_IT_WAS
-    if now == entry.new_sha256:
-        _restore(reader, entry)
-        return RESTORED
-    return _restore_values(entry)
+        return Undone(AS_IT_WAS, entry.path)
+    return _restored(reader, entry) if now == entry.new_sha256 else _restored_by_value(entry)
 
 
-def _restore(reader: journal.Reader, entry: journal.Entry) -> None:
+def _restored(reader: journal.Reader, entry: journal.Entry) -> Undone:
     with replacing.Replacement(entry.file) as replacement:
         try:
             changes = edits.ordered(reader.undo_of(entry), replacement.status.st_size)
@@ -87,17 +84,23 @@ def _restore(reader: journal.Reader, entry: journal.Entry) -> None:
         if written.new_sha256 != entry.old_sha256:
             raise TagError("its entry in the journal is damaged: it gives another file than there was")
         replacement.prepare(entry.old_mtime_ns)
-        replacement.commit()
+        return _committed(RESTORED, entry, replacement, written)
 
 
-def _restore_values(entry: journal.Entry) -> str:
+def _restored_by_value(entry: journal.Entry) -> Undone:
     with replacing.Replacement(entry.file) as replacement, opening.open_tags(entry.file) as tags:
         values = tags.values(entry.field)
         wanted = values_before(values, entry.before, entry.after)
         if wanted == values:
-            return AS_IT_WAS
-        replacement.write(tags.changes(entry.field, wanted))
+            return Undone(AS_IT_WAS, entry.path)
+        written = replacement.write(tags.changes(entry.field, wanted))
         tags.check_copy(replacement.copy, entry.field, wanted)
         replacement.prepare()
-        replacement.commit()
-    return BY_VALUE
+        return _committed(BY_VALUE, entry, replacement, written)
+
+
+def _committed(
+    outcome: str, entry: journal.Entry, replacement: replacing.Replacement, written: replacing.Written
+) -> Undone:
+    status = replacement.commit()
+    return Undone(outcome, entry.path, tuple(written.identities(replacement.status, status)))

@@ -54,18 +54,12 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """A file that was written: its status and SHA-256 before and after."""
+    """A file that was written: its status before and after, and what it was known by and is; see identity.py."""
 
     path: pathlib.Path
     old_status: os.stat_result
     new_status: os.stat_result
-    old_sha256: str
-    new_sha256: str
-
-    def identities(self) -> list[tuple[str, str]]:
-        """What the file was known by, and is now; see identity.py."""
-        statuses = (identity.of_status(self.old_status), identity.of_status(self.new_status))
-        return [statuses, (identity.of_hash(self.old_sha256), identity.of_hash(self.new_sha256))]
+    identities: Sequence[tuple[str, str]]
 
 
 OnWritten = Callable[[Done], None]
@@ -139,7 +133,7 @@ def apply(
         replacement.prepare(replacement.status.st_mtime_ns if preserve_mtime else None)
         written.add(replacement.target, undo, **_facts(planned, replacement.status, result))
         status = replacement.commit()
-    on_written(Done(path, replacement.status, status, result.old_sha256, result.new_sha256))
+    on_written(Done(path, replacement.status, status, result.identities(replacement.status, status)))
 
 
 def _after(before: tuple[str, ...], words: tuple[str, ...], mode: str) -> tuple[str, ...]:

@@ -85,8 +85,9 @@ def test_nothing_is_written_without_apply_and_all_of_it_with(library, run_write,
     assert status == 0
     assert shown == ["0 files changed, 8 stay as they are, 0 cannot be written; nothing was changed"]
 
-    status, done, told = run_write(f"--undo={log}")
+    status, done, told = run_write(f"--undo={log}", f"--results={tmp_path / 'results.sqlite'}")
     assert (status, told) == (0, []) and contents(library) == before
+    assert run_write(library)[0] == 0  # and nothing is heard anew after the undo either
     assert done[-1] == "8 restored byte for byte, 0 value for value, 0 as they were already, 0 could not be undone"
     status, done, _ = run_write(f"--undo={log}")
     assert (status, done) == (
