@@ -24,6 +24,7 @@ COMMANDS = {
     "ensemble": "combine several models' scores, or several runs into one model",
     "report": "make one HTML file from runs, to read and to send",
     "tag": "print the tags of files and folders, or write the scores of every tag",
+    "write": "write moods into the tags of music files, and take them back",
     "pretrained": "list models that others published, and fetch one to tag with or to start from",
     "prepare": "turn a dataset into 16 kHz mono files that cost almost nothing to read",
     "export": "write a run as a SavedModel that plain TensorFlow serves, as LiteRT, as ONNX",

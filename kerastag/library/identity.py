@@ -11,6 +11,11 @@ def of_status(status: os.stat_result) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
+def of_hash(sha256: str) -> str:
+    """SHA-256 over all of a file, in hexadecimal."""
+    return f"sha256:{sha256}"
+
+
 def of_file(path: str | os.PathLike[str], by_content: bool = False) -> str:
     """What a file is known by.
 
@@ -27,4 +32,4 @@ def of_file(path: str | os.PathLike[str], by_content: bool = False) -> str:
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    return f"sha256:{digest.hexdigest()}"
+    return of_hash(digest.hexdigest())

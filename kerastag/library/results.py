@@ -133,6 +133,23 @@ class Results:
             raise errors.KerastagError(f"{self._path}: results cannot be kept here ({reason})", "results") from error
 
 
+def carry(path: str | os.PathLike[str], pairs: Iterable[tuple[str, str]]) -> None:
+    """The same as Results.carry for identities before and after, where no model is at hand; nothing without a file.
+
+    Raises:
+      KerastagError: it cannot be written.
+    """
+    if not pathlib.Path(path).is_file():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as database, database:
+            rows = [(after, before) for before, after in pairs]
+            if database.execute("PRAGMA user_version").fetchone() == (VERSION,):
+                database.executemany("UPDATE OR REPLACE results SET file = ? WHERE file = ?", rows)
+    except sqlite3.Error as error:
+        raise errors.KerastagError(f"{path}: results cannot be kept here ({error})", "results") from error
+
+
 def default_path() -> pathlib.Path:
     """The file in the user's cache."""
     return files.user_cache() / FILE
