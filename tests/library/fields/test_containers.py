@@ -35,14 +35,18 @@ def ogg_pages(content: bytes) -> list[bytes]:
     return pages
 
 
-def crc_is_right(page: bytes) -> bool:
+def crc_of(page: bytes) -> bytes:
     """RFC 3533, bit by bit: polynomial 0x04c11db7, the checksum itself as zero."""
     value = 0
     for byte in page[:22] + bytes(4) + page[26:]:
         value ^= byte << 24
         for _ in range(8):
             value = (value << 1 ^ 0x04C11DB7 if value & 1 << 31 else value << 1) & 0xFFFFFFFF
-    return value == int.from_bytes(page[22:26], "little")
+    return value.to_bytes(4, "little")
+
+
+def crc_is_right(page: bytes) -> bool:
+    return crc_of(page) == page[22:26]
 
 
 @pytest.mark.parametrize("form", ["vorbis", "opus"])
@@ -58,6 +62,21 @@ def test_pages_behind_long_comments_are_numbered_and_checked_anew(tmp_path, enco
     entry = json.loads(log.read_bytes().splitlines()[1])
     assert len(entry["undo"]) < 10_000  # the pages of the comments, and of others the numbers and checksums
     assert undo(log) == ["restored"] and path.read_bytes() == encoded[form]
+
+
+@pytest.mark.parametrize("rest, kept", [(b"\x01binary\0\0", True), (bytes(60), False)])
+def test_binary_data_behind_the_comments_of_opus_is_preserved_and_padding_is_used(tmp_path, encoded, write, rest, kept):
+    pages = ogg_pages(encoded["opus"])
+    packet = b"OpusTags\1\0\0\0v\0\0\0\0" + rest  # RFC 7845: preserved where the lowest bit of its first byte is 1
+    page = pages[1][:26] + bytes([1, len(packet)]) + packet
+    page = page[:22] + crc_of(page) + page[26:]
+    path = put(tmp_path, "a.opus", pages[0] + page + b"".join(pages[2:]))
+    size = path.stat().st_size
+    write(path, ["film"])
+    new = ogg_pages(path.read_bytes())[1]
+    expected = b"OpusTags\1\0\0\0v\1\0\0\0\x09\0\0\0MOOD=film"
+    assert new[28:] == expected + (rest if kept else bytes(60 - 13)) and crc_is_right(new)
+    assert (path.stat().st_size == size) != kept
 
 
 def test_pages_of_another_stream_in_between_stay(tmp_path, encoded, write):
