@@ -138,7 +138,8 @@ def test_unknown_commands_and_the_list(capsys):
     assert "no command 'frobnicate'" in capsys.readouterr().err
     assert cli.main([]) == 0
     listed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("  "))
-    assert set(listed) == {"train", "evaluate", "ensemble", "report", "tag", "pretrained", "prepare", "export"}
+    library = {"tag", "write", "playlist", "similar", "map"}
+    assert set(listed) == {"train", "evaluate", "ensemble", "report", "pretrained", "prepare", "export", *library}
     assert all(len(summary) > 20 for summary in listed.values())
 
 

@@ -18,7 +18,10 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "flags").glob("*.flags")),
 ]
-COMMANDS = ("train", "evaluate", "ensemble", "report", "tag", "pretrained", "prepare", "export")
+COMMANDS = (
+    *("train", "evaluate", "ensemble", "report", "tag", "write", "playlist", "similar", "map"),
+    *("pretrained", "prepare", "export"),
+)
 TOOLS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "tools").rglob("*.py")

@@ -9,9 +9,10 @@
 These are the places that MusicBrainz Picard writes. Several values are several values, never one with separators.
 
 An edit replaces the bytes of one field and the counts and sizes around it. What else is in a tag is never parsed and
-written anew, since that loses what a parser does not know: mutagen 1.48 was measured to drop ID3 frames that it cannot
-read, to turn ID3v2.2 into 2.4, to lose extended headers and footers, to write Vorbis comments that are no UTF-8 with
-other letters, and to move the offsets of no fragment of an MP4 file but the first. It is the second reader instead:
+written anew, since that loses what a parser does not know: written by mutagen 1.48, a file lost an RVAD frame that it
+could not read, other frames changed places, and ID3v2.2 came back as 2.3; by its source, extended headers and footers,
+Vorbis comments that are no UTF-8 and the offsets of an MP4 file's later fragments fare no better. It is the second
+reader instead:
 `checking` holds what it sees of the edited file against what it saw before. (Where a field stands in several places,
 as mood may in ID3, all of them are read, and all are written.)
 
