@@ -5,7 +5,9 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
-_FORMAT = "{desc}  {percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
+_FORMAT = (
+    "{desc}  {percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_noinv_fmt}]{postfix}"
+)
 
 LINE_SECONDS = 10.0  # between two lines of progress in a log
 
@@ -95,7 +97,6 @@ class Lines(Bar):
     def _line(self, elapsed: float) -> str:
         from tqdm import tqdm
 
-        figures = tqdm.format_meter(
-            self._done, self._total, elapsed, unit=f" {self._unit}", bar_format="{rate_fmt}, {remaining} left"
-        )
-        return f"{self._text}: {self._done} of {self._total} {self._unit}, {figures}"
+        rate = self._done / elapsed
+        left = tqdm.format_interval((self._total - self._done) / rate) if rate else "?"
+        return f"{self._text}: {self._done} of {self._total} {self._unit}, {rate:.2g} {self._unit}/s, {left} left"

@@ -25,19 +25,20 @@ def alone(function: Callable[..., Result], *arguments: object, environment: Mapp
         return process.submit(function, *arguments).result()
 
 
-def run_python(arguments: Sequence[str]) -> None:
+def run_python(arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> None:
     """Runs this interpreter on kerastag and tools of this checkout, whatever lies in the working folder.
 
     Args:
       arguments: arguments of the interpreter, such as "-m", "kerastag.tag", "--help".
+      allowed: exit statuses that are no error.
 
     Raises:
-      KerastagError: its exit status is not 0.
+      KerastagError: its exit status is another.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
     command = [sys.executable, *arguments]
     process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if process.returncode:
+    if process.returncode not in allowed:
         reason = process.stderr.strip()[-300:]
         raise errors.KerastagError(f"{' '.join(command)}: exit status {process.returncode}: {reason}")

@@ -79,7 +79,15 @@ def tag_seconds(model: str | os.PathLike[str], path: str | os.PathLike[str], num
     for _ in range(1 + num_runs):
         with tempfile.NamedTemporaryFile() as timings:
             started = time.time()
-            tag = ["-m", "tools.benchmarks.startup_work", timings.name, str(started), f"--model={model}", str(path)]
+            tag = [
+                "-m",
+                "tools.benchmarks.startup_work",
+                timings.name,
+                str(started),
+                f"--model={model}",
+                "--results=none",
+                str(path),
+            ]
             processes.run_python(tag)
             ended = time.time()
             runs.append(with_totals(json.loads(pathlib.Path(timings.name).read_text()), started, ended))

@@ -78,7 +78,7 @@ def main(timings: str, started: float, arguments: list[str]) -> int:
 
         clock.wrap(runtime, "start", "tensorflow")
         clock.wrap(model.Model, "networks", "model")
-        clock.wrap(tagger.Tagger, "score_files", "scoring")
+        clock.wrap(tagger.Tagger, "hear_tracks", "scoring")
         clock.wrap(audio, "read_chunks", "reading")
     with clock.phase("rest"):
         status = tag.COMMAND.run(arguments)
