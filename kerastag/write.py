@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from absl import flags
 
 from kerastag import cli, errors, files, names, progress
+from kerastag.cli import choosing as chosen_by_flags
 from kerastag.cli import collection, options
-from kerastag.inference import columns
 from kerastag.library import choosing, fields, journal, replacing, results, undoing, writing
 from kerastag.library.fields import checking
 
@@ -27,13 +27,7 @@ flags.DEFINE_enum(
 )
 options.positive(FLAGS, "max_tags", 3, "So many tags of a file at most.")
 flags.DEFINE_float("min_score", None, "Write no tag with a lower score.", 0.0, 1.0, flag_values=FLAGS)
-flags.DEFINE_string(
-    "vocabulary",
-    None,
-    "Tab-separated file, a tag of the model and your word in each line: only these tags are written, as your words.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_list("exclude", None, "Tags that are not written, with commas.", flag_values=FLAGS)
+chosen_by_flags.define_vocabulary(FLAGS)
 flags.DEFINE_bool("preserve_mtime", False, "Let files keep their modification time.", flag_values=FLAGS)
 flags.DEFINE_string(
     "journal", None, "The new file that undoes it all; default: one named by the time in the cache.", flag_values=FLAGS
@@ -56,7 +50,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         files.check_output(values.journal, overwrite=False)
     search = collection.find(values, arguments)
     ears = collection.Ears(values)
-    chosen = _columns(values, ears)
+    chosen = chosen_by_flags.words(values, ears.source.vocabulary)
     _ = ears.source.decider, ears.source.card  # an error in their files is told before the work
     statuses = dict(_statuses(search.files))
     heard = ears.hear(search)
@@ -76,22 +70,6 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if not values.apply:
         return _show(plans, problems, num_skipped)
     return _apply(values, ears, plans, problems, num_skipped)
-
-
-def _columns(values: flags.FlagValues, ears: collection.Ears) -> columns.Columns:
-    """Which tags may be written, under which words.
-
-    Raises:
-      KerastagError: see columns.of; or --vocabulary has no tag.
-    """
-    vocabulary = ears.source.vocabulary
-    excluded = list(values.exclude or ())
-    if values.vocabulary is not None:
-        words = columns.read_words(values.vocabulary, vocabulary)
-        if not words:
-            raise errors.KerastagError(f"{values.vocabulary}: no tag has a word")
-        excluded += [name for column, name in enumerate(vocabulary.names) if column not in words]
-    return columns.of(vocabulary, excluded, values.vocabulary)
 
 
 def _statuses(paths: Iterable[pathlib.Path]) -> Iterator[tuple[pathlib.Path, os.stat_result]]:

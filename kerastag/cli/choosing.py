@@ -2,8 +2,9 @@
 
 from absl import flags
 
-from kerastag import errors
+from kerastag import errors, tags
 from kerastag.cli import options
+from kerastag.inference import columns
 
 MAX_TAGS = 5
 
@@ -30,6 +31,32 @@ def define(values: flags.FlagValues) -> None:
         "become one, with the highest of their scores.",
         flag_values=values,
     )
+
+
+def define_vocabulary(values: flags.FlagValues) -> None:
+    """Which tags become words that others read: in files, in playlists."""
+    flags.DEFINE_string(
+        "vocabulary",
+        None,
+        "Tab-separated file, a tag of the model and your word in each line: only these tags are taken, as your words.",
+        flag_values=values,
+    )
+    flags.DEFINE_list("exclude", None, "Tags that are not taken, with commas.", flag_values=values)
+
+
+def words(values: flags.FlagValues, vocabulary: tags.Vocabulary) -> columns.Columns:
+    """What the flags of `define_vocabulary` say.
+
+    Raises:
+      KerastagError: see columns.of; or --vocabulary has no tag.
+    """
+    excluded = list(values.exclude or ())
+    if values.vocabulary is not None:
+        given = columns.read_words(values.vocabulary, vocabulary)
+        if not given:
+            raise errors.KerastagError(f"{values.vocabulary}: no tag has a word")
+        excluded += [name for column, name in enumerate(vocabulary.names) if column not in given]
+    return columns.of(vocabulary, excluded, values.vocabulary)
 
 
 def check(values: flags.FlagValues) -> None:

@@ -2,15 +2,17 @@
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Sequence
 
+import numpy as np
 from absl import flags
 
 from kerastag import audio, cli, errors, names, progress, published
 from kerastag.audio import tfio_decoder
 from kerastag.cli import options
 from kerastag.inference import model_source
-from kerastag.library import listening, results
+from kerastag.library import listening, results, similar
 
 SOME_FAILED = 3  # exit status: some files could not be dealt with, the rest is done
 KEEP_NOTHING = "none"
@@ -151,6 +153,48 @@ def find(values: flags.FlagValues, arguments: Sequence[str]) -> audio.Found:
     if not search.files:
         raise errors.KerastagError("; ".join(search.warnings()) or f"{' '.join(arguments)}: no audio files")
     return search
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """A track, and a collection beside it.
+
+    Attributes:
+      seed: the track.
+      embedding: its embedding, (width,).
+      paths: the other files that could be heard.
+      others: their embeddings, (num_files, width).
+      collection: all of them, the track included.
+    """
+
+    seed: pathlib.Path
+    embedding: np.ndarray
+    paths: tuple[pathlib.Path, ...]
+    others: np.ndarray
+    collection: Collection
+
+
+def hear_beside(values: flags.FlagValues, seed: str, arguments: Sequence[str]) -> Beside:
+    """Hears a track, which need not be in the collection, and the collection, for their embeddings.
+
+    Raises:
+      UsageError: no files or folders are named beside it.
+      KerastagError: see `find` and `Ears`; or the track cannot be heard.
+    """
+    if not arguments:
+        raise errors.UsageError("no files or folders are named")
+    path = pathlib.Path(seed)
+    if path.is_dir():
+        raise errors.KerastagError(f"{seed}: is a folder, not a track")
+    # the track first, and by its own name once more if it is found in the collection
+    search = find(values, [seed, *arguments])
+    result = Ears(values).hear(search, embeddings=True)
+    if path in result.heard.failures:
+        raise errors.KerastagError(result.heard.failures[path])
+    embeddings = result.heard.embeddings
+    assert embeddings is not None  # they were asked for
+    similar.check(embeddings[0], seed)
+    return Beside(path, embeddings[0], result.heard.files[1:], embeddings[1:], result)
 
 
 def hear(values: flags.FlagValues, arguments: Sequence[str], embeddings: bool = False) -> Collection:

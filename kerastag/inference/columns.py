@@ -25,6 +25,17 @@ class Columns:
     kept: tuple[int, ...]
     groups: tuple[tuple[int, ...], ...]
 
+    def word_of(self, column: int) -> str:
+        """The word of a column of the vocabulary.
+
+        Raises:
+          KerastagError: it is left out.
+        """
+        for word, group in zip(self.words, self.groups, strict=True):
+            if column in (self.kept[place] for place in group):
+                return word
+        raise errors.KerastagError("a tag is named that is left out", "exclude")
+
     def merged(self, values: np.ndarray) -> np.ndarray:
         """The highest value of each word's tags; of decisions, whether one of them is given.
 
