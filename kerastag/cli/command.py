@@ -26,6 +26,7 @@ COMMANDS = {
     "tag": "print the tags of files and folders, or write the scores of every tag",
     "playlist": "write playlists by tags, by a wish in moods, or of tracks that sound like one",
     "similar": "rank the tracks of a collection by how much they sound like one",
+    "map": "draw a collection as a page on which tracks that sound alike lie close to each other",
     "write": "write moods into the tags of music files, and take them back",
     "pretrained": "list models that others published, and fetch one to tag with or to start from",
     "prepare": "turn a dataset into 16 kHz mono files that cost almost nothing to read",
