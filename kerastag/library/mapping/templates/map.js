@@ -81,6 +81,7 @@ function recolour() {
 }
 
 function redraw() {
+  measure();
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(() => { waiting = false; draw(); });
@@ -124,7 +125,6 @@ function dots(pixels, rows, colour, share, ratio) {
 
 let pixels = null;
 function draw() {
-  measure();
   const ratio = window.devicePixelRatio || 1;
   const width = Math.max(1, Math.round(stage.width * ratio)), height = Math.max(1, Math.round(stage.height * ratio));
   if (pixels === null || pixels.width !== width || pixels.height !== height) {
