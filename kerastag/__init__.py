@@ -15,7 +15,8 @@ Build the network of the paper, from waveform to logits:
 
     network = kerastag.models.short_chunk_resnet(num_tags=56)
 
-The commands are `kerastag train`, `evaluate`, `ensemble`, `report`, `tag`, `pretrained`, `prepare` and `export`.
+The commands are `kerastag train`, `evaluate`, `ensemble`, `report`, `tag`, `write`, `playlist`, `similar`, `map`,
+`pretrained`, `prepare` and `export`.
 """
 
 from kerastag import losses, models

@@ -48,15 +48,9 @@ def words(values: flags.FlagValues, vocabulary: tags.Vocabulary) -> columns.Colu
     """What the flags of `define_vocabulary` say.
 
     Raises:
-      KerastagError: see columns.of; or --vocabulary has no tag.
+      KerastagError: see columns.named.
     """
-    excluded = list(values.exclude or ())
-    if values.vocabulary is not None:
-        given = columns.read_words(values.vocabulary, vocabulary)
-        if not given:
-            raise errors.KerastagError(f"{values.vocabulary}: no tag has a word")
-        excluded += [name for column, name in enumerate(vocabulary.names) if column not in given]
-    return columns.of(vocabulary, excluded, values.vocabulary)
+    return columns.named(vocabulary, values.exclude or (), values.vocabulary)
 
 
 def check(values: flags.FlagValues) -> None:

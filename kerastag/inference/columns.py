@@ -75,6 +75,28 @@ def of(
     return Columns(tuple(groups), kept, tuple(map(tuple, groups.values())))
 
 
+def named(
+    vocabulary: tags.Vocabulary, exclude: Sequence[str] = (), words: str | os.PathLike[str] | None = None
+) -> Columns:
+    """Tags as words that others read: with a file of words its tags alone, without one all under their short names.
+
+    Args:
+      vocabulary: the model's tags.
+      exclude: tags to leave out, full names or short ones.
+      words: a file of words, see `read_words`.
+
+    Raises:
+      KerastagError: see `of`; or the file has no tag.
+    """
+    if words is None:
+        return of(vocabulary, exclude)
+    given = read_words(words, vocabulary)
+    if not given:
+        raise errors.KerastagError(f"{os.fspath(words)}: no tag has a word")
+    others = [name for column, name in enumerate(vocabulary.names) if column not in given]
+    return of(vocabulary, [*exclude, *others], words)
+
+
 def read_words(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[int, str]:
     """The words of a tab-separated file: one of the model's tags and your word in each line, without a header or below
     `tag` and `word`.
