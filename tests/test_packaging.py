@@ -14,7 +14,8 @@ def test_setup_names_every_package():
     config.read(ROOT / "setup.cfg")
     named = set(config["options"]["packages"].split())
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "kerastag").rglob("__init__.py")}
-    assert named == found | {"kerastag.presets"}
+    plugin = "kerastag.library.beetsplug.kerastag"  # which beets looks for under its own name
+    assert named == found - {plugin} | {"beetsplug.kerastag", "kerastag.presets"}
 
 
 def test_a_wheel_carries_the_presets_and_the_page_and_nothing_but_the_package(tmp_path):
@@ -37,4 +38,9 @@ def test_a_wheel_carries_the_presets_and_the_page_and_nothing_but_the_package(tm
     assert presets and presets <= set(names)
     page = {f"kerastag/serving/page/{path.name}" for path in (ROOT / "kerastag" / "serving" / "page").iterdir()}
     assert len(page) > 10 and page <= set(names)
-    assert {name.split("/")[0].partition("-")[0] for name in names} == {"kerastag"}
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"beetsplug", "kerastag"}
+    assert {path.name for path in (ROOT / "kerastag" / "library" / "beetsplug" / "kerastag").glob("*.py")} == {
+        name.rpartition("/")[2] for name in names if name.startswith("beetsplug/kerastag/")
+    }
+    assert "beetsplug/__init__.py" not in names  # it is beets'
+    assert {f"kerastag/library/mapping/templates/map.{suffix}" for suffix in ("js", "css", "html.j2")} <= set(names)
