@@ -81,15 +81,14 @@ class KerastagPlugin(plugins.BeetsPlugin):
         except errors.KerastagError as error:
             raise ui.UserError(names.printable(str(error))) from error
         self._warn(heard.warnings)
-        write = self.config["write"].get() if options.write is None else options.write
-        write = ui.should_write(write)
+        write = ui.should_write(self._write_setting() if options.write is None else options.write)
         for item in items:
             changes = item.id in heard.of and ears.put(item, heard.of[item.id])
             if changes:
                 ui.show_model_changes(item, fields=[self._field.name])
             if options.pretend:
                 continue
-            if write and (changes or (options.write and not self._field.is_in_file(item))):
+            if write and (changes or options.write) and not self._field.is_in_file(item):
                 item.try_write(tags={self._field.name: item[self._field.name]})
             item.store()
         num_known = len(items) - len(heard.of) - heard.num_failed
@@ -131,17 +130,30 @@ class KerastagPlugin(plugins.BeetsPlugin):
 
         if problem := self._field.problem():
             raise errors.KerastagError(f"kerastag.field: {self._field.name}: {problem}")
-        wording = describing.Wording(
-            self.config["max_tags"].get(confuse.Optional(int)),
-            self.config["min_score"].get(confuse.Optional(confuse.Number())),
-            self.config["exclude"].as_str_seq(split=False),
-            self.config["vocabulary"].get(confuse.Optional(confuse.Filename())),
-        )
-        describer = describing.Describer(self._model(), wording, lambda line: self._log.warning("{}", line))
+        describer = describing.Describer(self._model(), self._wording(), lambda line: self._log.warning("{}", line))
         force = self.config["force"].get(bool) if force is None else force
         ears = hearing.Hearing(describer, self._field, self.config["scores"].get(bool), force)
+        self._write_setting()
         self._warn(ears.clashes)
         return ears
+
+    def _wording(self) -> Any:
+        """Raises ConfigError: a setting is wrong."""
+        from kerastag.library import describing
+
+        max_tags = self.config["max_tags"].get(confuse.Optional(int))
+        if max_tags is not None and max_tags < 1:
+            raise confuse.ConfigValueError("kerastag.max_tags: must be at least 1")
+        min_score = self.config["min_score"].get(confuse.Optional(confuse.Number()))
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise confuse.ConfigValueError("kerastag.min_score: must be from 0 to 1")
+        exclude = self.config["exclude"].as_str_seq(split=False)
+        words = self.config["vocabulary"].get(confuse.Optional(confuse.Filename()))
+        return describing.Wording(max_tags, min_score, exclude, words)
+
+    def _write_setting(self) -> bool | None:
+        """Whether moods are written; None: as beets writes anything."""
+        return self.config["write"].get(confuse.Optional(bool))
 
     def _model(self) -> str | None:
         """A path from the root, or the name of a published model; None: the default."""

@@ -73,10 +73,12 @@ class Field:
         return self._in_file(item) == self.words(item)
 
     def _in_file(self, item: library.Item) -> list[str]:
+        """As the library would hold it: a word with "; " in it is several there."""
         try:
-            return list(getattr(mediafile.MediaFile(item.path), self.name) or ())
+            values = getattr(mediafile.MediaFile(item.path), self.name) or []
         except mediafile.UnreadableFileError:
             return []
+        return list(library.Item._type(self.name).normalize(values))
 
 
 def mood(id3v23: bool) -> mediafile.ListMediaField:
