@@ -140,7 +140,7 @@ def test_scores_and_moods_are_fields_that_can_be_asked_for(beet):
     # by now the fields are known without kerastag
     assert beet(*asked, f"kerastag_low:{low - 1e-5}..{low + 1e-5}", code=WITHOUT_KERASTAG).strip() == str(path)
     assert not beet(*asked, f"kerastag_low:{low + 1e-5}..", code=WITHOUT_KERASTAG)
-    assert not beet("kerastag", code=DEAF) and "0 tracks described, 3 as they were" in beet.told
+    assert not beet("kerastag", code=DEAF) and "tracks: 0 described, 3 as they were" in beet.told
 
 
 def test_moods_are_written_as_several_values_where_it_is_asked_for(beet):
@@ -162,7 +162,7 @@ def test_moods_are_written_as_several_values_where_it_is_asked_for(beet):
     written = beet.contents()
     assert written != before
     beet("kerastag", "-f", "-w", code=DEAF, vocabulary=words)  # what beets wrote is known as what was heard
-    assert "3 tracks described" in beet.told and beet.contents() == written
+    assert "tracks: 3 described" in beet.told and beet.contents() == written
 
 
 @pytest.mark.parametrize("id3v23", ["no", "yes"])
@@ -208,7 +208,7 @@ def test_an_import_hears_what_it_can_and_imports_the_rest(model, songs, tmp_path
     heard = {name for name, of in beet.fields().items() if "kerastag_low" in of}
     assert len(beet("ls").splitlines()) == 4 and len(heard) == 3
     beet("kerastag", "-f", code=DEAF)  # the copies are known, the one that cannot be heard too
-    assert "3 tracks described, 0 as they were, 1 could not be heard" in beet.told
+    assert "tracks: 3 described, 0 as they were, 1 could not be heard" in beet.told
 
 
 def test_an_import_goes_on_without_the_model(model, songs, tmp_path):

@@ -93,7 +93,7 @@ class KerastagPlugin(plugins.BeetsPlugin):
             item.store()
         num_known = len(items) - len(heard.of) - heard.num_failed
         counts = (len(heard.of), num_known, heard.num_failed)
-        self._log.info("{} tracks described, {} as they were, {} could not be heard", *counts)
+        self._log.info("tracks: {} described, {} as they were, {} could not be heard", *counts)
 
     def _begin_import(self) -> None:
         from kerastag import errors, names
