@@ -9,7 +9,7 @@ _FORMAT = (
     "{desc}  {percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_noinv_fmt}]{postfix}"
 )
 
-LINE_SECONDS = 10.0  # between two lines of progress in a log
+LINE_SECONDS = 30.0  # between two lines of progress in a log
 
 
 class Bar:
@@ -90,7 +90,7 @@ class Lines(Bar):
         super().advance(count, postfix)
         self._done += count
         now = time.monotonic()
-        if self._shows_lines and now >= self._next_line:
+        if self._shows_lines and now >= self._next_line and self._done < self._total:
             self._next_line = now + self._seconds
             print(self._line(now - self._started), file=self._stream, flush=True)
 

@@ -104,14 +104,27 @@ class Results:
         self._database.close()
 
     def _make_tables(self) -> None:
-        """Raises KerastagError: the file is another program's, or another version's."""
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version == VERSION:
+        """Makes the tables of a new file, all or none of them, while other processes wait.
+
+        Raises:
+          KerastagError: the file is another program's, or another version's.
+        """
+        if self._version() == VERSION:
             return
-        if version or tables:
-            raise errors.KerastagError(f"{self._path}: not results of this version of kerastag", "results")
-        self._database.executescript(f"{_TABLES} PRAGMA user_version = {VERSION};")
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            version = self._version()
+            tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if version == VERSION:  # by another process, meanwhile
+                return
+            if version or tables:
+                raise errors.KerastagError(f"{self._path}: not results of this version of kerastag", "results")
+            for statement in filter(str.strip, _TABLES.split(";")):
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return int(self._database.execute("PRAGMA user_version").fetchone()[0])
 
     def _model_id(self, fingerprint: str, settings: str) -> int:
         with self._database:

@@ -114,15 +114,15 @@ def test_lines_of_progress_in_a_log(monkeypatch):
 
     from kerastag import progress
 
-    moments = iter([0.0, 5.0, 11.0, 15.0, 22.0, 30.0])
+    moments = iter([0.0, 5.0, 31.0, 45.0, 62.0, 70.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(moments))
     stream = io.StringIO()
     with progress.Lines(10, "hearing 10 files", stream=stream) as bar:
         for _ in range(5):
             bar.advance()
     assert stream.getvalue().splitlines() == [
-        "hearing 10 files: 2 of 10 files, 0.18 files/s, 00:44 left",
-        "hearing 10 files: 4 of 10 files, 0.18 files/s, 00:33 left",
+        "hearing 10 files: 2 of 10 files, 0.065 files/s, 02:04 left",
+        "hearing 10 files: 4 of 10 files, 0.065 files/s, 01:33 left",
     ]
     quiet = io.StringIO()
     moments = iter(range(0, 1000, 100))

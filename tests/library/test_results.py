@@ -125,3 +125,22 @@ def test_an_identity_survives_a_rename_and_no_change(tmp_path):
     assert identity.of_file(copy, by_content=True) == digest == identity.of_file(path, by_content=True)
     # of the three letters, by the standard's own example
     assert digest == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_processes_that_make_the_file_at_once_agree(tmp_path):
+    """A second one, between the first one's look at the empty file and its tables."""
+    path = tmp_path / "results.sqlite"
+    version = results.Results._version
+
+    class Late(results.Results):
+        looks = 0
+
+        def _version(self):
+            Late.looks += 1
+            seen = version(self)
+            if Late.looks == 1:
+                results.Results(path, "model", SETTINGS).keep({"a": result(0.5)})
+            return seen
+
+    first = Late(path, "model", SETTINGS)
+    assert first.find(["a"])["a"].scores == [0.5] and Late.looks == 2

@@ -117,7 +117,7 @@ def test_a_compiled_scorer_gives_the_same_and_compiles_once(num_devices):
     scores, compiled_counts = scorer.score_tracks(data, 11, done.append)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
     assert counts.tolist() == compiled_counts.tolist() == [1] * 11
-    assert done == [4, 4, 3]  # what fills up the last batch is not counted
+    assert list(map(len, done)) == [4, 4, 3]  # what fills up the last batch is not counted
     assert scorer._forward.experimental_get_tracing_count() == num_devices
 
 
@@ -139,7 +139,7 @@ def test_the_scorer_sends_a_batch_before_it_reads_the_one_ahead():
         return launch(waveform, batches)
 
     scorer._launch = launched
-    scores, _ = scorer.score_tracks(data, 3, lambda count: events.append("read"))
+    scores, _ = scorer.score_tracks(data, 3, lambda rows: events.append("read"))
     np.testing.assert_allclose(scores[:, 0], [0, 0.1, 0.2])
     assert [event for event in events if not event.startswith("sent")] == [
         *("launched 0", "launched 1", "read", "launched 2", "read", "read")
