@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import importlib.util
 import io
 import json
 import pathlib
@@ -147,8 +146,13 @@ def check_format(output: pathlib.Path) -> None:
     suffix = output.suffix.lower()
     if suffix not in FORMATS:
         raise errors.UsageError(f"{output}: the suffix must be one of {', '.join(FORMATS)}", "output")
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise errors.KerastagError(f"{output}: Parquet needs pyarrow: pip install 'kerastag[parquet]'")
+    if suffix == ".parquet":
+        try:
+            import pyarrow  # noqa: F401  whether it loads is the question: new ones do not with NumPy 1
+        except ModuleNotFoundError:
+            raise errors.KerastagError(f"{output}: Parquet needs pyarrow: pip install 'kerastag[parquet]'") from None
+        except ImportError as error:
+            raise errors.KerastagError(f"{output}: Parquet needs pyarrow, which does not load ({error})") from None
 
 
 def check_columns(output: pathlib.Path, tags: Sequence[str]) -> None:
