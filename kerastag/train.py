@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_enum(
-    "loss",
-    "bce",
-    losses.NAMES,
-    "What to minimise; cb_*, db_* weigh rare tags more; asl to ral: beyond the paper.",
-    flag_values=FLAGS,
+    "loss", "bce", losses.NAMES, "What training minimises; cb_* and db_* give rare tags more weight.", flag_values=FLAGS
 )
 options.define_data(FLAGS)
 flags.DEFINE_string("run_dir", None, "Folder for all that the run writes; default: runs/LOSS.", flag_values=FLAGS)

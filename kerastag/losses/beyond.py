@@ -9,7 +9,7 @@ from keras import ops
 from kerastag.losses import functions
 from kerastag.tensors import Tensor
 
-_LOWEST = -1e9  # stands for the logit of what is not there: its exponential is exactly 0
+_LOWEST = -3e38  # stands for the logit of what is not there: below all others, and its exponential is 0
 
 
 def asymmetric(
