@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from kerastag import cli, errors, losses, models, published, runtime, tags
-from kerastag.cli import options, presets, transfer
+from kerastag.cli import loss_details, options, presets, transfer
 from kerastag.data import dataset, splits
 from kerastag.models import saved
 from kerastag.runs import lock, run_folder
@@ -43,7 +43,7 @@ options.define_schedule(FLAGS)
 flags.DEFINE_float(
     "dropout", 0.5, "Share of the last hidden layer that is left out while training.", 0.0, 0.99, flag_values=FLAGS
 )
-options.define_loss_details(FLAGS)
+loss_details.define(FLAGS)
 options.define_validation(FLAGS)
 options.define_splits(FLAGS)
 flags.DEFINE_list(
@@ -92,7 +92,7 @@ def _train(values: flags.FlagValues, folder: run_folder.RunFolder) -> int:
     resumed = _resumed(values, folder)
     if values.data_dir is None:
         print("no --data_dir: training on the built-in demo set, with flags/demo.flags for flags not given")
-    details = options.loss_details(values)
+    details = loss_details.given(values)
     data = _dataset(values, folder, resumed)
     cli.warn(data.dropped())
     _check_counts(values.loss, data)

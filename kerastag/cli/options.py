@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from kerastag import audio, computing, errors, losses, models, precisions
+from kerastag import audio, computing, errors, models, precisions
 from kerastag.data import reading
 
 DEMO = "demo"
@@ -28,43 +28,6 @@ def define_splits(values: flags.FlagValues) -> None:
             flags.DEFINE_list("train_split", None, text + "; several with commas.", flag_values=values)
         else:
             flags.DEFINE_string(f"{name}_split", None, text + ".", flag_values=values)
-
-
-def define_loss_details(values: flags.FlagValues) -> None:
-    """Hyperparameters of the losses; None leaves a loss its own default."""
-    details = (
-        ("gamma", 5.0, "focusing exponent of the focal losses: how much less easy decisions count; 0: not at all"),
-        ("alpha", 1.0, "weight of present tags in the focal losses; absent ones have 1 - alpha"),
-        ("beta", 0.999999, "cb_*: the closer to 1, the closer weights are to the inverse frequency of a tag"),
-        ("negative_scale", 100.0, "db_*: lambda, by which logits of absent tags are scaled and their loss divided"),
-        ("rebalance_alpha", 10.0, "db_*: smallest weight of a tag"),
-        ("rebalance_beta", 1000.0, "db_*: slope of the weight's sigmoid"),
-        ("rebalance_mu", 1.0, "db_*: midpoint of the weight's sigmoid"),
-        ("kappa", 10.0, "db_*: scale of the bias by tag; the paper's models have none"),
-    )
-    for name, bound, text in details:
-        flags.DEFINE_float(
-            name,
-            None,
-            f"{text[0].upper()}{text[1:]}. Default: the loss's own, as published.",
-            0.0,
-            bound,
-            flag_values=values,
-        )
-
-
-def loss_details(values: flags.FlagValues) -> dict[str, float]:
-    """The hyperparameters that were given, by name.
-
-    Raises:
-      UsageError: the loss has no such hyperparameter.
-    """
-    names = sorted({name for known in losses.HYPERPARAMETERS.values() for name in known})
-    given = {name: getattr(values, name) for name in names if getattr(values, name) is not None}
-    for name in given:
-        if name not in losses.HYPERPARAMETERS[values.loss]:
-            raise errors.UsageError(f"--{name}: the loss {values.loss} has no such hyperparameter")
-    return given
 
 
 def define_network(values: flags.FlagValues) -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-NAMES = ("bce", "focal", "cb_focal", "db_focal", "cb_bce", "db_bce")
+OF_THE_PAPER = ("bce", "focal", "cb_focal", "db_focal", "cb_bce", "db_bce")
+BEYOND = ("asl", "hill", "splc", "two_way", "ral")
+NAMES = (*OF_THE_PAPER, *BEYOND)
 NEED_CLASS_COUNTS = ("cb_focal", "db_focal", "cb_bce", "db_bce")
 HYPERPARAMETERS = {  # what `get` takes beside the class counts
     "bce": (),
@@ -19,6 +21,11 @@ HYPERPARAMETERS = {  # what `get` takes beside the class counts
     "db_focal": ("gamma", "alpha", "negative_scale", "rebalance_alpha", "rebalance_beta", "rebalance_mu", "kappa"),
     "cb_bce": ("beta",),
     "db_bce": ("negative_scale", "rebalance_alpha", "rebalance_beta", "rebalance_mu", "kappa"),
+    "asl": ("gamma_negative", "gamma_positive", "clip"),
+    "hill": ("hill_lambda", "margin", "gamma"),
+    "splc": ("tau", "margin", "gamma", "start_epoch"),
+    "two_way": ("positive_temperature", "negative_temperature"),
+    "ral": ("gamma_negative", "gamma_positive", "clip", "hill_lambda", "first_coefficient", "second_coefficient"),
 }
 _NEED_PRIOR_BIAS = ("focal", "cb_focal")
 _PRIOR = 0.01
@@ -49,5 +56,8 @@ def get(name: str, class_counts: Sequence[float] | None = None, **hyperparameter
 def output_bias(name: str) -> float | None:
     """The initial bias of the output layer: -log((1 - 0.01) / 0.01) for focal and cb_focal, Lin et al. 2017,
     arXiv:1708.02002, section 4.1; None for the losses whose models keep the layer's own start.
+
+    The authors of the losses beyond the recipe start from the layer's own too, and two_way does not even see a bias
+    that all tags share.
     """
     return -math.log((1 - _PRIOR) / _PRIOR) if name in _NEED_PRIOR_BIAS else None

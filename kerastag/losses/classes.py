@@ -1,39 +1,19 @@
-"""The losses as Keras Loss classes: thin, over `functions`. `call` gives one value per track."""
+"""The paper's losses as Keras Loss classes: thin, over `functions`. `call` gives one value per track."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from kerastag.losses import functions
+from kerastag.losses import base, beyond_classes, functions
 from kerastag.tensors import Config, Tensor
 
-
-class MultiLabelLoss(keras.losses.Loss):
-    """A loss of (batch, num_tags) labels and logits; the reduction over the batch is Keras' (the mean)."""
-
-    def __init__(
-        self,
-        name: str | None = None,
-        reduction: str = "sum_over_batch_size",
-        dtype: "keras.DTypePolicy | str | None" = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
-    def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
-        """The loss of each tag of each track, (batch, num_tags)."""
-        raise NotImplementedError
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each track, (batch,): the sum over tags."""
-        labels = ops.cast(y_true, y_pred.dtype)
-        return ops.sum(self.per_tag(labels, y_pred), axis=-1)
+MultiLabelLoss = base.MultiLabelLoss
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
-class BinaryCrossentropy(MultiLabelLoss):
+class BinaryCrossentropy(base.MultiLabelLoss):
     """Binary cross-entropy; alone among the losses it is the mean over tags, as in the paper's code."""
 
     def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
@@ -45,7 +25,7 @@ class BinaryCrossentropy(MultiLabelLoss):
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
-class Focal(MultiLabelLoss):
+class Focal(base.MultiLabelLoss):
     """Focal loss, Lin et al. 2017, arXiv:1708.02002.
 
     Args:
@@ -172,13 +152,14 @@ class DistributionBalancedBinaryCrossentropy(DistributionBalancedFocal):
         super().__init__(class_counts, gamma=gamma, alpha=alpha, **kwargs)
 
 
-CLASSES: dict[str, type[MultiLabelLoss]] = {
+CLASSES: dict[str, type[base.MultiLabelLoss]] = {
     "bce": BinaryCrossentropy,
     "focal": Focal,
     "cb_focal": ClassBalancedFocal,
     "db_focal": DistributionBalancedFocal,
     "cb_bce": ClassBalancedBinaryCrossentropy,
     "db_bce": DistributionBalancedBinaryCrossentropy,
+    **beyond_classes.CLASSES,
 }
 
 

@@ -11,7 +11,7 @@ from keras import ops
 from kerastag.tensors import Tensor
 
 # Below 1 the exponent's slope is infinite at 0; the floor keeps the gradient of a perfect score finite.
-_POWER_FLOOR = 1e-12
+POWER_FLOOR = 1e-12
 
 
 def binary_crossentropy(labels: Tensor, logits: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ def focal(labels: Tensor, logits: Tensor, gamma: float = 2.0, alpha: float | Non
     if gamma:
         # 1 - p_t from sigmoids of both signs: no cancellation for confident scores
         miss = labels * ops.sigmoid(-logits) + (1 - labels) * ops.sigmoid(logits)
-        loss = ops.power(ops.maximum(miss, _POWER_FLOOR), gamma) * loss
+        loss = ops.power(ops.maximum(miss, POWER_FLOOR), gamma) * loss
     if alpha is not None:
         loss = (labels * alpha + (1 - labels) * (1 - alpha)) * loss
     return loss

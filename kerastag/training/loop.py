@@ -136,7 +136,7 @@ class Trainer:
         watched = self.watch and number % WATCHED_EVERY == 0
         take = self._step(len(draws) == self._compiled_size, batches)
         with tf.device("/cpu:0"):  # where a branch is chosen without waiting for a GPU
-            options = (tf.constant(share), tf.constant(seed), tf.constant(watched))
+            options = (*map(tf.constant, (share, seed, watched)), tf.constant(epoch, tf.int32))
         return _Launched(take(batch, *options), int(draws.max()) + 1, watched)
 
     def _step(self, compiled: bool, batches: tf.data.Dataset) -> Callable[..., Tensor]:
@@ -154,6 +154,7 @@ class Trainer:
                     {**spec, "first_row": tf.TensorSpec([], tf.int64)},
                     *mixing_spec,
                     tf.TensorSpec([], tf.bool),
+                    tf.TensorSpec([], tf.int32),
                 ]
             self._steps[compiled] = tf.function(traced.__call__, input_signature=signature, autograph=False)
         return self._steps[compiled]

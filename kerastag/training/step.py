@@ -43,15 +43,19 @@ class Step:
         self._optimizer = optimizer
         self._strategy = strategy
         self._mixes = mixes
-        self._differentiate = (
-            tf.function(self._gradients, jit_compile=True, autograph=False) if compiled else self._gradients
-        )
+        # what replicas gather from each other in between cannot be compiled: then the network alone is
+        self._gathers = loss.over_batch and strategy.num_replicas_in_sync > 1
+        self._differentiate, self._forward = self._gradients, self._logits
+        if compiled and self._gathers:
+            self._forward = tf.function(self._logits, jit_compile=True, autograph=False)
+        elif compiled:
+            self._differentiate = tf.function(self._gradients, jit_compile=True, autograph=False)
         self._update = optimizers.Update(optimizer, model.trainable_variables, strategy, rate_factors)
         frozen = {id(variable) for variable in blocks.frozen(model)}
         others = model.non_trainable_variables
         self._moving = [place for place, variable in enumerate(others) if id(variable) not in frozen]
 
-    def __call__(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, watched: Tensor) -> Tensor:
+    def __call__(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, watched: Tensor, epoch: Tensor) -> Tensor:
         """Trains on a batch.
 
         Args:
@@ -59,12 +63,13 @@ class Step:
             feeding.feed gives them.
           share, seed: what mixing.draw gives.
           watched: bool (), whether the gradients' norm is wanted.
+          epoch: int32 (), epochs trained in full before.
 
         Returns:
           float32 (2,): the loss, and the norm of the gradients before weight decay and without loss scaling; NaN
           unwatched, not finite where a step in float16 overflows.
         """
-        loss, gradients, moved = self._strategy.run(self._replica_step, (batch, share, seed))
+        loss, gradients, moved = self._strategy.run(self._replica_step, (batch, share, seed, epoch))
         gradients = self._reduced("SUM", gradients, self._model.trainable_variables)
         with tf.device(self._strategy.extended.worker_devices[0]):
             norm = self._norm(gradients, watched)
@@ -75,14 +80,14 @@ class Step:
         return results
 
     def _replica_step(
-        self, batch: dict[str, Tensor], share: Tensor, seed: Tensor
+        self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, epoch: Tensor
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         size = tf.shape(batch["waveform"])[0]
         partner = mixing.partners(size, seed) if self._mixes else tf.range(size)
         scale = self._optimizer.scale_loss(tf.ones(()))
         weights = feeding.values_of(self._model.trainable_variables)
         others = feeding.values_of(self._model.non_trainable_variables)
-        return self._differentiate(weights, others, batch, partner, share, scale)
+        return self._differentiate(weights, others, batch, partner, share, scale, epoch)
 
     def _gradients(
         self,
@@ -92,6 +97,7 @@ class Step:
         partner: Tensor,
         share: Tensor,
         scale: Tensor,
+        epoch: Tensor,
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """A replica's share of the loss, of the gradients of the scaled loss, and the variables that moved meanwhile.
 
@@ -102,19 +108,39 @@ class Step:
           partner: the row that each is mixed with, (b,).
           share: of each row in its mixture, ().
           scale: that the loss is multiplied by, ().
+          epoch: epochs trained in full before, ().
         """
-        waveform, labels = pipeline.to_float(batch["waveform"]), batch["labels"]
+        waveform, labels = pipeline.to_float(batch["waveform"]), [batch["labels"]]
         if self._mixes:
             waveform = mixing.mix(waveform, partner, share)
-        with tf.GradientTape() as tape, layers.rows_from(batch["first_row"]):
+            labels.append(tf.gather(batch["labels"], partner))
+        with tf.GradientTape() as tape:
             tape.watch(weights)
-            logits, moved = self._model.stateless_call(weights, others, waveform, training=True)
-            loss = self._loss.call(labels, logits)  # (b,)
-            if self._mixes:  # of both labels: for focal losses that is not the loss of the mixed labels
-                loss = share * loss + (1 - share) * self._loss.call(tf.gather(labels, partner), logits)
-            loss = tf.reduce_sum(loss * batch["weight"])
-            scaled = loss * scale
-        return loss, tape.gradient(scaled, weights), [moved[place] for place in self._moving]
+            logits, moved = self._forward(weights, others, waveform, batch["first_row"])
+            every = (logits, batch["weight"], labels)
+            if self._gathers:
+                every = _of_all_replicas(*every, batch["first_row"])
+            tracks = self._weighted_losses(*every, share, epoch)
+            scaled = tf.reduce_sum(tracks) * scale
+        if self._gathers:
+            tracks = tf.slice(tracks, batch["first_row"][None], tf.shape(batch["weight"], tf.int64))
+        return tf.reduce_sum(tracks), tape.gradient(scaled, weights), [moved[place] for place in self._moving]
+
+    def _logits(
+        self, weights: list[Tensor], others: list[Tensor], waveform: Tensor, first_row: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """What the network gives in training, (b, num_tags), and what its other variables become."""
+        with layers.rows_from(first_row):
+            return self._model.stateless_call(weights, others, waveform, training=True)
+
+    def _weighted_losses(
+        self, logits: Tensor, weight: Tensor, labels: Sequence[Tensor], share: Tensor, epoch: Tensor
+    ) -> Tensor:
+        """Each track's loss by its weight, (b,), of its labels and, mixed, of its partner's."""
+        loss = self._loss.in_training(labels[0], logits, weight, epoch)
+        if self._mixes:  # of both labels: for focal losses that is not the loss of the mixed labels
+            loss = share * loss + (1 - share) * self._loss.in_training(labels[1], logits, weight, epoch)
+        return loss * weight
 
     def _norm(self, gradients: Sequence[Tensor], watched: Tensor) -> Tensor:
         """The norm of the scaled loss's gradients, on the first device; NaN if nobody needs it."""
@@ -147,6 +173,20 @@ def _global_norm(gradients: Sequence[Tensor]) -> Tensor:
     short = [gradient for gradient in gradients if len(gradient.shape) < 2]
     long = [gradient for gradient in gradients if len(gradient.shape) >= 2]
     return tf.linalg.global_norm([*long, tf.concat(short, axis=0)] if short else long)
+
+
+def _of_all_replicas(
+    logits: Tensor, weight: Tensor, labels: Sequence[Tensor], first_row: Tensor
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """The same of the whole batch, in its order.
+
+    Rows of other replicas are constants: each replica takes the gradient of the whole loss by its own logits, and the
+    sum over replicas is the gradient by all.
+    """
+    context = tf.distribute.get_replica_context()
+    constant, weight, *all_labels = context.all_gather([tf.stop_gradient(logits), weight, *labels], axis=0)
+    end = first_row + tf.shape(logits, tf.int64)[0]
+    return tf.concat([constant[:first_row], logits, constant[end:]], axis=0), weight, all_labels
 
 
 def _assign(variable: Tensor, value: Tensor) -> None:

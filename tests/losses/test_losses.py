@@ -25,7 +25,7 @@ def batch(rng):
     return (rng.random((8, 3)) < 0.3).astype(np.float32), rng.normal(-1, 3, (8, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", losses.NAMES)
+@pytest.mark.parametrize("name", losses.OF_THE_PAPER)
 def test_reference_loss_and_gradient(name, goldens):
     golden = goldens("reference_c8")
     loss, gradient = loss_and_gradient(name, golden["labels"], golden["logits"], class_counts=golden["class_counts"])
@@ -139,6 +139,18 @@ def test_config_round_trip(name, batch):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert type(again) is classes.CLASSES[name]
     assert float(again(labels, logits)) == float(loss(labels, logits))
+
+
+@pytest.mark.parametrize("name", losses.NAMES)
+def test_a_saved_model_keeps_its_loss(name, batch, tmp_path):
+    labels, features = batch
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    counts = {"class_counts": COUNTS} if name in losses.NEED_CLASS_COUNTS else {}
+    model.compile("sgd", loss=losses.get(name, **counts))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(again.loss) is classes.CLASSES[name] and again.loss.get_config() == model.loss.get_config()
+    np.testing.assert_allclose(again.evaluate(features, labels, verbose=0), model.evaluate(features, labels, verbose=0))
 
 
 def test_keras_binary_focal_crossentropy_agrees(batch):
