@@ -71,7 +71,7 @@ def link(path: pathlib.Path, folder: pathlib.Path, absolute: bool) -> str:
     """The address of a file from a page in a folder; each byte that is no plain letter stands as %NN."""
     if absolute:
         return "file://" + urllib.parse.quote(os.fsencode(os.path.abspath(path)))
-    relative = os.path.relpath(os.path.abspath(path), os.path.realpath(folder))
+    relative = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))  # a browser follows no links in it
     return "./" + urllib.parse.quote(os.fsencode(relative))
 
 
