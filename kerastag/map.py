@@ -5,7 +5,7 @@ import sys
 
 from absl import flags
 
-from kerastag import cli, errors, files
+from kerastag import cli, errors, files, names
 from kerastag.cli import choosing as chosen_by_flags
 from kerastag.cli import collection, options
 from kerastag.library import choosing
@@ -55,7 +55,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         chosen.words,
         layout.neighbours(heard.embeddings, NUM_NEIGHBOURS),
     )
-    title = values.title or ", ".join(pathlib.Path(argument).resolve().name for argument in arguments)
+    title = names.shown(values.title or ", ".join(pathlib.Path(argument).resolve().name for argument in arguments))
     files.write_text(output, page.html(tracks, title, output.parent, values.absolute))
     print(f"{output}: {len(heard.files)} tracks")
     cli.warn(result.warnings())

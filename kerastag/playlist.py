@@ -111,7 +111,9 @@ def _by_tag(values: flags.FlagValues, arguments: list[str]) -> int:
         for choice in of_file:
             members[choice.word].append((-choice.score, row))
     rows_of = {word: [row for _, row in sorted(of)[: values.length]] for word, of in members.items()}
-    entries, unfit = _entries(heard.files[row] for row in sorted({row for of in rows_of.values() for row in of}))
+    entries, unfit = _entries(
+        values, folder, (heard.files[row] for row in sorted({row for of in rows_of.values() for row in of}))
+    )
     num_written = 0
     for place, (word, rows) in zip(places, rows_of.items(), strict=True):
         paths = [heard.files[row] for row in rows if heard.files[row] in entries]
@@ -132,8 +134,8 @@ def _write_single(values: flags.FlagValues, result: collection.Collection, paths
     if values.output is None:
         print("\n".join(map(names.shown, paths)))
         return _ended(result, [])
-    entries, unfit = _entries(paths)
     output = pathlib.Path(values.output)
+    entries, unfit = _entries(values, output.parent, paths)
     kept = [entries[path] for path in paths if path in entries]
     files.write_text(output, playlists.m3u8(kept, name, output.parent, values.absolute))
     print(f"{output}: {len(kept)} tracks")
@@ -150,11 +152,13 @@ def _write_wish(values: flags.FlagValues, weights: dict[str, float]) -> int:
     return 0
 
 
-def _entries(paths: Iterable[pathlib.Path]) -> tuple[dict[pathlib.Path, playlists.Entry], list[str]]:
-    """What playlists say of files, and why others cannot stand in one."""
+def _entries(
+    values: flags.FlagValues, folder: pathlib.Path, paths: Iterable[pathlib.Path]
+) -> tuple[dict[pathlib.Path, playlists.Entry], list[str]]:
+    """What playlists in a folder say of files, and why others cannot stand in one."""
     entries, unfit = {}, []
     for path in paths:
-        problem = playlists.check_path(path)
+        problem = playlists.check_path(path, folder, values.absolute)
         if problem:
             unfit.append(problem)
         else:

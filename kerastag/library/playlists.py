@@ -13,7 +13,7 @@ from kerastag import errors, files, names
 
 FORMATS = ("m3u8", "nsp")
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
-_LONGEST = 100  # letters of a playlist's file name
+_LONGEST = 200  # bytes of a playlist's file name without its suffix; file systems take 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +31,21 @@ class Entry:
     seconds: float | None = None
 
 
-def check_path(path: pathlib.Path) -> str:
-    """Why a file cannot stand in an M3U8 playlist, which is text with a line for each file; empty: it can."""
-    name = os.fspath(path)
+def check_path(path: pathlib.Path, folder: pathlib.Path, absolute: bool = False) -> str:
+    """Why a file cannot stand in an M3U8 playlist, which is text with a line for each file; empty: it can.
+
+    The line may name folders that the path does not: those above the working folder.
+
+    Args:
+      path, folder, absolute: as of `m3u8`.
+    """
+    name = _location(path, folder, absolute)
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        return f"{names.shown(path)}: its name is no UTF-8, as an M3U8 playlist is"
+        return f"{names.shown(path)}: its name or a folder's is no UTF-8, as an M3U8 playlist is"
     if "\n" in name or "\r" in name:
-        return f"{names.shown(path)}: its name has a line break, which an M3U8 playlist cannot hold"
+        return f"{names.shown(path)}: its name or a folder's has a line break, which an M3U8 playlist cannot hold"
     return ""
 
 
@@ -78,7 +84,8 @@ def file_names(titles: Sequence[str], suffix: str) -> list[str]:
     given: set[str] = set()
     result = []
     for title in titles:
-        stem = _UNSAFE.sub("_", names.printable(title)).strip(" .")[:_LONGEST] or "playlist"
+        safe = _UNSAFE.sub("_", names.printable(title)).strip(" .")
+        stem = safe.encode()[:_LONGEST].decode(errors="ignore").rstrip(" .") or "playlist"
         name, number = stem, 1
         while name.casefold() in given:
             number += 1

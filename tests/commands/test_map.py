@@ -1,6 +1,7 @@
 """`kerastag map` over a small collection."""
 
 import json
+import os
 import re
 
 from kerastag import map as map_command
@@ -23,3 +24,12 @@ def test_a_page_of_a_collection(run, music, tmp_path, capsys):
     assert map_command.COMMAND.run([str(music / "test"), *flags[:-1], "--output=map.png"]) == 2
     assert map_command.COMMAND.run([str(bad), *flags, "--overwrite"]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"{bad}: ")
+
+
+def test_a_folder_whose_name_is_no_utf8(run, music, tmp_path):
+    folder, output = tmp_path / os.fsdecode(b"na\xefve"), tmp_path / "map.html"
+    folder.mkdir()
+    (folder / "0.wav").write_bytes((music / "test" / "0.wav").read_bytes())
+    flags = [f"--model={run}", "--results=none", "--num_chunks=1", "--quiet", f"--output={output}"]
+    assert map_command.COMMAND.run([str(folder), *flags]) == 0
+    assert r"<title>na\xefve</title>" in output.read_text(encoding="utf-8")

@@ -133,19 +133,26 @@ def test_a_playlist_leads_to_its_files(tmp_path, absolute, monkeypatch):
     assert tracks[0][1:] == (-1, "a") and tracks[1][1:] == (61, "title #1 hit")
 
 
-def test_names_that_a_playlist_cannot_hold():
-    assert not playlists.check_path(pathlib.Path("Björk/a.mp3"))
-    assert "line break" in playlists.check_path(pathlib.Path("a\nb.mp3"))
-    assert "no UTF-8" in playlists.check_path(pathlib.Path(os.fsdecode(b"na\xefve.mp3")))
+def test_names_that_a_playlist_cannot_hold(tmp_path, monkeypatch):
+    assert not playlists.check_path(pathlib.Path("Björk/a.mp3"), tmp_path)
+    assert "line break" in playlists.check_path(pathlib.Path("a\nb.mp3"), tmp_path)
+    assert "no UTF-8" in playlists.check_path(pathlib.Path(os.fsdecode(b"na\xefve.mp3")), tmp_path)
+    for name, problem in ((os.fsdecode(b"na\xefve"), "no UTF-8"), ("two\nlines", "line break")):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)  # a folder that the path does not name, but its line would
+        path = pathlib.Path("a.mp3")
+        assert problem in playlists.check_path(path, pathlib.Path("."), absolute=True)
+        assert problem in playlists.check_path(path, tmp_path)
+        assert not playlists.check_path(path, pathlib.Path("."))
 
 
 def test_names_of_playlists_are_safe_and_differ():
-    titles = ["Rock/Pop", "rock?pop", "..", "", "a\x00b", "x" * 300, "Calm"]
+    titles = ["Rock/Pop", "rock?pop", "..", "", "a\x00b", "x" * 300, "Calm", "静" * 100, "静" * 101]
     names = playlists.file_names(titles, "m3u8")
     assert len({name.casefold() for name in names}) == len(titles)
-    assert names[0] == "Rock_Pop.m3u8" and names[-1] == "Calm.m3u8"
+    assert names[0] == "Rock_Pop.m3u8" and names[6] == "Calm.m3u8"
     for name in names:
-        assert not set(name) & set('/\\?*:"<>|\0') and not name.startswith(".") and len(name) < 120
+        assert not set(name) & set('/\\?*:"<>|\0') and not name.startswith(".") and len(name.encode()) < 220
 
 
 def test_a_smart_playlist_is_json_with_rules(tmp_path):
