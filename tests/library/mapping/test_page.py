@@ -118,3 +118,40 @@ def test_a_person_can_look_search_and_listen(page, tmp_path):
     assert page.inner_text("#legend").split("\n") == ["0.00", "0.89"]
     assert page.failures == [] and "evil" not in page.title()[:4]
     assert [line for line in said if "ERR_FILE_NOT_FOUND" not in line] == []
+
+
+@pytest.mark.browser
+def test_the_legend_covers_neither_its_numbers_nor_on_a_narrow_screen_the_map(page, tmp_path):
+    (tmp_path / "map.html").write_text(map_page.html(tracks(tmp_path), "map", tmp_path), encoding="utf-8")
+    page.goto((tmp_path / "map.html").as_uri())
+    page.select_option("#colour", "0")
+    scale, (low, high) = (
+        page.locator("#legend .scale").bounding_box(),
+        [page.locator("#legend span").nth(place).bounding_box() for place in (0, 1)],
+    )
+    assert low["x"] + low["width"] <= scale["x"] and scale["x"] + scale["width"] <= high["x"]
+    assert low["y"] < scale["y"] + scale["height"] / 2 < low["y"] + low["height"]
+    page.select_option("#colour", "")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert until(page, "canvas.height === Math.round(canvas.clientHeight * devicePixelRatio)")
+    map_box, legend = page.locator("#map").bounding_box(), page.locator("#legend").bounding_box()
+    assert map_box["height"] > 150 and map_box["y"] + map_box["height"] <= legend["y"] + 1
+    assert page.evaluate("Math.max(...data.names.map((_, row) => down(row))) <= canvas.clientHeight")
+
+
+@pytest.mark.browser
+def test_what_was_found_is_reached_by_keys_alone(page, tmp_path):
+    of = tracks(tmp_path)
+    (tmp_path / "map.html").write_text(map_page.html(of, "map", tmp_path), encoding="utf-8")
+    page.goto((tmp_path / "map.html").as_uri())
+    page.focus("#find")
+    page.keyboard.type("nothing of this name")
+    page.keyboard.press("Enter")
+    assert page.locator("#track").is_hidden()
+    page.fill("#find", "calm")  # the first, second and last track
+    names = []
+    for _ in range(4):
+        page.keyboard.press("Enter")
+        names.append(page.inner_text("#name"))
+    found = [map_page.names.shown(of.paths[row].name) for row in (0, 1, 4)]
+    assert names == [*found, found[0]] and page.failures == []

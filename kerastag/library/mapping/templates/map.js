@@ -223,6 +223,14 @@ function find() {
   redraw();
 }
 
+/** Goes to the next track that was found, behind the last one to the first. */
+function goOn() {
+  for (let step = 1; step <= size; step++) {
+    const row = (selected + step) % size;
+    if (matching === null || matching[row]) { centre(row); choose(row, true); return; }
+  }
+}
+
 function tip(row, a, b) {
   const note = by("tip");
   note.hidden = row < 0;
@@ -296,6 +304,9 @@ audio.addEventListener("error", () => {
   by("failed").textContent = "This browser cannot play the file, or it is not there any more.";
 });
 by("find").addEventListener("input", find);
+by("find").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") { event.preventDefault(); goOn(); }
+});
 by("colour").addEventListener("change", recolour);
 by("in").addEventListener("click", () => zoomAt(stage.width / 2, stage.height / 2, 1.5));
 by("out").addEventListener("click", () => zoomAt(stage.width / 2, stage.height / 2, 1 / 1.5));
