@@ -142,6 +142,20 @@ def read_json(path: Path) -> Any:
         raise errors.KerastagError(f"{path}: not a JSON file ({error})") from None
 
 
+def way(path: Path, folder: Path) -> str:
+    """The relative path that leads from a folder to a file.
+
+    Where the folder is reached through a link that the file's path goes through as well, the way stays behind the link,
+    so that it still leads there when all of it is moved or mounted elsewhere.
+    """
+    real, whole = os.path.realpath(folder), os.path.abspath(path)
+    by_names = os.path.relpath(whole, os.path.abspath(folder))
+    with contextlib.suppress(OSError):
+        if os.path.samefile(os.path.normpath(os.path.join(real, by_names)), whole):
+            return by_names
+    return os.path.relpath(whole, real)
+
+
 def user_cache() -> pathlib.Path:
     """The folder of kerastag in the user's cache; it need not be there yet."""
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "kerastag"

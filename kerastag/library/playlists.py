@@ -139,6 +139,6 @@ def _location(path: pathlib.Path, folder: pathlib.Path, absolute: bool) -> str:
     """A file as a line of a playlist; never a comment, nor taken for an address."""
     if absolute:
         return os.path.abspath(path)
-    relative = os.path.relpath(os.path.abspath(path), os.path.realpath(folder))
+    relative = files.way(path, folder)
     looks_odd = relative.startswith("#") or relative != relative.strip() or urllib.parse.urlparse(relative).scheme
     return os.path.join(".", relative) if looks_odd else relative

@@ -133,6 +133,27 @@ def test_a_playlist_leads_to_its_files(tmp_path, absolute, monkeypatch):
     assert tracks[0][1:] == (-1, "a") and tracks[1][1:] == (61, "title #1 hit")
 
 
+def test_a_collection_behind_a_link_can_be_mounted_elsewhere(tmp_path):
+    disk, link, elsewhere = tmp_path / "disk" / "music", tmp_path / "home" / "Music", tmp_path / "mnt" / "deep" / "m"
+    (disk / "a").mkdir(parents=True)
+    (disk / "a" / "x.mp3").touch()
+    link.parent.mkdir()
+    link.symlink_to(disk)
+    entry = playlists.Entry(link / "a" / "x.mp3")
+    text = playlists.m3u8([entry], "n", link / "moods")  # a folder that is not there yet
+    elsewhere.parent.mkdir(parents=True)
+    disk.rename(elsewhere)
+    link.unlink()
+    assert read_m3u8(text, elsewhere / "moods")[1][0][0] == str(elsewhere / "a" / "x.mp3")
+    # a linked folder that the file does not lie behind: the system goes up from where the link leads
+    link.symlink_to(elsewhere)
+    outside = tmp_path / "home" / "y.mp3"
+    outside.touch()
+    (elsewhere / "moods").mkdir()
+    line = playlists.m3u8([playlists.Entry(outside)], "n", link / "moods").splitlines()[-1]
+    assert os.path.samefile(os.path.join(link / "moods", line), outside)
+
+
 def test_names_that_a_playlist_cannot_hold(tmp_path, monkeypatch):
     assert not playlists.check_path(pathlib.Path("Björk/a.mp3"), tmp_path)
     assert "line break" in playlists.check_path(pathlib.Path("a\nb.mp3"), tmp_path)
