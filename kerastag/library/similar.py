@@ -8,7 +8,7 @@ SAME = 1e-6  # cosine distance below which two embeddings are those of one recor
 
 
 def nearest(embeddings: np.ndarray, seed: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest embeddings, exactly.
+    """The nearest embeddings, exactly; one without a direction, zero or not finite, is near to nothing and left out.
 
     Args:
       embeddings: float32 (num_files, width).
@@ -21,6 +21,12 @@ def nearest(embeddings: np.ndarray, seed: np.ndarray, length: int) -> tuple[np.n
     """
     from sklearn.neighbors import NearestNeighbors
 
+    squares = np.einsum("ij,ij->i", embeddings, embeddings)
+    has_direction = np.isfinite(squares) & (squares > 0)
+    if not has_direction.all():
+        kept = np.flatnonzero(has_direction)
+        rows, cosines = nearest(embeddings[kept], seed, length)
+        return kept[rows], cosines
     count = min(length, len(embeddings))
     if not count:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
@@ -40,13 +46,16 @@ def distinct(embeddings: np.ndarray, seed: np.ndarray, length: int) -> tuple[np.
     while True:
         rows, cosines = nearest(embeddings, seed, wanted)
         kept: list[int] = []
-        for place, row in enumerate(rows):
-            if 1 - cosines[place] < SAME:
-                continue
-            if not any(_is_same(embeddings[row], embeddings[rows[other]]) for other in kept):
+        directions = np.empty((0, embeddings.shape[1]), embeddings.dtype)
+        for place in np.flatnonzero(1 - cosines >= SAME).tolist():
+            direction = embeddings[rows[place]] / np.linalg.norm(embeddings[rows[place]])
+            if (1 - directions @ direction >= SAME).all():
                 kept.append(place)
-        if len(kept) >= length or len(rows) == len(embeddings):
-            return rows[kept[:length]], cosines[kept[:length]]
+                directions = np.concatenate([directions, direction[np.newaxis]])
+            if len(kept) == length:
+                break
+        if len(kept) == length or wanted >= len(embeddings):
+            return rows[kept], cosines[kept]
         wanted = min(2 * wanted, len(embeddings))
 
 
@@ -59,8 +68,3 @@ def check(embedding: np.ndarray, name: str) -> None:
     norm = float(np.linalg.norm(embedding))
     if not np.isfinite(norm) or norm == 0:
         raise errors.KerastagError(f"{name}: its embedding has no direction, so that nothing is similar to it")
-
-
-def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
-    norms = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return bool(norms) and 1 - float(one @ other) / norms < SAME

@@ -49,6 +49,18 @@ def test_copies_count_once_and_the_seed_not_at_all(rng):
     assert len(similar.distinct(embeddings, originals[3], 100)[0]) == 29
 
 
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_tracks_without_a_direction_are_near_to_nothing(rng, value):
+    embeddings = rng.normal(size=(30, 8)).astype(np.float32)
+    seed = rng.normal(size=8).astype(np.float32)
+    expected = [row for row in np.argsort(-cosines(embeddings, seed)) if row not in (4, 11)]
+    embeddings[[4, 11]] = value
+    for search in (similar.nearest, similar.distinct):
+        rows, found = search(embeddings, seed, 100)
+        assert rows.tolist() == expected and np.isfinite(found).all()
+    assert len(similar.distinct(embeddings[[4, 11]], seed, 5)[0]) == 0
+
+
 @pytest.mark.parametrize("embedding", [np.zeros(4), np.array([1, np.nan, 0, 0])])
 def test_what_has_no_direction_is_refused(embedding):
     with pytest.raises(errors.KerastagError, match="a.mp3: its embedding has no direction"):

@@ -52,9 +52,11 @@ def neighbours(embeddings: np.ndarray, count: int) -> np.ndarray:
 
 
 def _directions(embeddings: np.ndarray) -> np.ndarray:
-    """Embeddings of length 1, so that Euclid's distance goes with the cosine."""
+    """Embeddings of length 1, so that Euclid's distance goes with the cosine; zero where there is no direction."""
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.divide(embeddings, norms, out=np.zeros(embeddings.shape, np.float32), where=norms > 0)
+    return np.divide(
+        embeddings, norms, out=np.zeros(embeddings.shape, np.float32), where=np.isfinite(norms) & (norms > 0)
+    )
 
 
 def _embedded(directions: np.ndarray, seed: int) -> np.ndarray:

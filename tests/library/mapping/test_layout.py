@@ -49,6 +49,14 @@ def test_copies_do_not_cover_each_other(embeddings):
     assert np.isfinite(places).all() and len(np.unique(places, axis=0)) == 30
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_track_without_a_direction_has_a_place(rng, value):
+    embeddings = rng.normal(size=(30, 8)).astype(np.float32)
+    embeddings[3, 2] = value
+    assert np.isfinite(layout.places(embeddings)).all()
+    assert layout.neighbours(embeddings, 4).shape == (30, 4)
+
+
 def test_neighbours_are_the_most_similar_others(rng):
     embeddings = rng.normal(size=(50, 8))
     directions = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
