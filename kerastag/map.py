@@ -6,9 +6,8 @@ import sys
 from absl import flags
 
 from kerastag import cli, errors, files, names
-from kerastag.cli import choosing as chosen_by_flags
-from kerastag.cli import collection, options
-from kerastag.library import choosing
+from kerastag.cli import choosing, collection, options
+from kerastag.library import word_choice
 from kerastag.library.mapping import layout, page
 
 NUM_NEIGHBOURS = 5
@@ -18,7 +17,7 @@ collection.define_model(FLAGS)
 flags.DEFINE_string("output", "map.html", "The page, .html.", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.", flag_values=FLAGS)
 flags.DEFINE_string("title", None, "Heading of the page; default: the folders' names.", flag_values=FLAGS)
-chosen_by_flags.define_vocabulary(FLAGS)
+choosing.define_vocabulary(FLAGS)
 flags.DEFINE_bool(
     "absolute", False, "Find the music by its whole path, instead of from where the page lies.", flag_values=FLAGS
 )
@@ -37,7 +36,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     files.check_output(output, values.overwrite)
     search = collection.find(values, arguments)
     ears = collection.Ears(values)
-    chosen = chosen_by_flags.words(values, ears.source.vocabulary)
+    chosen = choosing.words(values, ears.source.vocabulary)
     _ = ears.source.decider, ears.source.card  # an error in their files is told before the work
     result = ears.hear(search, embeddings=True)
     heard = result.heard
@@ -46,7 +45,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     assert heard.embeddings is not None  # they were asked for
     if not values.quiet:
         cli.warn([f"placing {len(heard.files)} tracks"])
-    choices = choosing.choose(heard.scores, ears.source.decider, chosen, heard.vocabulary, ears.source.card)
+    choices = word_choice.choose(heard.scores, ears.source.decider, chosen, heard.vocabulary, ears.source.card)
     tracks = page.Tracks(
         heard.files,
         layout.places(heard.embeddings, values.seed),

@@ -2,14 +2,13 @@
 
 import pathlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from absl import flags
 
 from kerastag import cli, errors, files, names
-from kerastag.cli import choosing as chosen_by_flags
-from kerastag.cli import collection, options
-from kerastag.library import choosing, moods, playlists, similar
+from kerastag.cli import choosing, collection, options
+from kerastag.library import moods, playlists, similar, word_choice
 
 FLAGS = flags.FlagValues()
 collection.define_model(FLAGS)
@@ -36,7 +35,7 @@ flags.DEFINE_enum(
     "(kerastag write).",
     flag_values=FLAGS,
 )
-chosen_by_flags.define_vocabulary(FLAGS)
+choosing.define_vocabulary(FLAGS)
 flags.DEFINE_float(
     "min_score", None, "No track with a lower score in the playlist of a tag.", 0.0, 1.0, flag_values=FLAGS
 )
@@ -63,7 +62,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     ears = collection.Ears(values)
     weights = moods.parse(values.mood, ears.source.vocabulary)
     if values.output is not None and _suffix(values) == "nsp":
-        chosen = chosen_by_flags.words(values, ears.source.vocabulary)
+        chosen = choosing.words(values, ears.source.vocabulary)
         return _write_wish(values, {chosen.word_of(column): weight for column, weight in weights.items()})
     result = ears.hear(search)
     rows, _ = moods.rank(result.heard.scores, weights)
@@ -96,7 +95,7 @@ def _by_tag(values: flags.FlagValues, arguments: list[str]) -> int:
     """A playlist for each word that a file is given."""
     search = collection.find(values, arguments)
     ears = collection.Ears(values)
-    chosen = chosen_by_flags.words(values, ears.source.vocabulary)
+    chosen = choosing.words(values, ears.source.vocabulary)
     _ = ears.source.decider, ears.source.card
     folder = pathlib.Path(values.output)
     places = [folder / name for name in playlists.file_names(chosen.words, values.format)]
@@ -105,28 +104,40 @@ def _by_tag(values: flags.FlagValues, arguments: list[str]) -> int:
     result = ears.hear(search)
     heard = result.heard
     rule = (ears.source.decider, chosen, heard.vocabulary, ears.source.card)
-    choices = choosing.choose(heard.scores, *rule, min_score=values.min_score)
+    choices = word_choice.choose(heard.scores, *rule, min_score=values.min_score)
     members: dict[str, list[tuple[float, int]]] = {word: [] for word in chosen.words}
     for row, of_file in enumerate(choices):
         for choice in of_file:
             members[choice.word].append((-choice.score, row))
     rows_of = {word: [row for _, row in sorted(of)[: values.length]] for word, of in members.items()}
-    entries, unfit = _entries(
-        values, folder, (heard.files[row] for row in sorted({row for of in rows_of.values() for row in of}))
-    )
-    num_written = 0
-    for place, (word, rows) in zip(places, rows_of.items(), strict=True):
-        paths = [heard.files[row] for row in rows if heard.files[row] in entries]
-        if not paths:
-            continue
-        if values.format == "nsp":
-            files.write_json(place, playlists.nsp(word, [playlists.has_mood(word)], values.length))
-        else:
-            text = playlists.m3u8([entries[path] for path in paths], word, folder, values.absolute)
-            files.write_text(place, text)
-        num_written += 1
-    print(f"{folder}: {num_written} playlists of {len(chosen.words)} tags")
+    written, unfit = _write_by_tag(values, folder, dict(zip(places, rows_of.items(), strict=True)), heard.files)
+    print(f"{folder}: {written} playlists of {len(chosen.words)} tags")
     return _ended(result, unfit)
+
+
+def _write_by_tag(
+    values: flags.FlagValues,
+    folder: pathlib.Path,
+    members: Mapping[pathlib.Path, tuple[str, list[int]]],
+    paths: Sequence[pathlib.Path],
+) -> tuple[int, list[str]]:
+    """Writes the playlists that have tracks, a word and rows of `paths` in each place; how many, and which files cannot
+    stand in one. A smart playlist has a rule instead of tracks, so that none of them is opened.
+    """
+    if values.format == "nsp":
+        wanted = {place: word for place, (word, rows) in members.items() if rows}
+        for place, word in wanted.items():
+            files.write_json(place, playlists.nsp(word, [playlists.has_mood(word)], values.length))
+        return len(wanted), []
+    named = sorted({row for _, rows in members.values() for row in rows})
+    entries, unfit = _entries(values, folder, (paths[row] for row in named))
+    num_written = 0
+    for place, (word, rows) in members.items():
+        tracks = [entries[paths[row]] for row in rows if paths[row] in entries]
+        if tracks:
+            files.write_text(place, playlists.m3u8(tracks, word, folder, values.absolute))
+            num_written += 1
+    return num_written, unfit
 
 
 def _write_single(values: flags.FlagValues, result: collection.Collection, paths: list[pathlib.Path], name: str) -> int:

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from absl import flags
 
 from kerastag import cli, errors, files, names, progress
-from kerastag.cli import choosing as chosen_by_flags
-from kerastag.cli import collection, options
-from kerastag.library import choosing, fields, journal, replacing, results, undoing, writing
+from kerastag.cli import choosing, collection, options
+from kerastag.library import fields, journal, replacing, results, undoing, word_choice, writing
 from kerastag.library.fields import checking
 
 FLAGS = flags.FlagValues()
@@ -27,7 +26,7 @@ flags.DEFINE_enum(
 )
 options.positive(FLAGS, "max_tags", 3, "So many tags of a file at most.")
 flags.DEFINE_float("min_score", None, "Write no tag with a lower score.", 0.0, 1.0, flag_values=FLAGS)
-chosen_by_flags.define_vocabulary(FLAGS)
+choosing.define_vocabulary(FLAGS)
 flags.DEFINE_bool("preserve_mtime", False, "Let files keep their modification time.", flag_values=FLAGS)
 flags.DEFINE_string(
     "journal", None, "The new file that undoes it all; default: one named by the time in the cache.", flag_values=FLAGS
@@ -50,12 +49,12 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         files.check_output(values.journal, overwrite=False)
     search = collection.find(values, arguments)
     ears = collection.Ears(values)
-    chosen = chosen_by_flags.words(values, ears.source.vocabulary)
+    chosen = choosing.words(values, ears.source.vocabulary)
     _ = ears.source.decider, ears.source.card  # an error in their files is told before the work
     statuses = dict(_statuses(search.files))
     heard = ears.hear(search)
     cli.warn(heard.warnings())
-    choices = choosing.choose(
+    choices = word_choice.choose(
         heard.heard.scores,
         ears.source.decider,
         chosen,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors, names, progress, published
+from kerastag import audio, cli, errors, progress, published
 from kerastag.audio import tfio_decoder
 from kerastag.cli import options
 from kerastag.inference import model_source
@@ -41,12 +41,7 @@ class Collection:
 
     def warnings(self) -> list[str]:
         """Lines for people about files that were heard in part, or not at all."""
-        in_part = (
-            f"heard in part: {names.shown(path)}: {account.text()}"
-            for path, account in self.heard.heard_in_part.items()
-        )
-        not_kept = [self.heard.not_kept] if self.heard.not_kept else []
-        return [*in_part, *(f"skipped: {reason}" for reason in self.skipped), *not_kept]
+        return self.heard.warnings(self.skipped)
 
 
 def define_model(values: flags.FlagValues) -> None:
@@ -111,14 +106,12 @@ class Ears:
         values = self._values
         if values.results == KEEP_NOTHING:
             return None
-        settings = listening.settings(options.reading_of(values), values.precision, self.source.calibrated)
-        try:
-            return results.Results(values.results or results.default_path(), self.source.fingerprint, settings)
-        except errors.KerastagError as error:
-            if values.results is not None:
-                raise
-            cli.warn([f"{error}; every file is heard anew"])
-            return None
+        how = (self.source, options.reading_of(values), values.precision)
+        if values.results is not None:
+            return listening.open_results(values.results, *how)
+        kept, problem = listening.default_results(*how)
+        cli.warn(filter(None, [problem]))
+        return kept
 
     @functools.cached_property
     def listener(self) -> listening.Listener:
@@ -195,9 +188,3 @@ def hear_beside(values: flags.FlagValues, seed: str, arguments: Sequence[str]) -
     assert embeddings is not None  # they were asked for
     similar.check(embeddings[0], seed)
     return Beside(path, embeddings[0], result.heard.files[1:], embeddings[1:], result)
-
-
-def hear(values: flags.FlagValues, arguments: Sequence[str], embeddings: bool = False) -> Collection:
-    """Finds and hears a collection, in one step; raises as `find` and `Ears` do."""
-    search = find(values, arguments)
-    return Ears(values).hear(search, embeddings)

@@ -62,16 +62,11 @@ class ModelSource:
         path = self.assets.card_path
         return tag_card.read(path, self.vocabulary) if path.is_file() else {}
 
-    def check_card(self) -> pathlib.Path:
-        """The file of the card.
-
-        Raises:
-          KerastagError: there is none.
-        """
-        path = self.assets.card_path
-        if not path.is_file():
-            raise errors.KerastagError(f"{self.name}: no {path.name} to explain by; kerastag evaluate writes it")
-        return path
+    def check_card(self) -> None:
+        """Raises KerastagError: there is no card."""
+        if not self.assets.card_path.is_file():
+            missing = self.assets.card_path.name
+            raise errors.KerastagError(f"{self.name}: no {missing} to explain by; kerastag evaluate writes it")
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -3,15 +3,15 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from kerastag import errors, names, published, tags
+from kerastag import published, tags
 from kerastag.computing import AUTOMATIC
 from kerastag.data.reading import Reading
 from kerastag.inference import columns, model_source
-from kerastag.library import choosing, listening, results
+from kerastag.library import listening, word_choice
 
 _FINGERPRINT_DIGITS = 12  # by which a model is known in a field of each track
 
@@ -91,23 +91,20 @@ class Describer:
         heard = self._listener.hear(paths, on_files)
         wording, source = self._wording, self._source
         limits = (wording.max_tags, wording.min_score)
-        choices = choosing.choose(heard.scores, source.decider, self._chosen, source.vocabulary, source.card, *limits)
+        choices = word_choice.choose(
+            heard.scores, source.decider, self._chosen, source.vocabulary, source.card, *limits
+        )
         described = {
             path: Description(scores, tuple(choice.word for choice in of))
             for path, scores, of in zip(heard.files, heard.scores, choices, strict=True)
         }
-        return Described(described, [*_warnings(heard), *filter(None, [self._not_kept])])
+        return Described(described, [*heard.warnings(heard.failures.values()), *filter(None, [self._not_kept])])
 
     @functools.cached_property
     def _listener(self) -> listening.Listener:
         """It and its results belong to the thread that is the first to describe something."""
         reading = Reading()
-        settings = listening.settings(reading, AUTOMATIC.precision, self._source.calibrated)
-        try:
-            kept = results.Results(results.default_path(), self._source.fingerprint, settings)
-        except errors.KerastagError as error:
-            kept = None
-            self._not_kept = f"{error}; every file is heard anew"
+        kept, self._not_kept = listening.default_results(self._source, reading, AUTOMATIC.precision)
         return listening.Listener(self._source, reading, AUTOMATIC, kept)
 
 
@@ -119,11 +116,3 @@ def tags_at_hand(model: str | None) -> tuple[pathlib.Path, tags.Vocabulary]:
     """
     source = model_source.find(model or published.DEFAULT)
     return source.assets.tags_path, source.vocabulary
-
-
-def _warnings(heard: listening.Heard) -> Iterator[str]:
-    for path, account in heard.heard_in_part.items():
-        yield f"heard in part: {names.shown(path)}: {account.text()}"
-    yield from (f"skipped: {reason}" for reason in heard.failures.values())
-    if heard.not_kept:
-        yield heard.not_kept

@@ -3,7 +3,7 @@
 JSON, one object a line. The first line says what the file is; each other one is an Entry. Its `undo` is the edits that
 make the old bytes of the new ones, packed and in base64: the bytes that were replaced, not the whole file. Where they
 take more than INLINE_BYTES, they lie in a file of their own in the folder beside the journal, whose number is told.
-A line costs some 700 bytes for most files; to undo one takes as much memory as its replaced bytes.
+A line takes some 500 bytes for most files; to undo one takes as much memory as its replaced bytes.
 """
 
 import contextlib

@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,11 @@ class Heard:
     heard_in_part: Mapping[str, audio.Account]
     new: frozenset[pathlib.Path]
     not_kept: str = ""
+
+    def warnings(self, skipped: Iterable[str] = ()) -> list[str]:
+        """Lines for people about files that were heard in part, about what was skipped, and about what is not kept."""
+        in_part = (f"heard in part: {names.shown(path)}: {heard.text()}" for path, heard in self.heard_in_part.items())
+        return [*in_part, *(f"skipped: {reason}" for reason in skipped), *filter(None, [self.not_kept])]
 
 
 class Listener:
@@ -220,6 +225,32 @@ class Listener:
             new,
             self._not_kept,
         )
+
+
+def open_results(
+    path: str | os.PathLike[str], source: model_source.ModelSource, reading: Reading, precision: str
+) -> results.Results:
+    """The results of a model, read in one way.
+
+    Raises:
+      KerastagError: the file cannot be made or read, or a run has no network yet.
+    """
+    return results.Results(path, source.fingerprint, settings(reading, precision, source.calibrated))
+
+
+def default_results(
+    source: model_source.ModelSource, reading: Reading, precision: str
+) -> tuple[results.Results | None, str]:
+    """`open_results` in the user's cache; where it cannot be, None and a line that says why.
+
+    Raises:
+      KerastagError: a run has no network yet.
+    """
+    _ = source.fingerprint  # without one there is nothing to hear with either
+    try:
+        return open_results(results.default_path(), source, reading, precision), ""
+    except errors.KerastagError as error:
+        return None, f"{error}; every file is heard anew"
 
 
 def settings(reading: Reading, precision: str, calibrated: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS results (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS results_by_file ON results (file);
 """
+_CARRY = "UPDATE OR REPLACE results SET file = ? WHERE file = ?"  # by its identity now, and before
 _ASKED_AT_ONCE = 500  # SQLite takes at most 999 values in a statement, in old versions
 
 
@@ -97,7 +98,7 @@ class Results:
     def carry(self, before: str, after: str) -> None:
         """Gives a file whose tags were written its new identity, in the results of all models."""
         with self._told(), self._database:
-            self._database.execute("UPDATE OR REPLACE results SET file = ? WHERE file = ?", (after, before))
+            self._database.execute(_CARRY, (after, before))
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -158,7 +159,7 @@ def carry(path: str | os.PathLike[str], pairs: Iterable[tuple[str, str]]) -> Non
         with contextlib.closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as database, database:
             rows = [(after, before) for before, after in pairs]
             if database.execute("PRAGMA user_version").fetchone() == (VERSION,):
-                database.executemany("UPDATE OR REPLACE results SET file = ? WHERE file = ?", rows)
+                database.executemany(_CARRY, rows)
     except sqlite3.Error as error:
         raise errors.KerastagError(f"{path}: results cannot be kept here ({error})", "results") from error
 

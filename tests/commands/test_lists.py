@@ -8,6 +8,7 @@ import pytest
 
 import kerastag
 from kerastag import playlist, similar
+from kerastag.library import playlists
 
 
 @pytest.fixture
@@ -143,3 +144,16 @@ def test_a_seed_that_cannot_be_heard_is_named(run_command, library, tmp_path):
         status, out, err = run_command(command, *arguments)
         assert status == 1 and err.startswith(f"{bad}: ") and not out
     assert run_command(similar, bad)[0] == 2
+
+
+def test_smart_playlists_for_each_tag_open_no_track(run_command, library, tmp_path, monkeypatch):
+    (library / "bad\nname.wav").write_bytes((library / "0.wav").read_bytes())  # which only a list of files cannot hold
+    lists, smart = tmp_path / "lists", tmp_path / "smart"
+    assert run_command(playlist, library, f"--output={lists}")[0] == 3
+    monkeypatch.setattr(playlists, "entry_of", None)
+    status, _, err = run_command(playlist, library, f"--output={smart}", "--format=nsp", "--length=7")
+    assert (status, err) == (0, "")
+    assert {path.stem for path in smart.iterdir()} == {path.stem for path in lists.iterdir()} != set()
+    for path in smart.iterdir():
+        content = json.loads(path.read_text())
+        assert content["all"] == [{"is": {"mood": path.stem}}] and content["limit"] == 7

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kerastag import names, templates, version
-from kerastag.library.choosing import Choice
+from kerastag.library.word_choice import Choice
 
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#b8a900", "#8c564b")  # Okabe and Ito 2008
 _STEPS = 4095  # places are whole numbers up to this

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerastag.library.choosing import Choice
 from kerastag.library.mapping import page as map_page
+from kerastag.library.word_choice import Choice
 
 EVIL = "</script><script>document.title='evil'</script><img src=x onerror=\"document.title='evil'\">'"
 

@@ -8,7 +8,7 @@ import pytest
 from kerastag import tags
 from kerastag.inference import columns
 from kerastag.inference.deciding import Decider
-from kerastag.library import choosing
+from kerastag.library import word_choice
 from kerastag.metrics import card
 
 VOCABULARY = tags.Vocabulary(["mood/theme---calm", "mood/theme---dark", "mood/theme---epic", "mood/theme---happy"])
@@ -20,7 +20,7 @@ CARD = {name: dataclasses.replace(ROW, tag=name, word=word) for name, word in zi
 
 def words_of(scores, exclude=(), rename=None, trust=CARD, **bounds):
     chosen = columns.of(VOCABULARY, exclude, rename)
-    choices = choosing.choose(np.float32(scores), DECIDER, chosen, VOCABULARY, trust, **bounds)
+    choices = word_choice.choose(np.float32(scores), DECIDER, chosen, VOCABULARY, trust, **bounds)
     return [[(choice.word, round(choice.score, 4)) for choice in of] for of in choices]
 
 
