@@ -132,14 +132,15 @@ def read_m3u8(text, folder):
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-def test_a_playlist_leads_to_its_files(tmp_path, absolute, monkeypatch):
+@pytest.mark.parametrize("folder", ["lists/of", "music"])
+def test_a_playlist_leads_to_its_files(tmp_path, absolute, folder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     odd = ["a.mp3", "#1 hit.mp3", " space.mp3", "http:x.mp3", "Björk/歌, 1.mp3", "../up.mp3", "per%20cent.mp3"]
     paths = [pathlib.Path("music") / name for name in odd]
     entries = [playlists.Entry(path, f"title\n{path.stem}", 61.4) for path in paths]
     entries[0] = playlists.Entry(paths[0])
-    text = playlists.m3u8(entries, "two\nlines", tmp_path / "lists" / "of", absolute)
-    name, tracks = read_m3u8(text, tmp_path / "lists" / "of")
+    text = playlists.m3u8(entries, "two\nlines", tmp_path / folder, absolute)
+    name, tracks = read_m3u8(text, tmp_path / folder)
     assert name == "two lines"
     assert [track[0] for track in tracks] == [os.path.normpath(tmp_path / path) for path in paths]
     assert tracks[0][1:] == (-1, "a") and tracks[1][1:] == (61, "title #1 hit")

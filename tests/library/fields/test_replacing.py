@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pathlib
+import stat
 import subprocess
 import sys
 import threading
@@ -42,6 +43,15 @@ def test_read_only_files_are_refused(place):
     path.chmod(0o444)
     with pytest.raises(errors.KerastagError, match="mp3.mp3: is read-only"):
         writing.plan(path, "mood", ["film"])
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o755, 0o2640])
+def test_the_mode_of_a_file_without_an_access_list_is_kept(place, write, undo, mode):
+    path = place("flac")
+    path.chmod(mode)
+    log = write(path, ["film"])
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert undo(log) == ["restored"] and stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_mode_owner_and_attributes_are_kept(place, write, undo):

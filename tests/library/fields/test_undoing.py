@@ -7,7 +7,7 @@ import os
 import pytest
 
 from kerastag import errors
-from kerastag.library import journal, undoing
+from kerastag.library import journal, replacing, undoing
 from tests.tagged_files import DATE, by_mutagen
 
 mutagen = pytest.importorskip("mutagen")
@@ -209,3 +209,21 @@ def test_the_default_is_a_new_file_in_the_cache(monkeypatch, tmp_path):
     assert first.parent == tmp_path / "kerastag" / "journals" and first.suffix == ".jsonl"
     with journal.Journal(first):
         assert journal.default_path() != first
+
+
+def test_a_file_that_changes_while_it_is_undone_is_left(place, write, undo, monkeypatch):
+    path = place("mp3")
+    log = write(path, ["film"])
+    sha256, seen = replacing.sha256, []
+
+    def then_changed(file):
+        digest = sha256(file)
+        if not seen:  # looked at, and not copied yet
+            seen.append(file)
+            path.write_bytes(path.read_bytes() + b"more")
+        return digest
+
+    monkeypatch.setattr(replacing, "sha256", then_changed)
+    (undone,) = undoing.undo(log)
+    assert undone.outcome == undoing.FAILED and "has changed meanwhile" in undone.line
+    assert path.read_bytes().endswith(b"more")
