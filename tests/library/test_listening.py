@@ -154,14 +154,18 @@ def test_a_mishap_is_no_fault_of_the_file(listener, library, monkeypatch, mishap
     assert listener().hear([path]).files == (path,)
 
 
-def test_a_file_that_changes_while_it_is_heard_is_not_kept(listener, library, monkeypatch):
-    path = library / "0.wav"
-    of_file = identity.of_file
-    answers = iter(["before", "after"])
-    monkeypatch.setattr(identity, "of_file", lambda *_: next(answers))
-    listener().hear([path])
-    monkeypatch.setattr(identity, "of_file", of_file)
-    assert listener().hear([path]).new == {path}
+def test_what_was_heard_of_a_file_that_changed_meanwhile_is_not_kept(listener, library, monkeypatch):
+    path, other = library / "0.wav", library / "1.wav"
+    kept = {}
+    monkeypatch.setattr(results.Results, "keep", lambda self, heard: kept.update(heard))
+
+    def change(count):
+        if count:
+            shutil.copyfile(library / "2.wav", path)
+
+    before = {place: identity.of_file(place) for place in (path, other)}
+    assert listener().hear([path, other], change).new == {path, other}
+    assert set(kept) == {before[other]}
 
 
 def test_a_full_disk_costs_what_is_kept_and_nothing_else(listener, library, monkeypatch):

@@ -272,3 +272,27 @@ def test_the_killer_finds_nothing_lost():
     lines = [line.split() for line in done.stdout.splitlines()]
     undone = next(line for line in lines if line[:1] == ["undone"])
     assert undone[1:] == ["108", "0", "0", "0", "0", "0"]  # 12 times 9 files are old; none is anything else
+
+
+def test_the_way_back_is_on_the_disk_before_the_file_changes(place, tmp_path, monkeypatch):
+    path, log = place("mp3"), tmp_path / "j"
+    planned = writing.plan(path, "mood", ["film"])
+    fsync, replace, order = os.fsync, os.replace, []
+
+    def synced(descriptor):
+        fsync(descriptor)
+        order.append((os.readlink(f"/proc/self/fd/{descriptor}"), log.read_bytes().count(b"\n")))
+
+    def replaced(source, target):
+        order.append(("replaced", log.read_bytes().count(b"\n")))
+        replace(source, target)
+
+    with journal.Journal(log) as written:
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(os, "replace", replaced)
+        writing.apply(planned, written)
+    copy = str(replacing.copy_of(path))
+    # the copy, then the journal's line of it, then its place
+    assert [(copy, 1), (str(log), 2), ("replaced", 2)] == [
+        step for step in order if step[0] in (copy, str(log), "replaced")
+    ]
