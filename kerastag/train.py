@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from kerastag import cli, errors, losses, models, published, runtime, tags
-from kerastag.cli import loss_details, options, presets, transfer
+from kerastag.cli import averages, loss_details, options, presets, resuming, transfer
 from kerastag.data import dataset, splits
 from kerastag.models import saved
 from kerastag.runs import lock, run_folder
@@ -44,6 +44,7 @@ flags.DEFINE_float(
     "dropout", 0.5, "Share of the last hidden layer that is left out while training.", 0.0, 0.99, flag_values=FLAGS
 )
 loss_details.define(FLAGS)
+averages.define(FLAGS)
 options.define_validation(FLAGS)
 options.define_splits(FLAGS)
 flags.DEFINE_list(
@@ -69,18 +70,13 @@ options.define_devices(FLAGS)
 options.define_training_devices(FLAGS)
 options.define_verbosity(FLAGS)
 
-# what a resumed run may change and still be the same experiment
-_FREE_TO_CHANGE = (
-    *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "verbosity"),
-    *("strategy", "num_devices", "xla", "tf32", "profile", "monitor"),
-)
-
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains. Returns the exit status: 1 if tracks could not be read, 130 if interrupted."""
     folder = _run_folder(values)
     options.sgd_learning_rates(values)
     transfer.frozen_blocks(values)
+    averages.check(values)
     if values.cache is not None and (values.decoder, values.input_dtype) != ("soundfile", "int16"):
         raise errors.UsageError("--cache keeps int16 that soundfile decoded; it needs --decoder and --input_dtype so")
     with lock.held(folder.path) as taken_over:
@@ -125,7 +121,8 @@ def _outcome(best_by: str, state: "training_state.TrainingState") -> str:
             + (" and tracks without it" if best_by == "roc_auc" else "")
             + f"; the model is that of epoch {state.epoch}"
         )
-    return f"best validation {figure} {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}"
+    weights = ", of averaged weights" if state.best_averaged else ""
+    return f"best validation {figure} {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}{weights}"
 
 
 def _run_folder(values: flags.FlagValues) -> run_folder.RunFolder:
@@ -152,21 +149,11 @@ def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
     if not values.resume:
         return False
     if folder.holds_run():
-        _check_same_experiment(values, folder)
+        resuming.check_same_experiment(values, folder)
     if folder.holds_checkpoint():
         return True
     print(f"{folder.path}: nothing to resume yet, training starts afresh", file=sys.stderr)
     return False
-
-
-def _check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder) -> None:
-    since_later = {"freeze": "none", "layer_decay": 1.0, "probe_units": 0, "base": None}  # older runs were trained so
-    for name, before in {**since_later, **folder.record().flags}.items():
-        if name in values and name not in _FREE_TO_CHANGE and getattr(values, name) != before:
-            raise errors.KerastagError(
-                f"{folder.path}: the run was started with --{name}={before}, not {getattr(values, name)}; "
-                "a changed experiment needs another --run_dir"
-            )
 
 
 def _dataset(values: flags.FlagValues, folder: run_folder.RunFolder, resumed: bool) -> dataset.Dataset:
@@ -225,7 +212,9 @@ def _experiment(
         loss=values.loss,
         loss_details=details,
         network=network,
-        optimization=build.Optimization(schedule, **given(*decays, "mixup_alpha")),
+        optimization=build.Optimization(
+            schedule, **given(*decays, "mixup_alpha"), average=averages.averaging_of(values)
+        ),
         settings=settings.Settings(**given(*how, "best_by", "patience")),
         devices=experiment.Devices(values.strategy, values.num_devices, options.computing_of(values)),
         decoder=values.decoder,

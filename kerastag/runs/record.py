@@ -25,6 +25,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "git_commit": (str, type(None)),
     "source": (dict, type(None)),
     "licence": (str, type(None)),
+    "weights": (str, type(None)),
 }
 
 
@@ -45,6 +46,8 @@ class RunRecord:
       source: file and sha256 of the published weights of a converted checkpoint; of one that `kerastag pretrained`
         brought, where it is from.
       licence: of published weights, as their source states it.
+      weights: which ones the best model has, "raw", those in training, or their average, "averaged"; None: no average
+        was kept.
     """
 
     flags: Mapping[str, FlagValue]
@@ -58,6 +61,7 @@ class RunRecord:
     git_commit: str | None = None
     source: Mapping[str, str] | None = None
     licence: str | None = None
+    weights: str | None = None
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "RunRecord":
@@ -76,8 +80,8 @@ class RunRecord:
 
     def write(self, path: pathlib.Path) -> None:
         """Writes run.json."""
-        of_published = ("source", "licence")
-        content = {key: value for key, value in dataclasses.asdict(self).items() if key not in of_published or value}
+        of_some = ("source", "licence", "weights")
+        content = {key: value for key, value in dataclasses.asdict(self).items() if key not in of_some or value}
         files.write_json(path, content)
 
     @property

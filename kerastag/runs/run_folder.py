@@ -134,6 +134,10 @@ class RunFolder:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         vocabulary.write(self.tags_path)
 
+    def write_weights(self, weights: str) -> None:
+        """Writes in run.json which weights model.keras has, see RunRecord."""
+        dataclasses.replace(self.record(), weights=weights).write(self.record_path)
+
     def record(self) -> run_record.RunRecord:
         """What run.json says.
 

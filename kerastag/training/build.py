@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerastag import errors, losses, models
 from kerastag.models import blocks
 from kerastag.models.foreign import source
-from kerastag.training import loop, optimizers, pretrained, schedules
+from kerastag.training import averaging, loop, optimizers, pretrained, schedules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Optimization:
       sgd_weight_decay: the same under SGD.
       mixup_alpha: see loop.Trainer.
       layer_decay: from each block's learning rate to that of the block before it, see models.blocks.
+      average: which average of the weights is kept beside them.
     """
 
     schedule: schedules.Schedule
@@ -71,6 +72,7 @@ class Optimization:
     sgd_weight_decay: float = 1e-4
     mixup_alpha: float = 0.0
     layer_decay: float = 1.0
+    average: averaging.Averaging = averaging.NO_AVERAGE
 
     def optimizer(self, name: str, precision: str) -> keras.optimizers.Optimizer:
         """A fresh optimiser, with loss scaling in float16."""
@@ -110,7 +112,8 @@ def trainer(
         start_output(model, loss)
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", precision)
     factors = blocks.rate_factors(model, optimization.layer_decay)
-    how = (optimization.mixup_alpha, seed, compiled_size, watch, factors)
+    average = optimization.average.start(model, strategy)
+    how = (optimization.mixup_alpha, seed, compiled_size, watch, factors, average)
     return loop.Trainer(model, loss, optimizer, strategy, *how)
 
 

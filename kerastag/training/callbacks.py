@@ -1,5 +1,6 @@
 """What happens at the end of an epoch, as Keras callbacks. They stand in the order in which they must run."""
 
+import contextlib
 import pathlib
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ class BestModel(keras.callbacks.Callback):
       state: keeps the best.
       on_best: called after the model was written.
       network: what is written; None: the model in training.
+      weights: a context in which it has the weights that the epoch offers.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class BestModel(keras.callbacks.Callback):
         state: training_state.TrainingState,
         on_best: Callable[[], None],
         network: keras.Model | None = None,
+        weights: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ):
         super().__init__()
         self._network = network
+        self._weights = weights
         self._path = path
         self._figure = figure
         self._state = state
@@ -49,7 +53,7 @@ class BestModel(keras.callbacks.Callback):
         else:
             is_best = self._state.best_score is None
         if is_best:
-            with files.whole_file(self._path) as temporary:
+            with self._weights(), files.whole_file(self._path) as temporary:
                 (self._network or self.model).save(temporary)
             self._on_best()
 
@@ -87,6 +91,8 @@ class History(keras.callbacks.Callback):
         *("val_loss", "val_pr_auc_micro", "val_roc_auc_micro"),
         *("val_pr_auc_head", "val_pr_auc_middle", "val_pr_auc_tail"),
         *("gradient_norm", "loss_scale"),
+        *("val_pr_auc_raw", "val_pr_auc_averaged", "val_roc_auc_raw", "val_roc_auc_averaged"),
+        *("val_loss_raw", "val_loss_averaged"),
     )
 
     def __init__(self, path: pathlib.Path):
@@ -157,8 +163,7 @@ class Progress(keras.callbacks.Callback):
         logs = logs or {}
         parts = [f"{self._head}  loss {logs['loss']:.4f}"]
         if "val_loss" in logs:
-            areas = (("PR-AUC", logs.get("val_pr_auc")), ("ROC-AUC", logs.get("val_roc_auc")))
-            parts += [f"val {name} {'undefined' if area is None else f'{area:.4f}'}" for name, area in areas]
+            parts += [f"val PR-AUC {_areas(logs, 'val_pr_auc')}", f"val ROC-AUC {_areas(logs, 'val_roc_auc')}"]
         parts.append(f"{logs['chunks_per_second']:.0f} chunks/s")
         self._show(None)
         print("  ".join(parts), file=sys.stderr, flush=True)
@@ -181,6 +186,17 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._save()
+
+
+def _areas(logs: dict[str, float], name: str) -> str:
+    """A figure of the weights in training, and of their average if there is one."""
+    if "val_loss_averaged" not in logs:
+        return _area(logs.get(name))
+    return f"{_area(logs.get(f'{name}_raw'))} (averaged {_area(logs.get(f'{name}_averaged'))})"
+
+
+def _area(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
 
 
 def _number(value: float) -> str:

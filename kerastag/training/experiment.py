@@ -110,12 +110,13 @@ class Training:
         if experiment.cache is not None:
             self._kept = decoded.DecodedTracks(experiment.cache, chunk.sample_rate, data.seconds())
         if record is None:
-            training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer)
+            training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer, trainer.average_variables)
         else:
             folder.begin(dataclasses.replace(record, precision=policy), data.vocabulary)
             if base is not None:
                 probing.keep_base(folder, base)
-                training_state.save(folder.checkpoint_path, trainer.model, trainer.optimizer, self._state)
+                kept = (trainer.model, trainer.optimizer, self._state, trainer.average_variables)
+                training_state.save(folder.checkpoint_path, *kept)
         print(blocks.count_text(network), file=sys.stderr)
         training, validation = data.training_tracks(self._kept), data.validation_tracks(self._kept)
         self.tracks = Splits(training, validation, data.validation.split.tracks)

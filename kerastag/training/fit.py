@@ -15,11 +15,9 @@ import numpy as np
 from kerastag import errors, tags
 from kerastag.computing import Computing
 from kerastag.data import sampling
-from kerastag.inference import scoring
-from kerastag.metrics import split_scores
-from kerastag.models import folding, loading
+from kerastag.models import loading
 from kerastag.runs import run_folder
-from kerastag.training import build, loop, schedules
+from kerastag.training import build, loop, norm_statistics, schedules, validating
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
 from kerastag.training import validation as validation_results
@@ -65,23 +63,17 @@ class Fit:
         self._trainer = trainer
         self._optimization = optimization
         self._training = tracks.training
-        self._validation = tracks.validation
-        self._listed = tracks.listed
         self._inputs = inputs
         self._network = network or trainer.model
         self._settings = settings
         self._folder = folder
         self._state = state
-        self._vocabulary = vocabulary
         self._monitoring = monitoring
         self._fill = trainer.strategy.num_replicas_in_sync > 1
-        with trainer.strategy.scope():
-            self._folded = folding.empty(trainer.model)
-        num_chunks = inputs.num_validation_chunks() * settings.num_validations
-        compiles = inputs.reads_audio and computing.compiles_scoring(num_chunks)  # a head is too small to gain by it
-        compiled_size = settings.batch_size if compiles else None
-        self._scorer = scoring.Scorer.of_model(self._folded, trainer.strategy, compiled_size)
-        self._validated: validation_results.Validation | None = None
+        self._validator = validating.Validator(trainer, inputs, tracks, settings, vocabulary, computing)
+        mixing = (optimization.mixup_alpha, settings.seed)
+        self._norm_statistics = norm_statistics.NormStatistics(trainer.model, trainer.strategy, *mixing)
+        self._validated: validation_results.Compared | None = None
         self._callbacks = self._callback_list(more_callbacks)
 
     def run(self) -> training_state.TrainingState:
@@ -118,10 +110,12 @@ class Fit:
         if not self._state.loss_steps:
             raise errors.KerastagError(f"no track of the training split can be read: {self._first_reason()}")
         self._say_if_starved(epoch)
+        if self._trainer.average is not None:
+            self._trainer.average.after_epoch(epoch + 1)
         logs = self._training_logs() | {"chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9)}
         last = epoch + 1 == self._settings.epochs
         if last or (epoch + 1) % self._settings.validate_every == 0:
-            logs |= self._validate()
+            logs |= self._validate(plan)
         self._state.begin_epoch(epoch + 1)
         self._callbacks.on_epoch_end(epoch, logs)
 
@@ -154,6 +148,8 @@ class Fit:
             self._state.stage = stage.number
             if self._folder.model_path.is_file():
                 self._network.set_weights(loading.load(self._folder.model_path).get_weights())
+                if self._trainer.average is not None:
+                    self._trainer.average.after_restart()
             if stage.optimizer != before:
                 with self._trainer.strategy.scope():
                     optimizer = self._optimization.optimizer(stage.optimizer, self._trainer.model.precision)
@@ -181,48 +177,60 @@ class Fit:
     def _on_step(self, step: int, logs: dict[str, float]) -> None:
         self._callbacks.on_train_batch_end(step, logs)
 
-    def _validate(self) -> dict[str, float]:
-        """Track-level validation; unreadable tracks are left out of the figures."""
-
-        def on_batch(rows: np.ndarray) -> None:
-            if self._trainer.stop_requested:
-                raise loop.Interrupted
-            self._callbacks.on_test_batch_end(0, {"chunks": len(rows)})
-
-        folding.fill(self._folded, self._trainer.model)
-        self._callbacks.on_test_begin({"total": self._inputs.num_validation_chunks()})
-        batches = self._inputs.validation(self._fill)
-        scores, counts = self._scorer.score_tracks(batches, len(self._validation), on_batch)
-        self._validation.mark_missing(np.flatnonzero(counts == 0))
-        read = counts > 0
-        if not read.any():
-            reason = next(iter(self._validation.unreadable.values()))
-            raise errors.KerastagError(f"no track of the validation split can be read: {reason}")
-        rows = np.flatnonzero(read)
-        measured = split_scores.SplitScores(
-            scores[read],
-            self._validation.labels[read],
-            self._vocabulary,
-            [self._listed[int(row)].identity for row in rows],
-            self._training.labels.sum(axis=0).astype(np.int64),
-        )
-        self._validated = validation_results.Validation(measured, rows, self._trainer.loss)
-        logs = self._validated.logs()
+    def _validate(self, plan: sampling.Plan) -> dict[str, float]:
+        """Track-level validation of the weights in training and of their average, of which the better are offered."""
+        raw, averaged, average = self._validation(), None, self._trainer.average
+        if average is not None and average.is_ready:
+            if average.recomputes_statistics and self._norm_statistics.are_there:
+                with average.in_place():
+                    average.set_statistics(self._statistics(plan))
+            with average.in_place():
+                averaged = self._validation()
+        self._validated = validation_results.Compared(raw, averaged, f"val_{self._settings.best_by}")
         if self._monitoring is not None:
-            self._monitoring.validated = self._validated
-        self._callbacks.on_test_end(logs)
-        return logs
+            self._monitoring.validated = self._validated.better
+        return self._validated.logs()
+
+    def _validation(self) -> validation_results.Validation:
+        self._callbacks.on_test_begin({"total": self._inputs.num_validation_chunks()})
+        validated = self._validator.validate(lambda rows: self._on_validated(len(rows)))
+        self._callbacks.on_test_end(validated.logs())
+        return validated
+
+    def _statistics(self, plan: sampling.Plan) -> list[np.ndarray]:
+        """What batch normalisation sees in the batches of an epoch."""
+        most = norm_statistics.MOST_BATCHES * self._settings.batch_size
+        self._callbacks.on_test_begin({"total": min(len(plan), most)})
+        batches = self._inputs.training(plan, 0, self._fill)
+        statistics = self._norm_statistics(batches, self._state.epoch, self._on_validated)
+        self._callbacks.on_test_end()
+        return statistics
+
+    def _on_validated(self, num_chunks: int) -> None:
+        if self._trainer.stop_requested:
+            raise loop.Interrupted
+        self._callbacks.on_test_batch_end(0, {"chunks": num_chunks})
 
     def _first_reason(self) -> str:
         return next(iter(self._training.unreadable.values()), "the split is empty")
 
-    def _save_predictions(self) -> None:
-        """Scores and labels of the validation split as the best model gives them."""
+    def _offered_weights(self) -> contextlib.AbstractContextManager[None]:
+        """A context in which the model has the better weights of the last validation."""
+        average, validated = self._trainer.average, self._validated
+        return average.in_place() if average and validated and validated.is_averaged else contextlib.nullcontext()
+
+    def _keep_best(self) -> None:
+        """Scores and labels of the validation split as the best model gives them; which weights it has."""
         assert self._validated is not None
-        self._folder.write_scores("validation", self._validated.measured)
+        self._folder.write_scores("validation", self._validated.better.measured)
+        self._state.best_averaged = self._validated.is_averaged
+        if self._trainer.average is not None:
+            self._folder.write_weights("averaged" if self._state.best_averaged else "raw")
 
     def _save_checkpoint(self) -> None:
-        training_state.save(self._folder.checkpoint_path, self._trainer.model, self._trainer.optimizer, self._state)
+        trainer = self._trainer
+        kept = (trainer.model, trainer.optimizer, self._state, trainer.average_variables)
+        training_state.save(self._folder.checkpoint_path, *kept)
 
     def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> keras.callbacks.CallbackList:
         settings, state = self._settings, self._state
@@ -230,7 +238,12 @@ class Fit:
         return keras.callbacks.CallbackList(
             [
                 training_callbacks.BestModel(
-                    self._folder.model_path, f"val_{settings.best_by}", state, self._save_predictions, self._network
+                    self._folder.model_path,
+                    f"val_{settings.best_by}",
+                    state,
+                    self._keep_best,
+                    self._network,
+                    self._offered_weights,
                 ),
                 training_callbacks.EarlyStopping(settings.patience, state),
                 training_callbacks.History(self._folder.history_path),

@@ -15,7 +15,7 @@ import tensorflow as tf
 from kerastag import errors, losses
 from kerastag.data import feeding
 from kerastag.tensors import Tensor
-from kerastag.training import mixing, step
+from kerastag.training import averaging, mixing, step
 from kerastag.training import state as training_state
 
 WATCHED_EVERY = 10  # steps between two measurements of the gradients' norm, which took a tenth of a plain step on a GPU
@@ -38,6 +38,7 @@ class Trainer:
         of an epoch, take the plain step. None: all do.
       watch: measure the gradients' norm in every WATCHED_EVERY-th step of an epoch.
       rate_factors: what the learning rate of each trained variable is multiplied by; None: 1 for all.
+      average: that is kept of the model's weights; None: none.
 
     Attributes:
       waiting: the share of the last epoch's time in which the step waited for input.
@@ -54,6 +55,7 @@ class Trainer:
         compiled_size: int | None = None,
         watch: bool = False,
         rate_factors: Sequence[float] | None = None,
+        average: averaging.Average | None = None,
     ):
         self.model = model
         self.loss = loss
@@ -61,6 +63,7 @@ class Trainer:
         self.mixup_alpha = mixup_alpha
         self.seed = seed
         self.watch = watch
+        self.average = average
         self.waiting = 0.0
         self.stop_requested = False
         self._compiled_size = compiled_size
@@ -120,6 +123,11 @@ class Trainer:
         return np.concatenate(draws)
 
     @property
+    def average_variables(self) -> Sequence[keras.Variable]:
+        """What a checkpoint keeps of the average; nothing where there is none."""
+        return () if self.average is None else self.average.variables
+
+    @property
     def loss_scale(self) -> float | None:
         """What losses are multiplied by in float16; None in other precisions."""
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
@@ -142,7 +150,7 @@ class Trainer:
     def _step(self, compiled: bool, batches: tf.data.Dataset) -> Callable[..., Tensor]:
         """The traced step: the plain one for batches of any size, the compiled one for those of one size."""
         if compiled not in self._steps:
-            how = (self.strategy, bool(self.mixup_alpha), compiled, self._rate_factors)
+            how = (self.strategy, bool(self.mixup_alpha), compiled, self._rate_factors, self.average)
             traced = step.Step(self.model, self.loss, self.optimizer, *how)
             signature = None
             if self.strategy.num_replicas_in_sync == 1:  # else all batches are of one size, see `fill` in the pipeline

@@ -197,12 +197,15 @@ class Update:
         """Whether gradients are those of a scaled loss, whose norm `__call__` needs in every step."""
         return self._scaling is not None
 
-    def __call__(self, gradients: Sequence[Tensor], scaled_norm: Tensor) -> None:
+    def __call__(self, gradients: Sequence[Tensor], scaled_norm: Tensor) -> Tensor:
         """Updates all variables, in the cross-replica context.
 
         Args:
           gradients: of each variable.
           scaled_norm: the norm of all of them, (); read only where the loss is scaled.
+
+        Returns:
+          float32 (), 1 where the step was taken, 0 where it was left out.
         """
         rates = self._optimizer.rates(self._optimizer.learning_rate)
         taken, unscale = tf.ones(()), None
@@ -218,6 +221,7 @@ class Update:
             given = (gradient, by_factor[factor], decay, unscale)
             self._strategy.extended.update(variable, self._update, given, group=False)
         self._optimizer.iterations.assign_add(tf.cast(taken, self._optimizer.iterations.dtype))
+        return taken
 
     def _update(
         self, variable: Tensor, gradient: Tensor, rates: dict[str, Tensor], decay: Tensor, unscale: Tensor | None

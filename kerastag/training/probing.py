@@ -100,7 +100,8 @@ def trainer(
         build.start_output(probe, loss)
         head = probe.head()
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", head.precision)
-    return loop.Trainer(head, loss, optimizer, strategy, seed=seed, watch=watch), probe
+    average = optimization.average.start(head, strategy)
+    return loop.Trainer(head, loss, optimizer, strategy, seed=seed, watch=watch, average=average), probe
 
 
 def inputs(

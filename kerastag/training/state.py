@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import zipfile
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ class TrainingState:
       norm_sum, norm_steps: likewise of the gradients' norm, of the steps where it is finite.
       best_score: the best validation score, strictly greater than all before; None before the first.
       best_epoch: the epoch that had it, counted from 1.
+      best_averaged: whether it is that of averaged weights, see training.averaging.
       seconds: time spent training, over all sittings.
     """
 
@@ -38,6 +40,7 @@ class TrainingState:
     norm_steps: int = 0
     best_score: float | None = None
     best_epoch: int = 0
+    best_averaged: bool = False
     seconds: float = 0.0
 
     def begin_epoch(self, epoch: int) -> None:
@@ -53,13 +56,21 @@ class TrainingState:
         return True
 
 
-def save(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, state: TrainingState) -> None:
-    """Writes variables and state; the folder appears whole, in place of the one before.
+def save(
+    folder: pathlib.Path,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    state: TrainingState,
+    average: Sequence[keras.Variable] = (),
+) -> None:
+    """Writes variables, those of an average too, and state; the folder appears whole, in place of the one before.
 
     Neither .keras nor weights files keep the seeds of dropout, so every variable is written, seeds too.
     """
     with files.whole_folder(folder, overwrite=True) as temporary:
-        np.savez(temporary / "variables.npz", **_variables(model, optimizer, lambda variable: np.asarray(variable)))
+        np.savez(
+            temporary / "variables.npz", **_variables(model, optimizer, average, lambda variable: np.asarray(variable))
+        )
         files.write_json(temporary / run_folder.STATE, dataclasses.asdict(state))
 
 
@@ -77,14 +88,19 @@ def read(folder: pathlib.Path) -> TrainingState:
         raise errors.KerastagError(f"{folder / run_folder.STATE}: not a checkpoint's state ({error})") from None
 
 
-def restore(folder: pathlib.Path, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-    """Fills model and optimiser from a checkpoint.
+def restore(
+    folder: pathlib.Path,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    average: Sequence[keras.Variable] = (),
+) -> None:
+    """Fills model, optimiser and average from a checkpoint.
 
     Raises:
       KerastagError: it is damaged, or of another network or optimiser; nothing is changed then.
     """
     optimizer.build(model.trainable_variables)
-    variables = _variables(model, optimizer, lambda variable: variable)
+    variables = _variables(model, optimizer, average, lambda variable: variable)
     arrays = _arrays(folder / "variables.npz")
     shapes = {name: array.shape for name, array in arrays.items()}
     if shapes != {name: tuple(variable.shape) for name, variable in variables.items()}:
@@ -103,11 +119,14 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         raise errors.KerastagError(f"{path}: is damaged ({error})") from None
 
 
-def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer, value: Tensor) -> dict[str, Tensor]:
+def _variables(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, average: Sequence[keras.Variable], value: Tensor
+) -> dict[str, Tensor]:
     """Every variable by its position; Keras' own names have counters that differ from process to process."""
     optimizer.build(model.trainable_variables)
+    kept = {"model": model.variables, "optimizer": optimizer.variables, "average": average}
     return {
         f"{owner}_{index:04d}": value(variable)
-        for owner, variables in (("model", model.variables), ("optimizer", optimizer.variables))
+        for owner, variables in kept.items()
         for index, variable in enumerate(variables)
     }

@@ -9,7 +9,7 @@ from kerastag import losses
 from kerastag.data import feeding, pipeline
 from kerastag.models import blocks, layers
 from kerastag.tensors import Tensor
-from kerastag.training import mixing, optimizers
+from kerastag.training import averaging, mixing, optimizers
 
 
 class Step:
@@ -26,6 +26,7 @@ class Step:
       mixes: whether batches are mixed, see training.mixing.
       compiled: whether XLA compiles what a replica computes.
       rate_factors: see optimizers.Update.
+      average: follows each step; None: none is kept.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Step:
         mixes: bool = False,
         compiled: bool = False,
         rate_factors: Sequence[float] | None = None,
+        average: averaging.Average | None = None,
     ):
         self._model = model
         self._loss = loss
         self._optimizer = optimizer
         self._strategy = strategy
         self._mixes = mixes
+        self._average = average
         # what replicas gather from each other in between cannot be compiled: then the network alone is
         self._gathers = loss.over_batch and strategy.num_replicas_in_sync > 1
         self._differentiate, self._forward = self._gradients, self._logits
@@ -75,8 +78,10 @@ class Step:
             norm = self._norm(gradients, watched)
             scale = self._optimizer.scale_loss(tf.ones(()))
             results = tf.stack([self._strategy.reduce("SUM", loss, axis=None), norm / scale])
-            self._update(gradients, norm)
+            taken = self._update(gradients, norm)
         self._move(moved)
+        if self._average is not None:
+            self._average.after_step(taken)
         return results
 
     def _replica_step(

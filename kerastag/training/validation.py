@@ -12,6 +12,7 @@ from kerastag.metrics import split_scores
 from kerastag.metrics.documents import Figures
 
 _SMALLEST = 1e-7  # below it a float32 score has no logit to speak of
+_OF_BOTH = ("val_pr_auc", "val_roc_auc", "val_loss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,3 +76,39 @@ class Validation:
             **{f"val_pr_auc_{group}": areas["pr_auc"] for group, areas in figures["groups"].items()},
         }
         return {name: value for name, value in named.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """The validation of an epoch: of the weights in training, and of their average if there is one.
+
+    Attributes:
+      raw: of the weights in training.
+      averaged: of their average; None: there is none, or not yet.
+      figure: the figure in the logs by which the better one is chosen.
+    """
+
+    raw: Validation
+    averaged: Validation | None
+    figure: str
+
+    @functools.cached_property
+    def is_averaged(self) -> bool:
+        """Whether the average is strictly better."""
+        if self.averaged is None:
+            return False
+        averaged, raw = (each.logs().get(self.figure) for each in (self.averaged, self.raw))
+        return averaged is not None and raw is not None and averaged > raw
+
+    @property
+    def better(self) -> Validation:
+        """The one whose weights the epoch offers as the best model."""
+        return self.averaged if self.averaged is not None and self.is_averaged else self.raw
+
+    def logs(self) -> dict[str, float]:
+        """The better one's figures, and, where there are two, the main ones of both with "_raw" and "_averaged"."""
+        logs = self.better.logs()
+        if self.averaged is not None:
+            for suffix, each in (("raw", self.raw), ("averaged", self.averaged)):
+                logs |= {f"{name}_{suffix}": value for name, value in each.logs().items() if name in _OF_BOTH}
+        return logs
