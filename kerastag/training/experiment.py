@@ -14,7 +14,7 @@ from kerastag.data import dataset, decoded, pipeline
 from kerastag.models import blocks
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
-from kerastag.training import build, callbacks, devices, fit, inputs, loop, probing
+from kerastag.training import averaging, build, callbacks, devices, fit, inputs, loop, probing
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import levels
 from kerastag.training.settings import Settings, Splits
@@ -193,6 +193,7 @@ class Training:
             tracks=self.tracks,
             chunk=chunk,
             settings=self._experiment.settings,
+            averages=self._experiment.optimization.average != averaging.NO_AVERAGE,
         )
 
     def _profile(self) -> list[callbacks.Profile]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerastag import errors
 from kerastag.data import feeding, pipeline
 from kerastag.models import layers, norm
 from kerastag.tensors import Tensor
@@ -56,9 +57,13 @@ class NormStatistics:
 
         Returns:
           a value, float64, for each variable of averaging.statistics_of.
+
+        Raises:
+          KerastagError: there is no batch.
         """
-        variables = averaging.statistics_of(self._model)
-        sums, total = np.zeros(sum(int(np.prod(variable.shape)) for variable in variables)), 0
+        shapes = [tuple(variable.shape) for variable in averaging.statistics_of(self._model)]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+        sums, total = np.zeros(ends[-1]), 0
         fed = feeding.feed(batches.take(MOST_BATCHES), self._strategy, ["draw", "labels", "weight"])
         for number, (host, batch) in enumerate(fed):
             share, seed = np.float32(1), np.zeros(2, np.int32)
@@ -69,9 +74,10 @@ class NormStatistics:
             sums += num_chunks * self._compute(batch, *given).numpy().astype(np.float64)
             total += num_chunks
             on_batch(num_chunks)
-        ends = np.cumsum([int(np.prod(variable.shape)) for variable in variables])
+        if not total:
+            raise errors.KerastagError("no track of the training split can be read any more")
         parts = np.split(sums / total, ends[:-1])
-        return [part.reshape(variable.shape) for part, variable in zip(parts, variables, strict=True)]
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def _of_batch(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, number: Tensor) -> Tensor:
         """All statistics of a batch, one after the other, (num_values,)."""

@@ -74,7 +74,7 @@ def assert_equal(ours, theirs):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_a_moving_average_by_hand(precision):
     which, at = trainer(EMA, precision=precision), state.TrainingState()
     expected = floats(which.model)
@@ -122,14 +122,12 @@ def test_steps_that_overflow_do_not_matter():
 
 
 @pytest.mark.parametrize("average", [EMA, MEAN])
-@pytest.mark.parametrize("normalised", [False, True])
-def test_two_replicas_are_one_and_compiled_steps_are_plain(average, normalised):
-    runs = [trainer(average, normalised=normalised)]
-    runs += [trainer(average, size=8, normalised=normalised)]
-    runs += [] if normalised else [trainer(average, devices.strategy("mirrored", 2), normalised=False)]
+def test_two_replicas_are_one_and_compiled_steps_are_plain(average):
+    runs = [trainer(average, normalised=False), trainer(average, normalised=False, size=8)]
+    runs.append(trainer(average, devices.strategy("mirrored", 2), normalised=False))
     for which in runs:
         at = state.TrainingState()
-        for _ in range(3):
+        for _ in range(2):
             epoch(which, at)
     for which in runs[1:]:
         assert count(which) == count(runs[0])
@@ -173,8 +171,7 @@ def test_the_network_has_its_own_weights_again_even_after_an_error(strategy):
     assert_equal(floats(which.model), own)
 
 
-@pytest.mark.parametrize("average", [EMA, MEAN])
-@pytest.mark.parametrize("strategy", [("one",), ("mirrored", 2)])
+@pytest.mark.parametrize(("average", "strategy"), [(EMA, ("one",)), (MEAN, ("one",)), (EMA, ("mirrored", 2))])
 def test_a_checkpoint_brings_the_average_back(average, strategy, tmp_path):
     whole, at = trainer(average, devices.strategy(*strategy)), state.TrainingState()
     for _ in range(2):

@@ -30,6 +30,8 @@ HPARAMS = (
         "base",
         "freeze",
         "layer_decay",
+        "ema",
+        "swa_from",
         "input_dtype",
     ),
 )

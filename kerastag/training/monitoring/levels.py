@@ -39,6 +39,7 @@ class Watched:
       tracks: that it trains and validates on.
       chunk: what the model takes.
       settings: how long it trains, and how it validates.
+      averages: whether it keeps an average of its weights.
     """
 
     folder: run_folder.RunFolder
@@ -51,6 +52,7 @@ class Watched:
     tracks: Splits
     chunk: pipeline.ChunkFormat
     settings: Settings
+    averages: bool = False
 
 
 def monitoring(level: str, run: Watched) -> callback.Monitoring | None:
@@ -58,7 +60,7 @@ def monitoring(level: str, run: Watched) -> callback.Monitoring | None:
     if level == "none":
         return None
     panels = [
-        scalars.Scalars(run.class_counts),
+        scalars.Scalars(run.class_counts, run.averages),
         scalars.TagScalars(run.class_counts),
         comparison.Comparison(run.folder.path.name, {**run.record.flags, "precision": run.precision}, run.state),
     ]

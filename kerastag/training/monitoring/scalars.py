@@ -30,6 +30,11 @@ NAMES = {
     "chunks_per_second": "speed/chunks_per_second",
     "input_wait": "speed/input_wait",
 }
+NAMES_OF_BOTH = {  # of runs that keep an average of the weights
+    f"val_{figure}_{weights}": f"validation/{name}_{weights}"
+    for figure, name in (("pr_auc", "pr_auc_macro"), ("roc_auc", "roc_auc_macro"), ("loss", "loss"))
+    for weights in ("raw", "averaged")
+}
 _TEXTS = {
     "train/loss": "Mean over the epoch's steps, of one random chunk of each track.",
     "validation/loss": "The same loss at the scores of whole validation tracks.",
@@ -38,11 +43,16 @@ _TEXTS = {
     "speed/input_wait": "Share of the epoch's time in which the step waited for audio; near 0 is good.",
     "speed/chunks_per_second": "Chunks trained on in a second.",
 }
+_LAYOUT_OF_BOTH = {
+    f"{title}, raw and averaged weights": [NAMES_OF_BOTH[f"val_{figure}_{weights}"] for weights in ("raw", "averaged")]
+    for title, figure in (("loss", "loss"), ("PR-AUC", "pr_auc"), ("ROC-AUC", "roc_auc"))
+}
 _LAYOUT = {
     "Is it learning?": {
         "loss": ["train/loss", "validation/loss"],
         "PR-AUC": ["validation/pr_auc_macro", "validation/pr_auc_micro"],
         "ROC-AUC": ["validation/roc_auc_macro", "validation/roc_auc_micro"],
+        **_LAYOUT_OF_BOTH,
     },
     "On which tags?": {
         "PR-AUC by frequency": [f"validation/pr_auc_{group}" for group in groups.RESERVED[:3]],
@@ -65,16 +75,18 @@ class Scalars(callback.Panel):
 
     Args:
       class_counts: training tracks with each tag, (num_tags,).
+      averages: whether the run keeps an average of its weights.
     """
 
-    def __init__(self, class_counts: np.ndarray):
-        self._empty_groups = [name for name, mask in groups.members(class_counts).items() if not mask.any()]
+    def __init__(self, class_counts: np.ndarray, averages: bool = False):
+        empty = [name for name, mask in groups.members(class_counts).items() if not mask.any()]
+        self._left_out = [f"PR-AUC of {group} tags" for group in empty] + ([] if averages else list(_LAYOUT_OF_BOTH))
 
     def begin(self) -> None:
-        tf.summary.experimental.write_raw_pb(_layout(self._empty_groups).SerializeToString())
+        tf.summary.experimental.write_raw_pb(_layout(self._left_out).SerializeToString())
 
     def on_epoch(self, logs: dict[str, float]) -> None:
-        for key, name in NAMES.items():
+        for key, name in {**NAMES, **NAMES_OF_BOTH}.items():
             if key in logs:
                 tf.summary.scalar(name, logs[key], description=_TEXTS.get(name))
 
@@ -97,15 +109,14 @@ class TagScalars(callback.Panel):
                 tf.summary.scalar(f"tag_pr_auc/{group}/{short_names[column]}", areas["pr_auc"])
 
 
-def _layout(empty_groups: Sequence[str]) -> "summary_pb2.Summary":
-    """The custom scalars page; a chart of a group without tags is left out."""
+def _layout(left_out: Sequence[str]) -> "summary_pb2.Summary":
+    """The custom scalars page, without the charts that are left out."""
     from tensorboard.plugins.custom_scalar import layout_pb2, summary
 
     def chart(title: str, names: list[str]) -> layout_pb2.Chart:
         patterns = [name if name.endswith("*") else f"^{name}$" for name in names]
         return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=patterns))
 
-    left_out = [f"PR-AUC of {group} tags" for group in empty_groups]
     categories = [
         layout_pb2.Category(
             title=title,
