@@ -78,6 +78,7 @@ def _of_one_run(run: ReportedRun) -> list[charts.LineChart | None]:
             {"macro": _points(history, "val_roc_auc"), "micro": _points(history, "val_roc_auc_micro")},
         ),
         _chart("PR-AUC by frequency", by_group) if several_groups else None,
+        _chart("PR-AUC by weights", {name: _points(history, f"val_pr_auc_{name}") for name in ("raw", "averaged")}),
     ]
 
 
@@ -123,6 +124,7 @@ def _speed(run: ReportedRun) -> str:
 _FACTS: dict[str, Callable[[ReportedRun], str]] = {
     "computed in": lambda run: run.record.precision or "",
     "best": _best,
+    "weights of the model": lambda run: run.record.weights or "",
     "training speed": _speed,
     "tracks": lambda run: ", ".join(f"{count:,} {split}" for split, count in run.record.num_tracks.items()),
     "tags": lambda run: str(len(run.vocabulary)),

@@ -33,6 +33,7 @@ class _Run:
 
     name: str
     best_epoch: str
+    weights: str
     presets: list[str]
     weights_from: str
     licence: str
@@ -89,6 +90,7 @@ def _run(run: run_folder.RunFolder, record: RunRecord) -> _Run:
     return _Run(
         name=run.path.resolve().name,
         best_epoch=_best_epoch(run, record),
+        weights=record.weights or "",
         presets=[pathlib.Path(preset).stem for preset in presets],
         weights_from=record.source["file"] if record.source else "",
         licence=(record.licence or NOT_STATED) if record.source else "",
