@@ -171,7 +171,7 @@ def test_the_network_has_its_own_weights_again_even_after_an_error(strategy):
     assert_equal(floats(which.model), own)
 
 
-@pytest.mark.parametrize(("average", "strategy"), [(EMA, ("one",)), (MEAN, ("one",)), (EMA, ("mirrored", 2))])
+@pytest.mark.parametrize(("average", "strategy"), [(EMA, ("mirrored", 2)), (MEAN, ("one",))])
 def test_a_checkpoint_brings_the_average_back(average, strategy, tmp_path):
     whole, at = trainer(average, devices.strategy(*strategy)), state.TrainingState()
     for _ in range(2):

@@ -137,3 +137,10 @@ def test_a_damaged_record_is_one_line(source):
     source.record_path.write_text("{")
     with pytest.raises(errors.KerastagError, match=r"run\.json: not a JSON file"):
         written(source)
+
+
+@pytest.mark.parametrize("weights", ["raw", "averaged"])
+def test_which_weights_it_has_where_an_average_was_kept(weights, source):
+    assert "weights, computed in" not in written(source)
+    source.write_weights(weights)
+    assert "of 3 (validation PR-AUC " in written(source) and f"), {weights} weights, computed in" in written(source)
