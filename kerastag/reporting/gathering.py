@@ -82,7 +82,7 @@ def _of_ensemble(folder: ensemble_folder.EnsembleFolder, record: RunRecord) -> R
     ensemble = folder.ensemble()
     losses = [member.record().text_flag("loss") for member in ensemble.members]
     flags = {"loss": " + ".join(losses), "ensemble": f"{ensemble.method} of {len(losses)}"}
-    return dataclasses.replace(record, flags=flags, command="", precision=None, seed=None)
+    return dataclasses.replace(record, flags=flags, command="", precision=None, seed=None, weights=None)
 
 
 def _by_row(validation: SplitScores | None, chosen: Sequence[examples.Example]) -> dict[int, np.ndarray]:

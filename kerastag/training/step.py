@@ -81,7 +81,8 @@ class Step:
             taken = self._update(gradients, norm)
         self._move(moved)
         if self._average is not None:
-            self._average.after_step(taken)
+            with tf.device(self._strategy.extended.worker_devices[0]):
+                self._average.after_step(taken)
         return results
 
     def _replica_step(
