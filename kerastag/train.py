@@ -215,7 +215,7 @@ def _experiment(
         optimization=build.Optimization(
             schedule, **given(*decays, "mixup_alpha"), average=averages.averaging_of(values)
         ),
-        settings=settings.Settings(**given(*how, "best_by", "patience")),
+        settings=settings.Settings(**given(*how, "best_by", "patience", "max_seconds")),
         devices=experiment.Devices(values.strategy, values.num_devices, options.computing_of(values)),
         decoder=values.decoder,
         dtype=values.input_dtype,

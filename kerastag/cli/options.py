@@ -128,6 +128,13 @@ def define_validation(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "patience", 0, "Stop when validation has not improved for so many epochs; 0: never.", 0, flag_values=values
     )
+    flags.DEFINE_float(
+        "max_seconds",
+        None,
+        "Begin no other epoch after so many seconds of training steps; reading and validation do not count.",
+        1.0,
+        flag_values=values,
+    )
 
 
 def define_scoring(values: flags.FlagValues) -> None:

@@ -6,7 +6,7 @@ from kerastag import errors
 from kerastag.runs import run_folder
 
 _FREE_TO_CHANGE = (
-    *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "verbosity"),
+    *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "max_seconds", "verbosity"),
     *("strategy", "num_devices", "xla", "tf32", "profile", "monitor"),
 )
 # what older runs, whose records lack these flags, were trained with

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerastag import files, progress, tsv
 from kerastag.runs import run_folder
 from kerastag.training import state as training_state
+from kerastag.training.settings import Settings
 from kerastag.training.validation import Validation
 
 
@@ -71,15 +72,15 @@ class ValidationWatcher(keras.callbacks.Callback):
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Stops when the best validation is `patience` epochs old; it needs no memory but the state's."""
+    """Stops after the epoch that ends the run, see TrainingState.is_over; it needs no memory but the state's."""
 
-    def __init__(self, patience: int, state: training_state.TrainingState):
+    def __init__(self, settings: Settings, state: training_state.TrainingState):
         super().__init__()
-        self._patience = patience
+        self._settings = settings
         self._state = state
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if self._patience and self._state.best_epoch and epoch + 1 - self._state.best_epoch >= self._patience:
+        if self._state.is_over(*self._settings.end):
             self.model.stop_training = True
 
 

@@ -89,8 +89,8 @@ class Fit:
                 self._save_checkpoint()
             self._callbacks.on_train_begin()
             try:
-                for epoch in range(self._state.epoch, self._settings.epochs):
-                    self._run_epoch(epoch)
+                while not self._state.is_over(*self._settings.end):
+                    self._run_epoch(self._state.epoch)
                     if self._trainer.model.stop_training:
                         break
             except loop.Interrupted:
@@ -113,11 +113,15 @@ class Fit:
         if self._trainer.average is not None:
             self._trainer.average.after_epoch(epoch + 1)
         logs = self._training_logs() | {"chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9)}
-        last = epoch + 1 == self._settings.epochs
-        if last or (epoch + 1) % self._settings.validate_every == 0:
+        if self._is_last(epoch) or (epoch + 1) % self._settings.validate_every == 0:
             logs |= self._validate(plan)
         self._state.begin_epoch(epoch + 1)
         self._callbacks.on_epoch_end(epoch, logs)
+
+    def _is_last(self, epoch: int) -> bool:
+        """Whether an epoch is the last even if its validation is the best so far: then there must be a validation."""
+        limit = self._settings.max_seconds
+        return epoch + 1 == self._settings.epochs or (limit is not None and self._state.seconds >= limit)
 
     def _say_if_starved(self, epoch: int) -> None:
         """After the first epoch, once: what to do where devices wait for the reading of files."""
@@ -245,7 +249,7 @@ class Fit:
                     self._network,
                     self._offered_weights,
                 ),
-                training_callbacks.EarlyStopping(settings.patience, state),
+                training_callbacks.EarlyStopping(settings, state),
                 training_callbacks.History(self._folder.history_path),
                 *([self._monitoring] if self._monitoring else []),
                 training_callbacks.Progress(settings.epochs, num_steps),

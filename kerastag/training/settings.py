@@ -20,6 +20,7 @@ class Settings:
       validation_chunks: evenly spaced chunks per validation track.
       best_by: the validation figure that the best model has the greatest of, "pr_auc" or "roc_auc".
       patience: epochs without a better validation before training stops; 0: never.
+      max_seconds: of steps, after which no other epoch is begun; None: no limit.
     """
 
     epochs: int
@@ -31,6 +32,12 @@ class Settings:
     validation_chunks: int = 16
     best_by: str = "pr_auc"
     patience: int = 0
+    max_seconds: float | None = None
+
+    @property
+    def end(self) -> tuple[int, int, float | None]:
+        """What decides when the run is over, as TrainingState.is_over takes it."""
+        return self.epochs, self.patience, self.max_seconds
 
     @property
     def num_validations(self) -> int:

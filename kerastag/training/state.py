@@ -27,7 +27,7 @@ class TrainingState:
       best_score: the best validation score, strictly greater than all before; None before the first.
       best_epoch: the epoch that had it, counted from 1.
       best_averaged: whether it is that of averaged weights, see training.averaging.
-      seconds: time spent training, over all sittings.
+      seconds: time spent in steps, over all sittings: not in waiting for input, validation or starting.
     """
 
     stage: int = 0
@@ -54,6 +54,12 @@ class TrainingState:
             return False
         self.best_score, self.best_epoch = score, epoch
         return True
+
+    def is_over(self, epochs: int, patience: int = 0, max_seconds: float | None = None) -> bool:
+        """Whether a run that stands at the end of an epoch is at its end, see settings.Settings."""
+        if self.epoch >= epochs or (max_seconds is not None and self.seconds >= max_seconds):
+            return True
+        return patience > 0 and self.best_epoch > 0 and self.epoch - self.best_epoch >= patience
 
 
 def save(

@@ -91,6 +91,20 @@ def test_early_stopping_counts_epochs_since_the_best(music, run_train, tmp_path)
     assert run_train(music, tmp_path / "run", *arguments) == 0
     state = files.read_json(tmp_path / "run" / "checkpoint" / "state.json")
     assert state["epoch"] == state["best_epoch"] + 2
+    assert run_train(music, tmp_path / "run", *arguments, "--resume") == 0  # it is over: no other epoch is trained
+    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json") == state
+
+
+def test_no_epoch_is_begun_after_the_seconds_that_were_given(music, run_train, tmp_path):
+    arguments = ["--epochs=5000", "--validate_every=4000"]
+    assert run_train(music, tmp_path / "run", *arguments, "--max_seconds=1") == 0
+    state = files.read_json(tmp_path / "run" / "checkpoint" / "state.json")
+    assert state["seconds"] >= 1 and 0 < state["epoch"] < 4000
+    assert state["best_epoch"] == state["epoch"], "the last epoch is validated"
+    assert run_train(music, tmp_path / "run", *arguments, "--resume", "--max_seconds=1") == 0
+    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json") == state
+    assert run_train(music, tmp_path / "run", *arguments, "--resume", "--max_seconds=2") == 0
+    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["seconds"] >= 2
 
 
 def test_unreadable_tracks_are_skipped_and_named(music, run_train, tmp_path, capsys):

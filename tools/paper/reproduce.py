@@ -20,7 +20,8 @@ from kerastag.data import dataset, splits
 from kerastag.metrics import ensembles, groups, tables
 from kerastag.metrics.documents import Figures
 from kerastag.runs import run_folder
-from tools.paper import experiments, paper_tables
+from tools import experiments
+from tools.paper import paper_tables
 
 NAMES = [system.name for system in paper_tables.SYSTEMS]
 TRAINING = (
@@ -120,7 +121,9 @@ def make_job(values: flags.FlagValues, folder: pathlib.Path, system: paper_table
     test = {name: value for name, value in splits_given.items() if name == "test_split"}
     evaluation = {"data_dir": str(folder), "split": "test", **test, **given(values, EVALUATION)}
     run = run_folder.RunFolder(pathlib.Path(values.output_dir) / system.name / f"seed_{seed}")
-    return experiments.Job(system, seed, run, overrides, {**preset, **overrides}, evaluation)
+    return experiments.Job(
+        system.name, f"--preset={system.preset}", seed, run, overrides, {**preset, **overrides}, evaluation
+    )
 
 
 def read_preset(name: str) -> dict[str, str]:
@@ -171,9 +174,9 @@ def gather(values: flags.FlagValues, folder: pathlib.Path, jobs: list[experiment
     for job in jobs:
         assert measure is not None
         test = job.folder.read_scores("test")
-        results.append(result_of(job.system.name, job.seed, job.folder, measure(test.labels, test.scores)))
+        results.append(result_of(job.name, job.seed, job.folder, measure(test.labels, test.scores)))
     for seed in range(values.num_seeds):
-        members = {job.system.name: job.folder for job in jobs if job.seed == seed}
+        members = {job.name: job.folder for job in jobs if job.seed == seed}
         if set(paper_tables.MEMBERS) <= set(members):
             assert measure is not None
             chosen = [members[name] for name in paper_tables.MEMBERS]
@@ -229,9 +232,9 @@ def twins(jobs: list[experiments.Job]) -> list[str]:
     lines = []
     for job in jobs:
         if job.seed == 0:
-            name = first.setdefault(tuple(sorted(job.training.items())), job.system.name)
-            if name != job.system.name:
-                lines.append(f"{job.system.name}: with these flags the same as {name}")
+            name = first.setdefault(tuple(sorted(job.training.items())), job.name)
+            if name != job.name:
+                lines.append(f"{job.name}: with these flags the same as {name}")
     return lines
 
 

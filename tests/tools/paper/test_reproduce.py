@@ -16,7 +16,8 @@ from kerastag.cli import presets
 from kerastag.metrics import split_scores
 from kerastag.runs import run_folder
 from kerastag.training import schedules
-from tools.paper import experiments, paper_tables, reproduce
+from tools import experiments
+from tools.paper import paper_tables, reproduce
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 

@@ -11,25 +11,26 @@ from typing import Any
 
 from kerastag import errors, files
 from kerastag.runs import run_folder
-from tools.paper import paper_tables
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]  # of the checkout, where kerastag is
+ROOT = pathlib.Path(__file__).resolve().parents[1]  # of the checkout, where kerastag is
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One run: a system with a seed.
+    """One run: a setting with a seed.
 
     Attributes:
-      system: see paper_tables.
+      name: of the setting.
+      start: the first arguments of training, --preset=NAME or --flagfile=FILE.
       seed: random seed.
       folder: the run's.
-      overrides: flags after the preset, by name.
-      training: all flags of training, the preset's and the overrides.
+      overrides: flags after those, by name.
+      training: all flags of training that are given, by name.
       evaluation: flags of the evaluation.
     """
 
-    system: paper_tables.System
+    name: str
+    start: str
     seed: int
     folder: run_folder.RunFolder
     overrides: dict[str, str]
@@ -37,7 +38,7 @@ class Job:
     evaluation: dict[str, str]
 
     def __str__(self) -> str:
-        return f"{self.system.name}, seed {self.seed}"
+        return f"{self.name}, seed {self.seed}"
 
     @property
     def record_path(self) -> pathlib.Path:
@@ -117,9 +118,9 @@ def perform(job: Job, title: str) -> str | None:
 
 
 def train_arguments(job: Job, resumed: bool) -> list[str]:
-    """Arguments of kerastag.train; overrides stand after the preset, since the last value of a flag wins."""
+    """Arguments of kerastag.train; overrides stand last, since the last value of a flag wins."""
     begun = ["--resume"] if resumed else ["--overwrite"] if job.folder.holds_run() else []
-    return [f"--preset={job.system.preset}", *as_flags(job.overrides), f"--run_dir={job.folder.path}", *begun]
+    return [job.start, *as_flags(job.overrides), f"--run_dir={job.folder.path}", *begun]
 
 
 def evaluate_arguments(job: Job) -> list[str]:
