@@ -61,7 +61,13 @@ class Job:
         """Whether training came to its end."""
         if "epochs" not in self.training:  # the popularity baseline
             return self.folder.model_path.is_file()
-        return self.state_path.is_file() and files.read_json(self.state_path)["epoch"] >= int(self.training["epochs"])
+        if not self.state_path.is_file():
+            return False
+        from kerastag.training import state  # brings Keras with it
+
+        seconds = self.training.get("max_seconds")
+        end = (int(self.training["epochs"]), int(self.training.get("patience", 0)))
+        return state.read(self.folder.checkpoint_path).is_over(*end, None if seconds is None else float(seconds))
 
     def is_evaluated(self) -> bool:
         """Whether the figures of the trained run are there, with these flags."""
@@ -131,6 +137,13 @@ def evaluate_arguments(job: Job) -> list[str]:
         f"--output={job.metrics_path}",
         "--overwrite",
     ]
+
+
+def read_flags(path: pathlib.Path) -> dict[str, str]:
+    """The flags of a preset or another file of flags, by name."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.removeprefix("--").partition("=") for line in lines if line.startswith("--"))
+    return {flag: value for flag, _, value in pairs}
 
 
 def as_flags(flags_by_name: dict[str, str]) -> list[str]:

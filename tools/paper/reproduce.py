@@ -113,7 +113,7 @@ def names(values: flags.FlagValues) -> list[str]:
 
 def make_job(values: flags.FlagValues, folder: pathlib.Path, system: paper_tables.System, seed: int) -> experiments.Job:
     """The run of a system with a seed."""
-    preset = read_preset(system.preset)
+    preset = experiments.read_flags(presets.find(system.preset))
     splits_given = given(values, ("validation_split", "test_split"))
     overrides = {"data_dir": str(folder), **splits_given, **training_data(values, system)}
     if preset["model"] != "popular":
@@ -124,13 +124,6 @@ def make_job(values: flags.FlagValues, folder: pathlib.Path, system: paper_table
     return experiments.Job(
         system.name, f"--preset={system.preset}", seed, run, overrides, {**preset, **overrides}, evaluation
     )
-
-
-def read_preset(name: str) -> dict[str, str]:
-    """The flags of a preset, by name."""
-    lines = presets.find(name).read_text(encoding="utf-8").splitlines()
-    pairs = (line.removeprefix("--").partition("=") for line in lines if line.startswith("--"))
-    return {flag: value for flag, _, value in pairs}
 
 
 def given(values: flags.FlagValues, flag_names: tuple[str, ...]) -> dict[str, str]:

@@ -236,12 +236,12 @@ def test_without_outside_data_equal_systems_are_told(folder, commands, capsys):
 )
 def test_a_shorter_run_has_shorter_stages(preset, arguments, lengths):
     reproduce.COMMAND.parse(arguments)
-    found = reproduce.stage_lengths(reproduce.FLAGS, reproduce.read_preset(preset))
+    found = reproduce.stage_lengths(reproduce.FLAGS, experiments.read_flags(presets.find(preset)))
     assert found == ({} if lengths is None else {"adam_epochs": str(lengths[0]), "sgd_epochs": str(lengths[1])})
 
 
 def test_a_run_of_five_epochs_or_more_goes_through_all_stages():
-    preset = reproduce.read_preset("paper_focal")
+    preset = experiments.read_flags(presets.find("paper_focal"))
     for epochs in range(5, 200):
         reproduce.COMMAND.parse([f"--epochs={epochs}"])
         found = reproduce.stage_lengths(reproduce.FLAGS, preset)
