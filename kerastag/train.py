@@ -77,6 +77,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     options.sgd_learning_rates(values)
     transfer.frozen_blocks(values)
     averages.check(values)
+    transfer.check_hearing(values)
     if values.cache is not None and (values.decoder, values.input_dtype) != ("soundfile", "int16"):
         raise errors.UsageError("--cache keeps int16 that soundfile decoded; it needs --decoder and --input_dtype so")
     with lock.held(folder.path) as taken_over:
@@ -199,7 +200,7 @@ def _experiment(
     network = build.Network(
         tuple(data.vocabulary.names),
         **transfer.start(values, resumed),
-        **given("model", "num_channels", "variant", "dropout", "probe_units"),
+        **given("model", "num_channels", "variant", "dropout", "probe_units", "heard_chunks", "attention_layers"),
     )
     schedule = schedules.Schedule(
         values.schedule,

@@ -36,9 +36,21 @@ def define_network(values: flags.FlagValues) -> None:
         "model",
         models.NAMES[0],
         models.NAMES,
-        "The network: the paper's, MTG's baseline, musicnn's, a small head on --pretrained or --base, which stays as "
-        "it is, or the popularity baseline, which is not trained. Default with --pretrained: the network there.",
+        "The network: the paper's, alone or with attention over chunks, MTG's baseline, musicnn's, a small head on "
+        "--pretrained or --base, which stays as it is (probe: on a chunk, pool: on several), or the popularity "
+        "baseline, which is not trained. Default with --pretrained: the network there.",
         flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "heard_chunks",
+        models.HEARD_CHUNKS,
+        "short_chunk_attention and pool: consecutive chunks that are heard together; 6 of the paper's are 27.6 s.",
+        2,
+        64,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "attention_layers", 4, "short_chunk_attention: Transformer layers over the chunks.", 1, 24, flag_values=values
     )
     flags.DEFINE_enum(
         "variant",

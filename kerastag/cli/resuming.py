@@ -9,8 +9,6 @@ _FREE_TO_CHANGE = (
     *("run_dir", "data_dir", "train_dirs", "epochs", "resume", "overwrite", "patience", "max_seconds", "verbosity"),
     *("strategy", "num_devices", "xla", "tf32", "profile", "monitor"),
 )
-# what older runs, whose records lack these flags, were trained with
-_SINCE_LATER = {"freeze": "none", "layer_decay": 1.0, "probe_units": 0, "base": None, "ema": 0.0, "swa_from": None}
 
 
 def check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder) -> None:
@@ -19,7 +17,8 @@ def check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder
     Raises:
       KerastagError: one of them changes the experiment.
     """
-    for name, before in {**_SINCE_LATER, **folder.record().flags}.items():
+    usual = {name: values[name].default for name in values}  # so trained a version that did not have the flag yet
+    for name, before in {**usual, **folder.record().flags}.items():
         if name in values and name not in _FREE_TO_CHANGE and getattr(values, name) != before:
             raise errors.KerastagError(
                 f"{folder.path}: the run was started with --{name}={before}, not {getattr(values, name)}; "

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kerastag.models.foreign import source
 
 ALL_BUT_HEAD = "all_but_head"
+_HEARING = {"heard_chunks": ("short_chunk_attention", "pool"), "attention_layers": ("short_chunk_attention",)}
 _BASE_DETAILS = ("base_input", "base_output", "base_sample_rate", "base_chunk_seconds")
 
 
@@ -33,7 +34,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "probe_units",
         0,
-        "--model=probe: units of the hidden layer between embedding and tags; 0: none, the probe is linear.",
+        "--model=probe or pool: units of the hidden layer between embedding and tags; 0: none, the head is linear.",
         0,
         8192,
         flag_values=values,
@@ -45,8 +46,8 @@ def _define_base(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "base",
         None,
-        "--model=probe: what it stands on in place of --pretrained, any network from waveform to embedding: the folder "
-        "of a TensorFlow SavedModel, or an .onnx file.",
+        "--model=probe or pool: what it stands on in place of --pretrained, any network from waveform to embedding: "
+        "the folder of a TensorFlow SavedModel, or an .onnx file.",
         flag_values=values,
     )
     for what, verb in (("input", "takes"), ("output", "gives")):
@@ -120,8 +121,8 @@ def _check_base(values: flags.FlagValues) -> None:
         if details:
             raise errors.UsageError(f"--{details[0]} needs --base")
         return
-    if values.model != "probe":
-        raise errors.UsageError("--base needs --model=probe, a head on what it gives")
+    if values.model not in models.PROBES:
+        raise errors.UsageError("--base needs --model=probe or pool, a head on what it gives")
     if values.pretrained is not None:
         raise errors.UsageError("--base and --pretrained contradict each other: a probe stands on one network")
     if values.base_sample_rate is None or values.base_chunk_seconds is None:
@@ -134,15 +135,21 @@ def _check_probe(values: flags.FlagValues) -> None:
         raise errors.UsageError(
             f"--layer_decay={values.layer_decay:g}: --model={values.model} has no blocks that learn"
         )
-    if values.model != "probe":
+    model = f"--model={values.model}"
+    if values.model not in models.PROBES:
         if values.probe_units:
-            raise errors.UsageError(f"--probe_units={values.probe_units} needs --model=probe")
+            raise errors.UsageError(f"--probe_units={values.probe_units} needs --model=probe or pool")
         return
     if values.pretrained is None and values.base is None:
-        raise errors.UsageError("--model=probe needs --pretrained or --base, the network that it stands on")
+        raise errors.UsageError(f"{model} needs --pretrained or --base, the network that it stands on")
     if values.freeze != "none":
-        raise errors.UsageError(f"--freeze={values.freeze}: all of its base stays as it is under --model=probe")
+        raise errors.UsageError(f"--freeze={values.freeze}: all of its base stays as it is under {model}")
     if values.mixup_alpha:
-        raise errors.UsageError(
-            f"--mixup_alpha={values.mixup_alpha:g} mixes audio, which --model=probe does not train on"
-        )
+        raise errors.UsageError(f"--mixup_alpha={values.mixup_alpha:g} mixes audio, which {model} does not train on")
+
+
+def check_hearing(values: flags.FlagValues) -> None:
+    """Raises UsageError: flags of networks that hear several chunks, beside one that does not."""
+    for name, users in _HEARING.items():
+        if getattr(values, name) != values[name].default and values.model not in users:
+            raise errors.UsageError(f"--{name}={getattr(values, name)} needs --model={' or '.join(users)}")

@@ -7,11 +7,10 @@ import tensorflow as tf
 from kerastag import errors, progress
 from kerastag.data import embeddings, pipeline
 from kerastag.inference import scoring
-from kerastag.models import embedding
 
 
 def of_tracks(
-    network: keras.Model,
+    embed: keras.Model | None,
     tracks: pipeline.Tracks,
     chunk: pipeline.ChunkFormat,
     num_chunks: int,
@@ -22,7 +21,7 @@ def of_tracks(
     """Reads the tracks once; those that cannot be read have no embedding and are noted in `tracks`.
 
     Args:
-      network: for inference, built under `strategy`; it has an embedding.
+      embed: waveform to embedding, for inference, built under `strategy`; None: the network has none.
       tracks: labels are not needed.
       chunk: what the network takes.
       num_chunks: evenly spaced chunks of each track.
@@ -31,10 +30,8 @@ def of_tracks(
     Raises:
       KerastagError: none of them can be read, or the network has no embedding.
     """
-    with strategy.scope():
-        embed = embedding.model_of(network)
     if embed is None:
-        raise errors.KerastagError(f"the network {network.name} has no embedding")
+        raise errors.KerastagError("the network has no embedding")
     scorer = scoring.Scorer.of_model(embed, strategy, compiled_size, scores=lambda vectors: vectors)
     batches = pipeline.evaluation_batches(tracks, chunk, num_chunks, batch_size, fill=strategy.num_replicas_in_sync > 1)
     rows, vectors = [np.zeros(0, np.int64)], [np.zeros((0, embed.output_shape[-1]), np.float32)]

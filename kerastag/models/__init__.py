@@ -9,9 +9,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 MUSICNN = ("musicnn", "musicnn_msd_vgg", "musicnn_mtt_vgg")
-NAMES = ("short_chunk_resnet", "vggish", *MUSICNN, "probe", "popular")
+PROBES = ("probe", "pool")  # small heads on a network that stays as it is
+NAMES = ("short_chunk_resnet", "short_chunk_attention", "vggish", *MUSICNN, *PROBES, "popular")
 # before the head, see models.blocks
-NUM_BLOCKS = {"short_chunk_resnet": 7, "vggish": 5, "musicnn": 4, "musicnn_msd_vgg": 5, "musicnn_mtt_vgg": 5}
+NUM_BLOCKS = {
+    "short_chunk_resnet": 7,
+    "short_chunk_attention": 8,
+    "vggish": 5,
+    "musicnn": 4,
+    "musicnn_msd_vgg": 5,
+    "musicnn_mtt_vgg": 5,
+}
+HEARD_CHUNKS = 6  # consecutive ones, by short_chunk_attention and pool: 27.6 s of the paper's network
 VARIANTS = ("4s6", "3s69")
 
 
@@ -29,6 +38,27 @@ def short_chunk_resnet(
     from kerastag.models import resnet
 
     return resnet.ShortChunkResNet(num_tags, num_channels, variant, **options)
+
+
+def short_chunk_attention(
+    num_tags: int = 56,
+    num_channels: int = 128,
+    variant: str = "4s6",
+    heard_chunks: int = HEARD_CHUNKS,
+    num_layers: int = 4,
+    **options: Any,
+) -> "keras.Model":
+    """The short-chunk residual CNN over consecutive chunks, and self-attention over their embeddings.
+
+    Args:
+      num_tags, num_channels, variant: see short_chunk_resnet.
+      heard_chunks: how many chunks; the waveform is as many times as long.
+      num_layers: Transformer layers.
+      **options: `dropout`, `precision`, `name`.
+    """
+    from kerastag.models import attention
+
+    return attention.ShortChunkAttention(num_tags, num_channels, variant, heard_chunks, num_layers, **options)
 
 
 def vggish(num_tags: int = 56, num_channels: int = 64, **options: Any) -> "keras.Model":
@@ -51,7 +81,7 @@ def probe(base: "keras.Model", num_tags: int = 56, units: int = 0, **options: An
       base: a network of this package; its weights are copied.
       num_tags: outputs.
       units: width of the head's hidden layer; 0: the head is linear.
-      **options: `dropout`, `precision`, `name`.
+      **options: `dropout`, `precision`, `name`; `heard_chunks`, above 1: consecutive chunks, pooled by attention.
     """
     from kerastag.models import probing  # a module called probe would take this function's place
 

@@ -13,12 +13,12 @@ import keras
 import numpy as np
 
 from kerastag import errors
-from kerastag.models import layers, musicnn, popularity, probing, resnet, vgg
+from kerastag.models import attention, layers, musicnn, popularity, probing, resnet, vgg
 from kerastag.models.foreign import attaching
 from kerastag.models.foreign import network as foreign_network
 
 # importing them registers their classes with Keras
-_KNOWN = (foreign_network, layers, musicnn, popularity, probing, resnet, vgg)
+_KNOWN = (attention, foreign_network, layers, musicnn, popularity, probing, resnet, vgg)
 
 Weights: TypeAlias = dict[str, list[np.ndarray]]  # of each layer, in Keras' order, by its name
 

@@ -1,7 +1,8 @@
 """A probe: a trained network that stays as it is, and a small head for other tags on its embeddings.
 
 Features are standardised by batch normalisation; then comes a linear layer, or one hidden layer, the two probes of
-Castellon et al. 2021, arXiv:2107.05677.
+Castellon et al. 2021, arXiv:2107.05677. Over several consecutive chunks the head first pools their embeddings by
+attention, Ilse et al. 2018, arXiv:1802.04712.
 """
 
 import itertools
@@ -12,8 +13,10 @@ import keras
 import numpy as np
 
 from kerastag import errors
-from kerastag.models import embedding, layers, norm, resnet
+from kerastag.models import embedding, layers, norm, resnet, segments
 from kerastag.tensors import Config, Tensor
+
+ATTENTION_UNITS = 128  # of the layer that weighs chunks, as in Ilse et al.
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -30,6 +33,7 @@ class Probe(keras.Model):
       dropout: rate before the output layer.
       precision: policy of the base; None: Keras' global one.
       folded: the base without the batch normalisations that models.folding folds into the layers before them.
+      heard_chunks: consecutive chunks of the base that are heard together; their embeddings are pooled.
     """
 
     def __init__(
@@ -41,23 +45,31 @@ class Probe(keras.Model):
         precision: str | None = None,
         folded: bool = False,
         name: str = "probe",
+        heard_chunks: int = 1,
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
         build = keras.saving.get_registered_object(base["class"]).from_config
         network = build({**base["config"], "precision": precision, "folded": folded})
-        hidden = embedding.tensor_of(network)
-        kept = keras.Model(network.input, hidden).layers
+        waveform, hidden = network.input, embedding.tensor_of(network)
+        if heard_chunks > 1:
+            waveform, hidden = segments.over(network, heard_chunks)
+        kept = keras.Model(waveform, hidden).layers
         for layer in kept:
             layer.trainable = False
         prefix = _free_prefix([layer.name for layer in kept])
-        super().__init__(network.input, _head(hidden, num_tags, units, dropout, prefix), name=name, **kwargs)
+        if heard_chunks == 1:
+            x = norm.BatchNormalization(name=f"{prefix}_norm", dtype="float32")(hidden)
+        else:
+            x = _pooled(hidden, heard_chunks, prefix)
+        super().__init__(waveform, _head(x, num_tags, units, dropout, prefix), name=name, **kwargs)
         self.num_tags = num_tags
         self.units = units
         self.dropout = dropout
         self.precision = precision
         self.folded = folded
-        self.chunk_samples = network.chunk_samples
+        self.heard_chunks = heard_chunks
+        self.chunk_samples = heard_chunks * network.chunk_samples
         self.sample_rate = network.sample_rate
         self.centred = network.centred
         self.consecutive = network.consecutive
@@ -70,13 +82,14 @@ class Probe(keras.Model):
         return self.get_layer(f"{self._prefix}_output")
 
     def head(self) -> keras.Model:
-        """Embedding (batch, width) to logits (batch, num_tags), with the layers of this network."""
-        head = keras.Model(self.get_layer(f"{self._prefix}_norm").input, self.output, name=self._prefix)
+        """Embedding (batch, width), or those of all chunks side by side, to logits (batch, num_tags)."""
+        first = "norm" if self.heard_chunks == 1 else "chunks"
+        head = keras.Model(self.get_layer(f"{self._prefix}_{first}").input, self.output, name=self._prefix)
         head.precision = "float32"
         return head
 
     def get_config(self) -> Config:
-        names = ("num_tags", "units", "dropout", "precision", "folded", "name")
+        names = ("num_tags", "units", "dropout", "precision", "folded", "name", "heard_chunks")
         return {"base": json.loads(self._base), **{name: getattr(self, name) for name in names}}
 
     @classmethod
@@ -90,7 +103,7 @@ def on(base: keras.Model, num_tags: int = 56, units: int = 0, **options: Any) ->
     Args:
       base: a network of this package; not one that is folded.
       num_tags, units: see Probe.
-      **options: `dropout`, `precision`, `name`.
+      **options: `dropout`, `precision`, `name`, `heard_chunks`.
 
     Raises:
       KerastagError: the base has no embedding, as the popularity baseline.
@@ -105,9 +118,26 @@ def on(base: keras.Model, num_tags: int = 56, units: int = 0, **options: Any) ->
     return probe
 
 
-def _head(x: Tensor, num_tags: int, units: int, dropout: float, prefix: str) -> Tensor:
-    """Embedding (batch, width) to logits (batch, num_tags)."""
+def embedder(network: keras.Model, heard_chunks: int = 1) -> keras.Model | None:
+    """Waveform (batch, samples) to what the head of a probe on `network` takes, float32; None: it has no embedding."""
+    if heard_chunks == 1 or embedding.tensor_of(network) is None:
+        return embedding.model_of(network)
+    return keras.Model(*segments.over(network, heard_chunks))
+
+
+def _pooled(embeddings: Tensor, heard_chunks: int, prefix: str) -> Tensor:
+    """Embeddings side by side, (batch, heard_chunks * width), to their weighted, standardised mean (batch, width)."""
+    x = keras.layers.Reshape((heard_chunks, -1), name=f"{prefix}_chunks", dtype="float32")(embeddings)
+    heard = segments.Heard(name=f"{prefix}_heard")(x)
     x = norm.BatchNormalization(name=f"{prefix}_norm", dtype="float32")(x)
+    weighing = resnet.dense_layer(x, ATTENTION_UNITS, f"{prefix}_attention", "float32")
+    weighing = keras.layers.Activation("tanh", name=f"{prefix}_tanh", dtype="float32")(weighing)
+    scores = resnet.dense_layer(weighing, 1, f"{prefix}_score", "float32")
+    return segments.Pooling(name=f"{prefix}_pool", dtype="float32")(x, scores, heard)
+
+
+def _head(x: Tensor, num_tags: int, units: int, dropout: float, prefix: str) -> Tensor:
+    """Standardised features (batch, width) to logits (batch, num_tags)."""
     if units:
         x = resnet.dense_layer(x, units, f"{prefix}_dense", "float32")
         x = keras.layers.ReLU(name=f"{prefix}_relu", dtype="float32")(x)

@@ -6,6 +6,7 @@ import zipfile
 
 _CLASSES = {
     "ShortChunkResNet": "short_chunk_resnet",
+    "ShortChunkAttention": "short_chunk_attention",
     "VGGish": "vggish",
     "Musicnn": "musicnn",
     "MusicnnVGG": "musicnn_{poolings}_vgg",

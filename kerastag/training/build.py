@@ -27,6 +27,8 @@ class Network:
       pretrained: weights to start from, see training.pretrained; None: fresh ones.
       frozen_blocks: how many of its first blocks stay as they are, see models.blocks.
       probe_units: width of a probe's hidden layer; 0: it is linear.
+      heard_chunks: consecutive chunks that short_chunk_attention and pool hear together.
+      attention_layers: Transformer layers of short_chunk_attention.
       foreign: what a probe stands on if not on `pretrained`.
     """
 
@@ -38,7 +40,14 @@ class Network:
     pretrained: str | None = None
     frozen_blocks: int = 0
     probe_units: int = 0
+    heard_chunks: int = models.HEARD_CHUNKS
+    attention_layers: int = 4
     foreign: source.Source | None = None
+
+    @property
+    def probe_chunks(self) -> int:
+        """How many consecutive chunks a probe hears together."""
+        return self.heard_chunks if self.model == "pool" else 1
 
     def build(self, precision: str) -> keras.Model:
         """The fresh model in a precision policy."""
@@ -51,6 +60,9 @@ class Network:
             options["num_channels"] = self.num_channels
         if self.model == "vggish":
             return models.vggish(len(self.tag_names), **options)
+        if self.model == "short_chunk_attention":
+            how = (self.variant, self.heard_chunks, self.attention_layers)
+            return models.short_chunk_attention(len(self.tag_names), options.pop("num_channels", 128), *how, **options)
         return models.short_chunk_resnet(len(self.tag_names), variant=self.variant, **options)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import keras
 
-from kerastag import losses, reporting
+from kerastag import losses, models, reporting
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, decoded, pipeline
@@ -100,7 +100,7 @@ class Training:
         self._strategy = devices.strategy(experiment.devices.strategy, experiment.devices.num_devices)
         print(devices.describe(self._strategy, policy), file=sys.stderr)
         base = None
-        if experiment.network.model == "probe":
+        if experiment.network.model in models.PROBES:
             base = probing.kept_base(folder) if record is None else probing.read_base(experiment.network)
             if record is not None:
                 probing.check_outside(base, folder)
@@ -176,7 +176,7 @@ class Training:
         settings = self._experiment.settings
         if base is None:
             return inputs.AudioInputs(self.tracks, chunk, settings)
-        computes = (policy, self._strategy, self._experiment.devices.computing)
+        computes = (policy, self._strategy, self._experiment.devices.computing, self._experiment.network.probe_chunks)
         return probing.inputs(self._folder, base, data, self.tracks, settings, chunk, *computes)
 
     def _watched(

@@ -95,7 +95,7 @@ def trainer(
     """
     keras.utils.set_random_seed(seed)
     with strategy.scope():
-        options = {"dropout": network.dropout, "precision": precision}
+        options = {"dropout": network.dropout, "precision": precision, "heard_chunks": network.probe_chunks}
         probe = probing.on(base, len(network.tag_names), network.probe_units, **options)
         build.start_output(probe, loss)
         head = probe.head()
@@ -114,6 +114,7 @@ def inputs(
     policy: str,
     strategy: tf.distribute.Strategy,
     computing: Computing,
+    heard_chunks: int = 1,
 ) -> EmbeddedInputs:
     """The embeddings of all tracks: those that the folder keeps, or new ones, which it keeps then.
 
@@ -122,6 +123,7 @@ def inputs(
       data: names the tracks; `tracks` reads them.
       settings, chunk: chunks per track, in training too, and what a chunk is.
       strategy, computing: who computes them, and whether compiled.
+      heard_chunks: of the base, in one of `chunk`.
 
     Raises:
       KerastagError: no track of a split can be read.
@@ -137,11 +139,12 @@ def inputs(
             print(f"{split}: embeddings of {len(identities)} tracks are computed, once", file=sys.stderr)
             with strategy.scope():
                 network = folding.fold(base, policy)
+                embed = probing.embedder(network, heard_chunks)
             num_chunks = settings.validation_chunks
             compiles = computing.compiles_scoring(len(identities) * chunk.num_chunks(num_chunks))
             compiles = compiles and not foreign_network.layers_in(network)
             how = (num_chunks, size, strategy, size if compiles else None)
-            there = embedding.of_tracks(network, every[split], chunk, *how)
+            there = embedding.of_tracks(embed, every[split], chunk, *how)
             there.write(path, identities)
         kept[split] = there
     return EmbeddedInputs(tracks, kept["train"], kept["validation"], settings)

@@ -1,0 +1,77 @@
+"""Networks that hear several chunks, through the commands."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerastag import evaluate, train
+from kerastag.models import loading
+from tests import run_states
+
+ATTENTION = ("--model=short_chunk_attention", "--heard_chunks=2", "--attention_layers=1")
+POOL = ("--model=pool", "--heard_chunks=2", "--mixup_alpha=0")
+
+
+@pytest.fixture(scope="module")
+def attentive(music, run_train, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("attentive") / "run"
+    assert run_train(music, run_dir, *ATTENTION, "--epochs=2", "--mixup_alpha=1") == 0
+    return run_dir
+
+
+def test_a_resumed_training_with_attention_is_the_one_that_never_stopped(attentive, music, run_train, tmp_path):
+    arguments = (*ATTENTION, "--mixup_alpha=1")
+    assert run_train(music, tmp_path / "run", *arguments, "--epochs=1") == 0
+    assert run_train(music, tmp_path / "run", *arguments, "--epochs=2", "--resume") == 0
+    run_states.assert_same(attentive, tmp_path / "run")
+
+
+def test_replicas_share_a_batch_of_long_chunks(music, run_train, tmp_path, capsys):
+    devices = ("--strategy=mirrored", "--num_devices=2", "--epochs=1")
+    assert run_train(music, tmp_path / "run", *ATTENTION, *devices) == 0
+    assert "2 replicas" in capsys.readouterr().err
+
+
+def test_attention_starts_from_a_network_of_single_chunks(run, music, run_train, tmp_path, capsys):
+    arguments = (*ATTENTION, f"--pretrained={run}", "--freeze=8", "--epochs=1")
+    assert run_train(music, tmp_path / "run", *arguments) == 0
+    said = capsys.readouterr().err
+    assert "layers loaded: spec_bn, layer1" in said and "fresh (no such layer in the file): attention" in said
+    before, after = (loading.load(path / "model.keras") for path in (run, tmp_path / "run"))
+    for layer in before.layers[:-2]:
+        if layer.weights and layer is not before.output_layer:
+            np.testing.assert_array_equal(layer.get_weights()[0], after.get_layer(layer.name).get_weights()[0])
+
+
+def test_a_pool_is_trained_on_embeddings_of_several_chunks(run, music, run_train, tmp_path):
+    arguments = (*POOL, f"--pretrained={run}")
+    assert run_train(music, tmp_path / "whole", *arguments, "--epochs=3") == 0
+    assert run_train(music, tmp_path / "parts", *arguments, "--epochs=1") == 0
+    assert run_train(music, tmp_path / "parts", *POOL, "--epochs=3", "--resume") == 0
+    run_states.assert_same(tmp_path / "whole", tmp_path / "parts")
+    kept = np.load(tmp_path / "whole" / "embeddings" / "train.npy")
+    assert kept.shape == (20 * 2, 2 * 2)  # tracks by chunks, two embeddings side by side
+    assert (kept.reshape(-1, 2, 2)[:, 1] == 0).mean() < 0.9  # 5 s: the second chunk is the rest, and sounds
+    test = [f"--run_dir={tmp_path / 'whole'}", f"--data_dir={music}", "--num_chunks=2", "--batch_size=4"]
+    assert evaluate.COMMAND.run([*test, f"--output={tmp_path / 'metrics.json'}"]) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["num_tracks"] == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--heard_chunks=3"], "--heard_chunks=3 needs --model=short_chunk_attention or pool"),
+        (
+            ["--model=pool", "--pretrained=x", "--attention_layers=2"],
+            "--attention_layers=2 needs --model=short_chunk_attention",
+        ),
+        (["--model=pool"], "--model=pool needs --pretrained or --base"),
+        (["--model=short_chunk_attention", "--heard_chunks=1"], "heard_chunks"),
+        (["--model=short_chunk_attention", "--freeze=9", "--pretrained=x"], "8 blocks before its head"),
+    ],
+)
+def test_flags_of_hearing_beside_other_networks_are_refused(music, tmp_path, capsys, arguments, message):
+    assert train.COMMAND.run([f"--data_dir={music}", f"--run_dir={tmp_path / 'run'}", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
