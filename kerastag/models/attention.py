@@ -103,7 +103,7 @@ class ShortChunkAttention(keras.Model):
 
 
 def transformer_layer(x: Tensor, heard: Tensor, name: str) -> Tensor:
-    """x + attention(norm(x)), then that + dense(gelu(dense(norm(it)))), four times as wide inside.
+    """x + attention(norm(x)), then that + dense(relu(dense(norm(it)))), four times as wide inside.
 
     Args:
       x: tokens (batch, num_tokens, width).
@@ -118,7 +118,7 @@ def transformer_layer(x: Tensor, heard: Tensor, name: str) -> Tensor:
     out = _dropped(resnet.dense_layer(out, width, f"{name}_out", "float32"), f"{name}_dropout_1")
     x = keras.layers.Add(name=f"{name}_add_1", dtype="float32")([x, out])
     out = resnet.dense_layer(_layer_norm(f"{name}_norm_2")(x), 4 * width, f"{name}_dense_1", "float32")
-    out = keras.layers.Activation("gelu", name=f"{name}_gelu", dtype="float32")(out)
+    out = keras.layers.ReLU(name=f"{name}_relu", dtype="float32")(out)  # ONNX has no operation of TensorFlow's GELU
     out = _dropped(resnet.dense_layer(out, width, f"{name}_dense_2", "float32"), f"{name}_dropout_2")
     return keras.layers.Add(name=f"{name}_add_2", dtype="float32")([x, out])
 

@@ -9,6 +9,7 @@ from kerastag import errors
 from kerastag.models import embedding
 from kerastag.tensors import Config, Tensor
 
+FRONT_END, JOINED = "log_mel", "joined"  # names of layers
 _NEVER = -1e9  # added to a score before a softmax; finite, so that a track of nothing but silence has scores too
 
 
@@ -35,8 +36,8 @@ class Segments(keras.layers.Layer):
 class Joined(keras.layers.Layer):
     """Embeddings (batch * num_chunks, width) beside each other, float32 (batch, num_chunks * width).
 
-    Takes the chunks too, (batch * num_chunks, samples): the embedding of one that is nothing but zeros, as what is
-    added behind a short track, is zero, by which `Heard` knows it.
+    Takes the chunks too, as spectrograms or as waveforms, (batch * num_chunks, ...): the embedding of one that is the
+    same throughout, as the silence that is added behind a short track, becomes zero, by which `Heard` knows it.
     """
 
     def __init__(self, num_chunks: int, **kwargs: Any):
@@ -44,8 +45,10 @@ class Joined(keras.layers.Layer):
         self.num_chunks = num_chunks
 
     def call(self, embeddings: Tensor, chunks: Tensor) -> Tensor:
-        sounds = tf.cast(tf.reduce_max(tf.abs(chunks), axis=1, keepdims=True) > 0, tf.float32)
-        return tf.reshape(tf.cast(embeddings, tf.float32) * sounds, [-1, self.num_chunks * embeddings.shape[1]])
+        axes = list(range(1, len(chunks.shape)))
+        sounds = tf.cast(tf.reduce_max(chunks, axes) > tf.reduce_min(chunks, axes), tf.float32)  # (batch * num_chunks,)
+        values = tf.cast(embeddings, tf.float32) * sounds[:, None]
+        return tf.reshape(values, [-1, self.num_chunks * embeddings.shape[1]])
 
     def compute_output_spec(self, embeddings: Tensor, chunks: Tensor) -> Tensor:
         return keras.KerasTensor((None, self.num_chunks * embeddings.shape[1]), dtype="float32")
@@ -166,5 +169,13 @@ def over(network: keras.Model, num_chunks: int) -> tuple[Tensor, Tensor]:
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     chunks = Segments(num_chunks, name="segments")(waveform)
     # its `call`, not itself, which would be one layer that holds the others: files and folding know layers by name
-    each = keras.Model(network.input, hidden).call(chunks)
-    return waveform, Joined(num_chunks, name="joined")(each, chunks)
+    spectrograms = [layer.output for layer in network.layers if layer.name == FRONT_END]
+    each, *spectrograms = keras.Model(network.input, [hidden, *spectrograms]).call(chunks)
+    return waveform, Joined(num_chunks, name=JOINED)(each, spectrograms[0] if spectrograms else chunks)
+
+
+def behind_front_end(network: keras.Model) -> keras.Model:
+    """The part of a network from its spectrogram on, or those of all chunks, one after the other, that it hears."""
+    joined = [layer for layer in network.layers if layer.name == JOINED]
+    start = joined[0].input[1] if joined else network.get_layer(FRONT_END).output
+    return keras.Model(start, network.output)

@@ -70,8 +70,7 @@ def attention_by_hand(network, values, heard):
                 heads.append(special.softmax(scores, axis=1) @ value[:, columns])
             x = x + dense(np.concatenate(heads, axis=1), layer(f"{name}_out"))
             inner = dense(layer_norm(x, layer(f"{name}_norm_2")), layer(f"{name}_dense_1"))
-            inner = inner * special.ndtr(inner)  # GELU
-            x = x + dense(inner, layer(f"{name}_dense_2"))
+            x = x + dense(np.maximum(inner, 0), layer(f"{name}_dense_2"))
         logits.append(dense(layer_norm(x[0], layer("attention_norm")), layer("output")))
     return np.array(logits)
 

@@ -12,12 +12,11 @@ import tensorflow as tf
 
 from kerastag import errors
 from kerastag.metrics import ensembles
-from kerastag.models import layers
+from kerastag.models import layers, segments
 from kerastag.runs.model import Combination
 from kerastag.tensors import Tensor
 
 INPUT, OUTPUT = "waveform", "scores"
-_FRONT_END = "log_mel"
 
 
 def check(networks: Sequence[keras.Model], combination: Combination) -> None:
@@ -54,8 +53,11 @@ class Portable(tf.Module):
         super().__init__()
         self.chunk_samples = networks[0].chunk_samples
         self._shares = ensembles.normalised(combination.weights, len(networks)).astype(np.float32)
-        self._front_ends = [_FrontEnd(network.get_layer(_FRONT_END), by_matrix) for network in networks]
-        self._networks = [keras.Model(network.get_layer(_FRONT_END).output, network.output) for network in networks]
+        self._front_ends = [
+            _FrontEnd(network.get_layer(segments.FRONT_END), by_matrix, getattr(network, "heard_chunks", 1))
+            for network in networks
+        ]
+        self._networks = [segments.behind_front_end(network) for network in networks]
         self.weights = [variable.value for network in self._networks for variable in network.weights]
 
     def function(self) -> tf.types.experimental.PolymorphicFunction:
@@ -74,10 +76,11 @@ class Portable(tf.Module):
 class _FrontEnd:
     """What a LogMelSpectrogram gives of chunks of one length."""
 
-    def __init__(self, layer: layers.LogMelSpectrogram, by_matrix: bool):
+    def __init__(self, layer: layers.LogMelSpectrogram, by_matrix: bool, heard_chunks: int = 1):
         if layer.fft_size % layer.hop_size:
             raise ValueError(f"frames of {layer.fft_size} are not put together of hops of {layer.hop_size}")
         self._layer = layer
+        self._heard_chunks = heard_chunks
         self._by_matrix = by_matrix
         # the layer's own window to the last digit: a cosine that is off by 1e-7 shows in quiet bands
         window = tf.signal.hann_window(layer.fft_size, periodic=not layer.symmetric_window)
@@ -89,8 +92,10 @@ class _FrontEnd:
         ]
 
     def __call__(self, waveform: Tensor) -> Tensor:
-        """float32 (batch, samples) to (batch, num_mels, num_frames, 1) on the layer's scale."""
+        """float32 (batch, samples) to (batch * heard_chunks, num_mels, num_frames, 1) on the layer's scale."""
         layer = self._layer
+        if self._heard_chunks > 1:
+            waveform = tf.reshape(waveform, [-1, waveform.shape[1] // self._heard_chunks])
         frames = self._frames(waveform)  # (batch, num_frames, fft_size)
         bands = tf.matmul(self._power(frames), layer.filters)  # (batch, num_frames, num_mels)
         return tf.transpose(layer.compress(bands), [0, 2, 1])[..., None]
@@ -120,4 +125,4 @@ class _FrontEnd:
 
 
 def _hears(network: keras.Model) -> bool:
-    return any(layer.name == _FRONT_END for layer in network.layers)
+    return any(layer.name == segments.FRONT_END for layer in network.layers)
