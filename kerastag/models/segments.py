@@ -112,7 +112,7 @@ class Tokens(keras.layers.Layer):
     arXiv:2010.11929, eq. 1.
     """
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         _, num_chunks, width = input_shape
         normal = keras.initializers.RandomNormal(stddev=0.02)
         self.whole = self.add_weight(name="whole", shape=(width,), initializer=normal)
