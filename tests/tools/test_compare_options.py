@@ -10,9 +10,8 @@ from sklearn import metrics as sklearn_metrics
 
 from kerastag import evaluate, train
 from kerastag.metrics import resampling
-from tools import experiments
-from tools.compare_options import __main__ as compare_options
-from tools.compare_options import differences
+from tools import compare_options, experiments
+from tools.options import differences
 
 
 def macro_average_precision(labels, scores, weights):

@@ -12,7 +12,7 @@ from kerastag.metrics import comparison, tables
 from kerastag.metrics.documents import Resampled
 from kerastag.metrics.drawing import canvas
 from kerastag.runs import run_folder
-from tools.compare_options import differences
+from tools.options import differences
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ from kerastag.data import dataset
 from kerastag.metrics import ensembles, resampling, split_scores, tables
 from kerastag.runs import run_folder
 from tools import experiments
-from tools.compare_options import differences, results
+from tools.options import differences, results
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list(
