@@ -39,8 +39,8 @@ def training_batches(
       fill: the last batch is filled up with its own examples, of weight 0: no device of several may go empty.
 
     Returns:
-      batches of waveform (b, samples), labels (b, num_tags) float32, draw (b,) int64, the position in the plan, and
-      weight (b,) float32, 1/b each, so that replicas of uneven shares add up to the mean over the batch.
+      batches of waveform (b, samples), labels (b, width) float32, the tracks' targets, draw (b,) int64, the position in
+      the plan, and weight (b,) float32, 1/b each, so that replicas of uneven shares add up to the mean over the batch.
     """
 
     def row_of(draw: np.ndarray) -> int:
@@ -57,11 +57,11 @@ def training_batches(
         return audio.cut_chunk(waveform, float(plan.fractions[draw]), chunk.samples)
 
     def labels_of(draws: np.ndarray) -> np.ndarray:
-        return tracks.labels[plan.tracks[draws]]
+        return tracks.targets[plan.tracks[draws]]
 
     def labelled(draws: Tensor, waveform: Tensor) -> dict[str, Tensor]:
         labels = tf.numpy_function(labels_of, [draws], tf.float32, stateful=False)
-        labels.set_shape([None, tracks.labels.shape[1]])
+        labels.set_shape([None, tracks.targets.shape[1]])
         return {"waveform": waveform, "labels": labels, "draw": draws}
 
     draws = tf.data.Dataset.range(start, len(plan)).batch(BLOCK)

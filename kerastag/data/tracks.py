@@ -73,6 +73,9 @@ class Tracks:
         that find either when it is read.
       labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
       kept: keeps them decoded, see data.decoded; None: every chunk is read from its file.
+
+    Attributes:
+      targets: what a loss learns from, float32 (num_tracks, width): the labels, unless more is set, see losses.taught.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Tracks:
         self._paths = paths
         self.kept = kept
         self.labels = np.zeros((len(paths), 0), np.float32) if labels is None else labels
+        self.targets = self.labels
         self.unreadable: dict[int, str] = {}  # row -> the reason, one line that names the file
         self.given_up: set[int] = set()  # rows whose reading did not end, which nobody is to wait for again
         self.mishaps: set[int] = set()  # unreadable rows for a reason that need not lie in the file

@@ -11,9 +11,11 @@ class MultiLabelLoss(keras.losses.Loss):
 
     Attributes:
       over_batch: whether a track's loss depends on the other tracks of its batch.
+      mean_over_tags: whether a track's loss is of the size of one tag's; else it is the sum over tags.
     """
 
     over_batch = False
+    mean_over_tags = False
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class MultiLabelLoss(keras.losses.Loss):
         """The loss of each track in a step of training, (batch,): `call`, unless a loss knows more there.
 
         Args:
-          labels: (batch, num_tags).
+          labels: (batch, num_tags); a loss may ask for more, see losses.taught.
           logits: (batch, num_tags).
           weight: (batch,), 0 for rows that only fill the batch, as pipeline.filled makes them.
           epoch: epochs trained in full before, int32 ().

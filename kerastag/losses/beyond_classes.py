@@ -123,6 +123,7 @@ class TwoWay(_WithHyperparameters):
 
     _names = ("positive_temperature", "negative_temperature")
     over_batch = True
+    mean_over_tags = True  # over the tags of a track, and over those of the batch
 
     def __init__(self, positive_temperature: float = 4.0, negative_temperature: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)

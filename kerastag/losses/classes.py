@@ -16,6 +16,8 @@ MultiLabelLoss = base.MultiLabelLoss
 class BinaryCrossentropy(base.MultiLabelLoss):
     """Binary cross-entropy; alone among the losses it is the mean over tags, as in the paper's code."""
 
+    mean_over_tags = True
+
     def per_tag(self, labels: Tensor, logits: Tensor) -> Tensor:
         return functions.binary_crossentropy(labels, logits)
 

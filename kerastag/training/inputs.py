@@ -74,8 +74,8 @@ class EmbeddedInputs:
     reads_audio = False
 
     def training(self, plan: sampling.Plan, start: int, fill: bool) -> tf.data.Dataset:
-        labels = self.tracks.training.labels
-        return self.training_embeddings.training_batches(labels, plan, self.settings.batch_size, start, fill)
+        targets = self.tracks.training.targets
+        return self.training_embeddings.training_batches(targets, plan, self.settings.batch_size, start, fill)
 
     def validation(self, fill: bool) -> tf.data.Dataset:
         return self.validation_embeddings.evaluation_batches(SCORED_AT_ONCE, fill)
