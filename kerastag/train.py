@@ -1,5 +1,6 @@
 """`python -m kerastag.train`: trains a tagger on a folder of tagged music."""
 
+import dataclasses
 import pathlib
 import sys
 from typing import TYPE_CHECKING, Any
@@ -7,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from kerastag import cli, errors, losses, models, published, runtime, tags
-from kerastag.cli import averages, loss_details, options, presets, resuming, transfer
+from kerastag.cli import averages, loss_details, options, outcome, presets, resuming, teacher, transfer
 from kerastag.data import dataset, splits
 from kerastag.models import saved
 from kerastag.runs import lock, run_folder
 from kerastag.runs import record as run_record
 
 if TYPE_CHECKING:
-    from kerastag.training import experiment
-    from kerastag.training import state as training_state
+    from kerastag.training import experiment, soft_labels
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_enum(
@@ -45,6 +45,7 @@ flags.DEFINE_float(
 )
 loss_details.define(FLAGS)
 averages.define(FLAGS)
+teacher.define(FLAGS)
 options.define_validation(FLAGS)
 options.define_splits(FLAGS)
 flags.DEFINE_list(
@@ -78,6 +79,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     transfer.frozen_blocks(values)
     averages.check(values)
     transfer.check_hearing(values)
+    teacher.check(values)
     if values.cache is not None and (values.decoder, values.input_dtype) != ("soundfile", "int16"):
         raise errors.UsageError("--cache keeps int16 that soundfile decoded; it needs --decoder and --input_dtype so")
     with lock.held(folder.path) as taken_over:
@@ -93,37 +95,24 @@ def _train(values: flags.FlagValues, folder: run_folder.RunFolder) -> int:
     data = _dataset(values, folder, resumed)
     cli.warn(data.dropped())
     _check_counts(values.loss, data)
+    taught = teacher.teaching(values, folder, data, resumed)
     runtime.start(values.verbosity)
-    record = _record(values, data)
+    record = _record(values, data, taught)
     if values.model == "popular":
         return _write_popular(folder, data, record)
     from kerastag.training import experiment
 
-    training = experiment.Training(
-        _experiment(values, data, details, resumed), folder, data, None if resumed else record
-    )
     try:
+        decided = dataclasses.replace(_experiment(values, data, details, resumed), teaching=taught)
+        training = experiment.Training(decided, folder, data, None if resumed else record)
         state = training.run()
     except experiment.Interrupted:
         print(f"interrupted; continue with --run_dir={folder.path} --resume", file=sys.stderr)
         return 130
-    print(f"{folder.path}: {_outcome(values.best_by, state)}")
+    print(f"{folder.path}: {outcome.text(values.best_by, state)}")
     if values.monitor != "none":
         print(f"{folder.report_path}: the run as a page")
-    return _report_unreadable(training)
-
-
-def _outcome(best_by: str, state: "training_state.TrainingState") -> str:
-    """What training came to, in a line."""
-    figure = {"pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}[best_by]
-    if state.best_score is None:
-        return (
-            f"validation {figure} is undefined, since no validation tag has tracks with it"
-            + (" and tracks without it" if best_by == "roc_auc" else "")
-            + f"; the model is that of epoch {state.epoch}"
-        )
-    weights = ", of averaged weights" if state.best_averaged else ""
-    return f"best validation {figure} {state.best_score:.4f} in epoch {state.best_epoch} of {state.epoch}{weights}"
+    return outcome.report_unreadable(training.tracks)
 
 
 def _run_folder(values: flags.FlagValues) -> run_folder.RunFolder:
@@ -226,18 +215,24 @@ def _experiment(
     )
 
 
-def _record(values: flags.FlagValues, data: dataset.Dataset) -> run_record.RunRecord:
+def _record(
+    values: flags.FlagValues, data: dataset.Dataset, taught: "soft_labels.Teaching | None"
+) -> run_record.RunRecord:
     """What run.json will say, but for the precision, which the hardware decides."""
+    num_tracks = {"train": data.num_training_tracks, "validation": len(data.validation.split)}
+    if taught is not None and taught.unlabelled:
+        num_tracks["unlabelled"] = len(taught.unlabelled)
     return run_record.RunRecord(
         command=run_record.command_line(),
         flags={name: getattr(values, name) for name in values},
         data_dir=None if values.data_dir is None else str(data.validation.folder.resolve()),
         precision="float32",
         seed=values.seed,
-        num_tracks={"train": data.num_training_tracks, "validation": len(data.validation.split)},
+        num_tracks=num_tracks,
         class_counts=dict(zip(data.vocabulary.names, data.class_counts.tolist(), strict=True)),
         versions=run_record.versions(),
         git_commit=run_record.git_commit(),
+        teacher=None if taught is None else taught.facts(),
     )
 
 
@@ -247,18 +242,6 @@ def _write_popular(folder: run_folder.RunFolder, data: dataset.Dataset, record: 
     baseline.write(folder, data, record)
     print(f"{folder.path}: the popularity baseline, {len(data.vocabulary)} tags of {data.num_training_tracks} tracks")
     return 0
-
-
-def _report_unreadable(training: "experiment.Training") -> int:
-    """Lists the tracks that could not be read, once, and those of which some is missing. Returns 1 for the former."""
-    both = (training.tracks.training, training.tracks.validation)
-    reasons = [reason for tracks in both for reason in tracks.unreadable.values()]
-    if reasons:
-        print(f"{len(reasons)} unreadable tracks were skipped:", file=sys.stderr)
-        cli.warn(f"  {reason}" for reason in reasons)
-    heard = {tracks.path(row): account for tracks in both for row, account in tracks.heard_in_part().items()}
-    cli.warn(f"heard in part: {path}: {account.text()}" for path, account in heard.items())
-    return 1 if reasons else 0
 
 
 def _defaults(values: flags.FlagValues) -> list[str]:

@@ -49,9 +49,14 @@ class Dataset:
         """Over all sources."""
         return sum(len(source.split) for source in self.training)
 
-    def training_tracks(self, kept: "decoded.DecodedTracks | None" = None) -> "pipeline.Tracks":
-        """The tracks of all training sources, with labels; `kept`: see pipeline.Tracks."""
-        return self._tracks(self.training, kept)
+    def training_tracks(
+        self, kept: "decoded.DecodedTracks | None" = None, unlabelled: Sequence[Path] = ()
+    ) -> "pipeline.Tracks":
+        """The tracks of all training sources, with labels; `kept`: see pipeline.Tracks.
+
+        After them come the files `unlabelled`, whose rows of labels are 0.
+        """
+        return self._tracks(self.training, kept, unlabelled)
 
     def validation_tracks(self, kept: "decoded.DecodedTracks | None" = None) -> "pipeline.Tracks":
         """The validation tracks, with labels; `kept`: see pipeline.Tracks."""
@@ -74,12 +79,15 @@ class Dataset:
                 )
         return lines
 
-    def _tracks(self, sources: Sequence[Source], kept: "decoded.DecodedTracks | None") -> "pipeline.Tracks":
+    def _tracks(
+        self, sources: Sequence[Source], kept: "decoded.DecodedTracks | None", unlabelled: Sequence[Path] = ()
+    ) -> "pipeline.Tracks":
         from kerastag.data import pipeline
 
         lookups = [splits.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
-        labels = np.concatenate([source.split.labels(self.vocabulary) for source in sources])
-        return pipeline.Tracks(lookups, labels, kept)
+        none = np.zeros((len(unlabelled), len(self.vocabulary)), np.float32)
+        labels = np.concatenate([*(source.split.labels(self.vocabulary) for source in sources), none])
+        return pipeline.Tracks([*lookups, *unlabelled], labels, kept)
 
 
 def folder(data_dir: Path | None) -> pathlib.Path:

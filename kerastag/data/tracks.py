@@ -98,7 +98,11 @@ class Tracks:
 
     def first(self, count: int) -> "Tracks":
         """The first `count` of them."""
-        return Tracks(self._paths[:count], self.labels[:count], self.kept)
+        return self.between(0, count)
+
+    def between(self, start: int, stop: int) -> "Tracks":
+        """The rows from `start` on, before `stop`."""
+        return Tracks(self._paths[start:stop], self.labels[start:stop], self.kept)
 
     def sound(self, row: int) -> str | audio.Waveform:
         """What a row is read from, its file or its waveform.

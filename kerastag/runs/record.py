@@ -26,6 +26,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "source": (dict, type(None)),
     "licence": (str, type(None)),
     "weights": (str, type(None)),
+    "teacher": (dict, type(None)),
 }
 
 
@@ -39,7 +40,7 @@ class RunRecord:
       data_dir: absolute folder of the dataset; None: the demo set, or not trained here.
       precision: the policy that was trained in.
       seed: the random seed.
-      num_tracks: tracks of the splits "train" and "validation".
+      num_tracks: tracks of the splits "train" and "validation", and those "unlabelled" if there are any.
       class_counts: training tracks of each tag, by full name in column order.
       versions: versions of Python, kerastag and the packages that decide figures.
       git_commit: commit of the checkout that kerastag ran from.
@@ -48,6 +49,7 @@ class RunRecord:
       licence: of published weights, as their source states it.
       weights: which ones the best model has, "raw", those in training, or their average, "averaged"; None: no average
         was kept.
+      teacher: the model whose scores were learnt, its fingerprint, and the commands of its runs; None: nobody taught.
     """
 
     flags: Mapping[str, FlagValue]
@@ -62,6 +64,7 @@ class RunRecord:
     source: Mapping[str, str] | None = None
     licence: str | None = None
     weights: str | None = None
+    teacher: Mapping[str, str] | None = None
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "RunRecord":
@@ -80,7 +83,7 @@ class RunRecord:
 
     def write(self, path: pathlib.Path) -> None:
         """Writes run.json."""
-        of_some = ("source", "licence", "weights")
+        of_some = ("source", "licence", "weights", "teacher")
         content = {key: value for key, value in dataclasses.asdict(self).items() if key not in of_some or value}
         files.write_json(path, content)
 

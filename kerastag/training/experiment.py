@@ -11,10 +11,11 @@ from kerastag import losses, models, reporting
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, decoded, pipeline
+from kerastag.losses import taught
 from kerastag.models import blocks
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
-from kerastag.training import averaging, build, callbacks, devices, fit, inputs, loop, probing
+from kerastag.training import averaging, build, callbacks, devices, fit, inputs, loop, probing, soft_labels
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import levels
 from kerastag.training.settings import Settings, Splits
@@ -51,6 +52,7 @@ class Experiment:
       cache: where decoded tracks are kept, see data.decoded; None: nowhere.
       monitor: one of levels.LEVELS.
       profiled_steps: steps to trace for TensorBoard's profiler; 0: none.
+      teaching: whose scores are learnt beside the labels, see soft_labels; None: nobody's.
     """
 
     loss: str
@@ -64,6 +66,7 @@ class Experiment:
     cache: str | None = None
     monitor: str = "full"
     profiled_steps: int = 0
+    teaching: soft_labels.Teaching | None = None
 
 
 class Training:
@@ -80,6 +83,7 @@ class Training:
 
     Raises:
       KerastagError: a device or a package is missing, the checkpoint is damaged, pretrained weights do not fit.
+      Interrupted: the user asked to stop while a teacher listened; what it said so far is kept.
     """
 
     def __init__(
@@ -115,11 +119,16 @@ class Training:
             folder.begin(dataclasses.replace(record, precision=policy), data.vocabulary)
             if base is not None:
                 probing.keep_base(folder, base)
+            if experiment.teaching is not None:
+                soft_labels.SoftLabels.of_run(folder).begin(
+                    soft_labels.identities(data), experiment.teaching.unlabelled
+                )
+            if base is not None or experiment.teaching is not None:  # an interruption keeps what is there
                 kept = (trainer.model, trainer.optimizer, self._state, trainer.average_variables)
                 training_state.save(folder.checkpoint_path, *kept)
         print(blocks.count_text(network), file=sys.stderr)
-        training, validation = data.training_tracks(self._kept), data.validation_tracks(self._kept)
-        self.tracks = Splits(training, validation, data.validation.split.tracks)
+        validation = data.validation_tracks(self._kept)
+        self.tracks = Splits(self._training_tracks(data), validation, data.validation.split.tracks)
         self._fit = fit.Fit(
             trainer,
             experiment.optimization,
@@ -149,6 +158,17 @@ class Training:
             reporting.write([self._folder.path], self._folder.report_path)
         return state
 
+    def _training_tracks(self, data: dataset.Dataset) -> pipeline.Tracks:
+        """The tracks to train on; a teacher hears them first."""
+        teaching = self._experiment.teaching
+        if teaching is None:
+            return data.training_tracks(self._kept)
+        try:
+            computing = self._experiment.devices.computing
+            return soft_labels.tracks(teaching, self._folder, data, computing, self._kept)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
     def _trainer(
         self, data: dataset.Dataset, policy: str, base: keras.Model | None
     ) -> tuple[loop.Trainer, keras.Model]:
@@ -158,12 +178,15 @@ class Training:
         if details.get("kappa"):
             details["num_tracks"] = data.num_training_tracks
         loss = losses.get(experiment.loss, class_counts=data.class_counts.tolist(), **details)
+        if experiment.teaching is not None:
+            loss = taught.Taught(loss)
         how = (loss, experiment.optimization, policy, settings.seed, self._state.stage)
         watch = experiment.monitor != "none"
         if base is not None:
             return probing.trainer(self._strategy, experiment.network, base, *how, watch=watch)
         size = settings.batch_size
-        num_steps = settings.epochs * math.ceil(data.num_training_tracks / size)
+        unlabelled = experiment.teaching.unlabelled if experiment.teaching else ()
+        num_steps = settings.epochs * math.ceil((data.num_training_tracks + len(unlabelled)) / size)
         compiles = experiment.devices.computing.compiles_training(num_steps)
         if compiles:
             print("XLA compiles the training step, for up to a minute before the first one", file=sys.stderr)
