@@ -27,6 +27,7 @@ for name, text in (("ensemble", "Who taught: an ensemble, or a run."), ("student
     flags.DEFINE_string(name, None, text, flag_values=FLAGS)
 flags.DEFINE_string("data_dir", None, "The dataset, if not that which the student was trained on.", flag_values=FLAGS)
 flags.DEFINE_enum("split", "test", options.SPLITS, "What both are measured on.", flag_values=FLAGS)
+flags.DEFINE_string("split_file", None, "Its file, if not that which the student knows.", flag_values=FLAGS)
 options.positive(FLAGS, "num_chunks", 16, "Evenly spaced chunks of each track whose scores are averaged.")
 options.positive(FLAGS, "num_tracks", 32, "Tracks of the split that are timed.")
 options.positive(FLAGS, "num_turns", 3, "Turns of each, of which the median is shown.")
@@ -38,7 +39,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     options.require(values, "ensemble", "student")
     runtime.start()
     folder = ensemble_folder.existing(published.resolve(values.student))
-    data_dir, path = split_scoring.locate(folder, values.split, split_scoring.SplitSource(values.data_dir))
+    source = split_scoring.SplitSource(values.data_dir, values.split_file)
+    data_dir, path = split_scoring.locate(folder, values.split, source)
     both = [Contestant.load(title, getattr(values, title), values) for title in ("ensemble", "student")]
     if both[0].model.vocabulary.names != both[1].model.vocabulary.names:
         raise errors.KerastagError(f"{values.ensemble} and {values.student} have different tags")
