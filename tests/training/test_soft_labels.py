@@ -107,3 +107,11 @@ def test_what_is_kept_is_of_these_tracks_and_whole(tmp_path):
     (tmp_path / "tracks.json").write_text("[]")
     with pytest.raises(errors.KerastagError, match="not a list of tracks"):
         kept.unlabelled(labelled)
+
+
+def test_a_student_comes_to_say_what_its_teacher_says_of_music_without_labels():
+    trainer = trainer_of(devices.strategy("one"))
+    train(trainer, range(150), len(SHARES))
+    waveform, _, soft = examples()
+    scores = keras.ops.convert_to_numpy(keras.ops.sigmoid(trainer.model(waveform)))
+    assert np.abs(scores - soft)[SHARES == 0].max() < 0.1
