@@ -33,7 +33,7 @@ def short_chunk_resnet(
       num_tags: outputs.
       num_channels: c of the blocks' c c 2c 2c 2c 2c 4c channels; the paper's network has 128.
       variant: "4s6" for chunks of 73,600 samples, "3s69" for 59,049.
-      **options: `dropout`, `precision`, `name`.
+      **options: `dropout`, `precision`, `name`, `front_end`, `augmentation`; see resnet.ShortChunkResNet.
     """
     from kerastag.models import resnet
 
@@ -54,7 +54,7 @@ def short_chunk_attention(
       num_tags, num_channels, variant: see short_chunk_resnet.
       heard_chunks: how many chunks; the waveform is as many times as long.
       num_layers: Transformer layers.
-      **options: `dropout`, `precision`, `name`.
+      **options: see short_chunk_resnet.
     """
     from kerastag.models import attention
 

@@ -5,6 +5,7 @@ positions, a token for the whole, Transformer layers. Theirs attends to frames o
 chunk of the recipe's network, so that weights trained on single chunks can be its start.
 """
 
+import json
 import math
 from typing import Any
 
@@ -29,7 +30,7 @@ class ShortChunkAttention(keras.Model):
       heard_chunks: consecutive chunks that are heard together: 6 of "4s6" are 27.6 s.
       num_layers: Transformer layers.
       dropout: rate before the output layer; between the others it is INNER_DROPOUT.
-      precision, folded: see resnet.ShortChunkResNet.
+      precision, folded, front_end, augmentation: see resnet.ShortChunkResNet; each chunk is augmented alone.
     """
 
     centred = False
@@ -46,10 +47,14 @@ class ShortChunkAttention(keras.Model):
         precision: str | None = None,
         folded: bool = False,
         name: str = "short_chunk_attention",
+        front_end: Config | None = None,
+        augmentation: Config | None = None,
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
-        chunk_network = resnet.ShortChunkResNet(num_tags, num_channels, variant, dropout, precision, folded)
+        options: dict[str, Any] = {"front_end": front_end, "augmentation": augmentation}
+        how = (num_tags, num_channels, variant, dropout, precision, folded)
+        chunk_network = resnet.ShortChunkResNet(*how, **options, num_chunks=heard_chunks)
         waveform, embeddings = segments.over(chunk_network, heard_chunks)
         x = keras.layers.Reshape((heard_chunks, -1), name="chunks", dtype="float32")(embeddings)
         heard = segments.Heard(num_before=1, name="heard")(x)
@@ -71,6 +76,7 @@ class ShortChunkAttention(keras.Model):
         self.dropout = dropout
         self.precision = precision
         self.folded = folded
+        self._options = json.dumps(options)  # dicts would be tracked
 
     @property
     def chunk_samples(self) -> int:
@@ -95,7 +101,7 @@ class ShortChunkAttention(keras.Model):
 
     def get_config(self) -> Config:
         names = ("num_tags", "num_channels", "variant", "heard_chunks", "num_layers", "dropout", "precision", "folded")
-        return {**{name: getattr(self, name) for name in names}, "name": self.name}
+        return {**{name: getattr(self, name) for name in names}, "name": self.name, **json.loads(self._options)}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "ShortChunkAttention":

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerastag import precisions
-from kerastag.models import mel
+from kerastag.models import mel, pcen
 from kerastag.tensors import Config, Tensor
 
 PADDINGS = ("reflect", "zeros", "none")
-COMPRESSIONS = ("decibel", "log10_10000")
+COMPRESSIONS = ("decibel", "log10_10000", "pcen")
 
 
 @keras.saving.register_keras_serializable(package="kerastag")
@@ -40,7 +40,8 @@ class LogMelSpectrogram(keras.layers.Layer):
         waveform mirrored, or "zeros", of which Essentia has as many at the end as the last hop needs; "none": the first
         frame begins with the waveform.
       db_per_decade: decibels per decade of power; 20, as MTG's published spectrograms have it, doubles all values.
-      compression: "decibel", or "log10_10000": log10(1 + 10000 x) of the power, as musicnn has it, without a floor.
+      compression: "decibel", or "log10_10000": log10(1 + 10000 x) of the power, as musicnn has it, without a floor; or
+        "pcen", see models.pcen.
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class LogMelSpectrogram(keras.layers.Layer):
         return tf.transpose(self.compress(bands), [0, 2, 1])[..., None]  # (batch, num_mels, num_frames, 1)
 
     def compress(self, bands: Tensor) -> Tensor:
-        """The power of mel bands, any shape, on the layer's scale."""
+        """The power of mel bands, (batch, num_frames, num_mels), on the layer's scale."""
+        if self.compression == "pcen":
+            return pcen.pcen(bands, self.hop_size / self.sample_rate)
         if self.compression == "log10_10000":
             return tf.math.log(10_000 * bands + 1) / np.log(10)
         return self.db_per_decade / np.log(10) * tf.math.log(tf.maximum(bands, self.floor_power))
@@ -137,6 +140,27 @@ def rows_from(first_row: Tensor) -> Iterator[None]:
         _first_row.reset(token)
 
 
+def first_row() -> Tensor:
+    """What `rows_from` says, int64 (); 0 outside of it."""
+    return tf.cast(_first_row.get(), tf.int64)
+
+
+def hashed(seed_generator: keras.random.SeedGenerator, rows: Tensor, units: int) -> Tensor:
+    """Random bits that do not depend on who draws them: a hash of seed, step, row and unit, in integers alone.
+
+    Args:
+      seed_generator: its next seed is taken.
+      rows: places in the whole batch, int64 (batch,).
+      units: numbers for each row.
+
+    Returns:
+      int64 (batch, units) from 0 to 2^32 - 1.
+    """
+    seed, step = tf.unstack(tf.cast(seed_generator.next(), tf.int64))
+    place = rows[:, None] * units + tf.range(units, dtype=tf.int64)
+    return _hash(_hash(place + seed * _GOLDEN) + step * _GOLDEN)
+
+
 @keras.saving.register_keras_serializable(package="kerastag")
 class Dropout(keras.layers.Dropout):
     """keras.layers.Dropout with masks that do not depend on who draws them.
@@ -150,16 +174,14 @@ class Dropout(keras.layers.Dropout):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or not self.rate:
             return inputs
-        seed, step = tf.unstack(tf.cast(self.seed_generator.next(), tf.int64))
-        first_row = tf.cast(_first_row.get(), tf.int64)
         if len(inputs.shape) > 2:
-            pair = tf.stack([seed + first_row * _GOLDEN, step])
+            seed, step = tf.unstack(tf.cast(self.seed_generator.next(), tf.int64))
+            pair = tf.stack([seed + first_row() * _GOLDEN, step])
             bits = tf.random.stateless_uniform(tf.shape(inputs), pair, None, None, tf.int32, alg="philox")
             kept = bits >= int(self.rate * 2**32) - 2**31  # in integers: XLA makes other numbers with a point of them
         else:
-            row, units = tf.range(tf.shape(inputs, tf.int64)[0]) + first_row, inputs.shape[1]
-            place = row[:, None] * units + tf.range(units, dtype=tf.int64)
-            kept = _hash(_hash(place + seed * _GOLDEN) + step * _GOLDEN) >= int(self.rate * 2**32)
+            rows = tf.range(tf.shape(inputs, tf.int64)[0]) + first_row()
+            kept = hashed(self.seed_generator, rows, inputs.shape[1]) >= int(self.rate * 2**32)
         return tf.where(kept, inputs * tf.cast(1 / (1 - self.rate), inputs.dtype), 0)
 
 

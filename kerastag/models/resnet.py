@@ -1,10 +1,12 @@
 """The short-chunk residual CNN: Won et al. 2020, arXiv:2006.00751, and its 4.6 s variant by Knox et al. 2020."""
 
+import json
 import math
 from typing import Any
 
 import keras
 
+from kerastag.models import augmentation as augmenting
 from kerastag.models import bias, convolution, layers, norm
 from kerastag.models.variants import VARIANTS
 from kerastag.tensors import Config, Tensor
@@ -22,6 +24,9 @@ class ShortChunkResNet(keras.Model):
       precision: policy of the layers between front end and output; None: Keras' global one. Front end and output
         layer are float32 in every policy.
       folded: without the batch normalisations that models.folding folds into the layers before them.
+      front_end: of a LogMelSpectrogram: num_mels, unit_area, compression; None: the recipe's.
+      augmentation: fields of augmentation.Augmentation, in training alone; None: nothing.
+      num_chunks: rows of this network for each of the batch, where it is a part of one that hears several chunks.
     """
 
     def __init__(
@@ -33,12 +38,18 @@ class ShortChunkResNet(keras.Model):
         precision: str | None = None,
         folded: bool = False,
         name: str = "short_chunk_resnet",
+        front_end: Config | None = None,
+        augmentation: Config | None = None,
+        num_chunks: int = 1,
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
         policy = norm.inner_policy(precision, folded)
         waveform = keras.Input((None,), name="waveform", dtype="float32")
-        x = layers.LogMelSpectrogram(name="log_mel")(waveform)  # (batch, 128, num_frames, 1)
+        augments = augmenting.Augmentation(**augmentation or {})
+        x = augments.of_waveform(waveform, num_chunks)
+        x = layers.LogMelSpectrogram(name="log_mel", **front_end or {})(x)  # (batch, num_mels, num_frames, 1)
+        x = augments.of_spectrogram(x, num_chunks)
         x = norm.BatchNormalization(name="spec_bn", dtype=policy)(x)
         for block, multiple, stride in VARIANTS[variant].blocks:
             x = residual_block(x, multiple * num_channels, stride, block, policy, folded)
@@ -56,6 +67,7 @@ class ShortChunkResNet(keras.Model):
         self.dropout = dropout
         self.precision = precision
         self.folded = folded
+        self._options = json.dumps({"front_end": front_end, "augmentation": augmentation})  # dicts would be tracked
 
     centred = False  # a track's score is the mean over evenly spaced chunks
     consecutive = None
@@ -83,7 +95,7 @@ class ShortChunkResNet(keras.Model):
 
     def get_config(self) -> Config:
         names = ("num_tags", "num_channels", "variant", "dropout", "precision", "folded", "name")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, **json.loads(self._options)}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "ShortChunkResNet":

@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from typing import Any
 
 _CLASSES = {
     "ShortChunkResNet": "short_chunk_resnet",
@@ -24,6 +25,15 @@ def base_of(path: str | os.PathLike[str]) -> str | None:
         return str(config["base"]["kind"])
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
         return None
+
+
+def front_end_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a network's front end has otherwise than the recipe's, see resnet; {} of other files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))["config"].get("front_end") or {}
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def network_of(path: str | os.PathLike[str]) -> str | None:

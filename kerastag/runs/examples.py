@@ -24,6 +24,7 @@ COUNT = 6
 MAX_SECONDS = 10.0
 RECORD = "examples.json"
 _FREQUENCY_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
+SCALES = {"decibel": "dB", "log10_10000": "log10(1 + 10000 power)", "pcen": "PCEN"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,29 +139,30 @@ def _front_end(model: "keras.Model") -> "layers.LogMelSpectrogram":
 
 
 def mel_of(front_end: "layers.LogMelSpectrogram", waveform: np.ndarray) -> np.ndarray:
-    """The mel spectrogram of a waveform (samples,) by the front end of a network, (num_mels, num_frames) in dB."""
+    """The mel spectrogram of a waveform (samples,) by the front end of a network, (num_mels, num_frames)."""
     return np.asarray(front_end(waveform[None]))[0, :, :, 0]
 
 
 def mel_picture(mel: np.ndarray, front_end: "layers.LogMelSpectrogram") -> bytes:
-    """A PNG of a mel spectrogram, with time in seconds, frequency in Hz where its bands lie, and a scale in dB.
+    """A PNG of a mel spectrogram, with time in seconds, frequency in Hz where its bands lie, and its scale.
 
     Args:
-      mel: (num_mels, num_frames) in dB.
+      mel: (num_mels, num_frames) on the front end's scale.
       front_end: the LogMelSpectrogram that made it.
     """
     bands = mel_scale.edges(front_end.num_mels, front_end.sample_rate / 2, front_end.mel_scale)
     seconds = mel.shape[1] * front_end.hop_size / front_end.sample_rate
     with canvas.canvas(4.2, 2.3) as figure:
         axes = figure.subplots()
-        lowest = max(front_end.floor_db, float(np.percentile(mel, 2)))  # empty bands would take most of the scale
+        floor = front_end.floor_db if front_end.compression == "decibel" else 0.0
+        lowest = max(floor, float(np.percentile(mel, 2)))  # empty bands would take most of the scale
         image = axes.imshow(
             mel, origin="lower", aspect="auto", cmap="magma", vmin=lowest, extent=(0, seconds, 0, len(mel))
         )
         ticks = [hertz for hertz in _FREQUENCY_TICKS if hertz <= front_end.sample_rate / 2]
         axes.set_yticks(np.interp(ticks, bands[1:-1], np.arange(len(mel)) + 0.5), [f"{hertz:,}" for hertz in ticks])
         axes.set(xlabel="time (s)", ylabel="frequency (Hz)")
-        figure.colorbar(image, ax=axes, label="dB", pad=0.01)
+        figure.colorbar(image, ax=axes, label=SCALES[front_end.compression], pad=0.01)
         return canvas.png(figure)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -27,6 +28,7 @@ class Network:
       pretrained: weights to start from, see training.pretrained; None: fresh ones.
       frozen_blocks: how many of its first blocks stay as they are, see models.blocks.
       probe_units: width of a probe's hidden layer; 0: it is linear.
+      front_end, augmentation: of the short-chunk networks, see resnet.ShortChunkResNet; empty: the recipe's.
       heard_chunks: consecutive chunks that short_chunk_attention and pool hear together.
       attention_layers: Transformer layers of short_chunk_attention.
       foreign: what a probe stands on if not on `pretrained`.
@@ -40,6 +42,8 @@ class Network:
     pretrained: str | None = None
     frozen_blocks: int = 0
     probe_units: int = 0
+    front_end: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    augmentation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     heard_chunks: int = models.HEARD_CHUNKS
     attention_layers: int = 4
     foreign: source.Source | None = None
@@ -60,6 +64,7 @@ class Network:
             options["num_channels"] = self.num_channels
         if self.model == "vggish":
             return models.vggish(len(self.tag_names), **options)
+        options |= {"front_end": dict(self.front_end) or None, "augmentation": dict(self.augmentation) or None}
         if self.model == "short_chunk_attention":
             how = (self.variant, self.heard_chunks, self.attention_layers)
             return models.short_chunk_attention(len(self.tag_names), options.pop("num_channels", 128), *how, **options)

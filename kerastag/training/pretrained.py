@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from kerastag import errors, published, tags
-from kerastag.models import loading, vgg
+from kerastag.models import loading, saved, vgg
 from kerastag.models.torch import checkpoint_file, state_dict
 from kerastag.runs import run_folder
 
@@ -65,9 +65,11 @@ def load(model: keras.Model, path: str | os.PathLike[str], tag_names: Sequence[s
       tag_names: full names of the outputs; the head is loaded only if the tags of `path` are the same ones.
 
     Raises:
-      KerastagError: `path` cannot be read, or no layer fits; the model is then unchanged.
+      KerastagError: `path` cannot be read, its network hears another spectrogram, or no layer fits; the model is then
+        unchanged.
     """
     path = published.resolve(path)
+    _check_front_end(model, path)
     source, source_tags = _read(path)
     fitting: list[tuple[str, Sequence[keras.Variable]]] = []
     fresh: dict[str, str] = {}
@@ -88,6 +90,19 @@ def load(model: keras.Model, path: str | os.PathLike[str], tag_names: Sequence[s
         for weight, value in zip(weights, source[name], strict=True):
             weight.assign(value)
     return Report(str(path), tuple(name for name, _ in fitting), fresh)
+
+
+def _check_front_end(model: keras.Model, path: pathlib.Path) -> None:
+    """Raises KerastagError: the weights in `path` were trained on another kind of spectrogram."""
+    own = model.get_config().get("front_end") or {}
+    file = run_folder.RunFolder(path).model_path if path.is_dir() else path
+    theirs = saved.front_end_of(file)  # of what is no .keras file: the recipe's, which published weights are of
+    if own != theirs:
+        shown = (", ".join(f"{name}={value}" for name, value in of.items()) or "the recipe's" for of in (theirs, own))
+        heard, hears = shown
+        raise errors.KerastagError(
+            f"{path}: trained on another spectrogram ({heard}) than this network hears ({hears})", "num_mels"
+        )
 
 
 def _mismatch(layer: keras.layers.Layer, source: Layers) -> str | None:
