@@ -31,7 +31,7 @@ class Tracks:
     kept, unreadable = None, {}
 
     def __init__(self, labels):
-        self.labels = labels
+        self.labels = self.targets = labels
 
     def __len__(self):
         return len(self.labels)
