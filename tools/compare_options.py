@@ -221,7 +221,8 @@ def _compare(
         *results.difference_tables(rows, described, values.num_seeds),
     ]
     output = pathlib.Path(values.output_dir)
-    command = "python -m tools.compare_options " + " ".join(FLAGS.flags_into_string().split("\n")).strip()
+    given = [flag.serialize() for flag in (values[name] for name in values) if flag.value != flag.default]
+    command = shlex.join(["python", "-m", "tools.compare_options", *given])
     print("\n" + tables.text(shown))
     files.write_text(output / "options.md", "\n\n".join([tables.markdown(shown), *failures, f"`{command}`", ""]))
     results.write_json(output / "options.json", measured, rows, described, failures)

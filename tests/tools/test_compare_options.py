@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -136,6 +137,8 @@ def test_presets_and_files_of_flags_are_trained_measured_and_compared(music, in_
     assert document["figures"]["mine"]["pr_auc"][1] == pytest.approx(own, abs=1e-9)
     page = (tmp_path / "out" / "options.md").read_text()
     assert "| paper_bce+mine | paper_bce |" in page and "8 tracks and 2 seeds together" in page
+    command = shlex.split(page.split("`")[1])
+    assert command[:3] == ["python", "-m", "tools.compare_options"] and f"--train_flags={TINY}" in command
     assert (tmp_path / "out" / "options.png").read_bytes().startswith(b"\x89PNG")
 
     in_this_process.clear()
