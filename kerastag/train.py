@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from kerastag import cli, errors, losses, models, published, runtime, tags
-from kerastag.cli import averages, listening, loss_details, options, outcome, presets, resuming, teacher, transfer
+from kerastag.cli import averages, hearing, loss_details, options, outcome, presets, resuming, teacher, transfer
 from kerastag.data import dataset, splits
 from kerastag.models import saved
 from kerastag.runs import lock, run_folder
@@ -39,7 +39,7 @@ MAIN_FLAGS = len(list(FLAGS))
 
 options.define_network(FLAGS)
 transfer.define(FLAGS)
-listening.define(FLAGS)
+hearing.define(FLAGS)
 options.define_schedule(FLAGS)
 flags.DEFINE_float(
     "dropout", 0.5, "Share of the last hidden layer that is left out while training.", 0.0, 0.99, flag_values=FLAGS
@@ -79,8 +79,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     options.sgd_learning_rates(values)
     transfer.frozen_blocks(values)
     averages.check(values)
-    transfer.check_hearing(values)
-    listening.check(values)
+    hearing.check(values)
     teacher.check(values)
     if values.cache is not None and (values.decoder, values.input_dtype) != ("soundfile", "int16"):
         raise errors.UsageError("--cache keeps int16 that soundfile decoded; it needs --decoder and --input_dtype so")
@@ -191,8 +190,8 @@ def _experiment(
     network = build.Network(
         tuple(data.vocabulary.names),
         **transfer.start(values, resumed),
-        **listening.options(values),
-        **given("model", "num_channels", "variant", "dropout", "probe_units", "heard_chunks", "attention_layers"),
+        **hearing.options(values),
+        **given("model", "num_channels", "variant", "dropout", "probe_units"),
     )
     schedule = schedules.Schedule(
         values.schedule,

@@ -42,12 +42,21 @@ def pytest_sessionstart(session):
 
 
 def _keep_out_of_the_users_cache():
-    """Nothing that tests tag is known from another run of them; fonts are not measured anew."""
+    """What tests fetch and keep is theirs alone; fonts are not measured anew."""
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))
     folder = tempfile.TemporaryDirectory(prefix="kerastag-tests-")
     atexit.register(folder.cleanup)
     os.environ["XDG_CACHE_HOME"] = folder.name
+
+
+@pytest.fixture(autouse=True)
+def nothing_known():
+    """No test finds what another one has tagged, in whatever order they run."""
+    from kerastag.library import results
+
+    for path in results.default_path().parent.glob(f"{results.FILE}*"):
+        path.unlink()
 
 
 @pytest.fixture(autouse=True)

@@ -61,77 +61,62 @@ OWN = ("run_dir", "resume", "overwrite", "seed", "data_dir", "epochs", "max_seco
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains and evaluates all runs, writes the results. Exit status 1 if a run failed."""
-    chosen = chosen_options(values)
-    jobs = all_jobs(values, chosen)
+    chosen, against, members = chosen_options(values)
+    jobs = all_jobs(values, members)
     for job in jobs:
         experiments.check_unchanged(job, values.overwrite)
-    failures = {}
+    failures: list[str] = []
+    failed = set()
     for number, job in enumerate(jobs, 1):
         failure = experiments.perform(job, f"[{number} of {len(jobs)}] {job}")
         if failure:
-            failures[job.name] = f"{job}: {failure}"
-            print(failures[job.name], file=sys.stderr)
-    left = [option for option in chosen if not set(option.split("+")) & set(failures)]
-    against = [name for name in chosen_against(values, chosen) if name in left]
+            failures.append(f"{job}: {failure}")
+            failed.add(job.name)
+            print(failures[-1], file=sys.stderr)
+    left = [option for option in chosen if not failed & set(option.split("+"))]
+    against = [option for option in against if option in left]
     if len(left) < 2 or not against:
         raise errors.KerastagError("nothing can be compared, since runs failed")
-    _compare(values, left, against, jobs, list(failures.values()))
+    _compare(values, left, against, jobs, failures)
     return 1 if failures else 0
 
 
-def chosen_options(values: flags.FlagValues) -> list[str]:
-    """The options by name, checked before any work.
+def chosen_options(values: flags.FlagValues) -> tuple[list[str], list[str], dict[str, pathlib.Path]]:
+    """The names of the options and of those in --against, and the file of flags of each that is trained, by name.
 
     Raises:
-      UsageError: fewer than two, the same twice, or one that kerastag train would refuse.
+      UsageError: fewer than two, one name for two things, or no such option.
     """
-    chosen = values.options or []
+    members: dict[str, pathlib.Path] = {}
+
+    def name_of(option: str) -> str:
+        names = []
+        for part in option.split("+"):
+            path = flag_file(part)
+            names.append(path.stem)
+            if members.setdefault(path.stem, path) != path:
+                raise errors.UsageError(f"--options: {part} is called as another one, {members[path.stem]}")
+        return "+".join(names)
+
+    chosen = [name_of(option) for option in values.options or []]
     if len(chosen) < 2:
         raise errors.UsageError("--options: two or more are needed")
-    if len({name_of(option) for option in chosen}) < len(chosen):
+    if len(set(chosen)) < len(chosen):
         raise errors.UsageError("--options: one is named twice")
-    for member in members(chosen):
-        parsed(values, member)
-    names = [name_of(option) for option in chosen]
-    chosen_against(values, names)
-    return names
-
-
-def chosen_against(values: flags.FlagValues, names: list[str]) -> list[str]:
-    """The options of --against.
-
-    Raises:
-      UsageError: one that is not compared.
-    """
-    against = [name_of(option) for option in values.against or names[:1]]
+    against = [name_of(option) for option in values.against or values.options[:1]]
     for name in against:
-        if name not in names:
+        if name not in chosen:
             raise errors.UsageError(f"--against: {name} is none of --options")
-    return against
-
-
-def members(chosen: list[str]) -> list[str]:
-    """What is trained: the parts of A+B too, each once, as they were given."""
-    parts = [part for option in chosen for part in option.split("+")]
-    return list({name_of(part): part for part in reversed(parts)}.values())[::-1]
-
-
-def name_of(option: str) -> str:
-    """A file of flags is called after the file."""
-    return "+".join(pathlib.Path(part).stem if _is_file(part) else part for part in option.split("+"))
-
-
-def _is_file(option: str) -> bool:
-    return option not in presets.names() and option.endswith(".flags")
+    return chosen, against, members
 
 
 def flag_file(option: str) -> pathlib.Path:
-    """The file of an option's flags.
+    """The file of the flags of a preset, or the file of flags itself.
 
     Raises:
       UsageError: there is none.
     """
-    if not _is_file(option):
+    if option in presets.names() or not option.endswith(".flags"):
         return presets.find(option)
     path = pathlib.Path(option)
     if not path.is_file():
@@ -163,34 +148,39 @@ def overrides_of(values: flags.FlagValues) -> dict[str, str]:
     return overrides
 
 
-def parsed(values: flags.FlagValues, option: str) -> flags.FlagValues:
-    """The flags of training that an option comes to.
+def epochs_of(name: str, path: pathlib.Path, overrides: dict[str, str]) -> int:
+    """The epochs that an option comes to; all its flags are parsed.
 
     Raises:
-      UsageError: kerastag train would not take them.
+      UsageError: kerastag train does not know one of them, or not its value.
     """
     taken = copy.deepcopy(train.FLAGS)
     taken.unparse_flags()
     try:
-        taken(["train", f"--flagfile={flag_file(option)}", *experiments.as_flags(overrides_of(values))])
+        taken(["train", f"--flagfile={path}", *experiments.as_flags(overrides)])
     except flags.Error as error:
-        raise errors.UsageError(f"--options: {name_of(option)}: {error}") from None
-    return taken
+        raise errors.UsageError(f"--options: {name}: {error}") from None
+    return int(taken.epochs)
 
 
-def all_jobs(values: flags.FlagValues, chosen: list[str]) -> list[experiments.Job]:
-    """All runs, seed by seed, so that every option has been tried early."""
-    evaluation = {"split": "test", "num_chunks": str(values.num_chunks), "batch_size": str(values.batch_size)}
+def all_jobs(values: flags.FlagValues, members: dict[str, pathlib.Path]) -> list[experiments.Job]:
+    """All runs, seed by seed, so that every option has been tried early.
+
+    Raises:
+      UsageError: see overrides_of and epochs_of.
+    """
+    common = overrides_of(values)
+    own = {name: {**common, "epochs": str(epochs_of(name, path, common))} for name, path in members.items()}
+    evaluation = {"data_dir": common["data_dir"], "split": "test"}
+    evaluation |= {name: str(getattr(values, name)) for name in ("num_chunks", "batch_size")}
     jobs = []
     for seed in range(values.num_seeds):
-        for member in members(values.options):
-            name = name_of(member)
-            overrides = {**overrides_of(values), "epochs": str(parsed(values, member).epochs), "seed": str(seed)}
-            training = {**experiments.read_flags(flag_file(member)), **overrides}
+        for name, path in members.items():
+            overrides = {**own[name], "seed": str(seed)}
+            training = {**experiments.read_flags(path), **overrides}
             folder = run_folder.RunFolder(pathlib.Path(values.output_dir) / name / f"seed_{seed}")
-            start = f"--flagfile={flag_file(member)}"
-            on_data = {"data_dir": overrides["data_dir"], **evaluation}
-            jobs.append(experiments.Job(name, start, seed, folder, overrides, training, on_data))
+            start = f"--flagfile={path}"
+            jobs.append(experiments.Job(name, start, seed, folder, overrides, training, evaluation))
     return jobs
 
 

@@ -59,7 +59,7 @@ class Job:
 
     def is_trained(self) -> bool:
         """Whether training came to its end."""
-        if "epochs" not in self.training:  # the popularity baseline
+        if self.training.get("model") == "popular":
             return self.folder.model_path.is_file()
         if not self.state_path.is_file():
             return False

@@ -41,17 +41,6 @@ def define_network(values: flags.FlagValues) -> None:
         "baseline, which is not trained. Default with --pretrained: the network there.",
         flag_values=values,
     )
-    flags.DEFINE_integer(
-        "heard_chunks",
-        models.HEARD_CHUNKS,
-        "short_chunk_attention and pool: consecutive chunks that are heard together; 6 of the paper's are 27.6 s.",
-        2,
-        64,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "attention_layers", 4, "short_chunk_attention: Transformer layers over the chunks.", 1, 24, flag_values=values
-    )
     flags.DEFINE_enum(
         "variant",
         "4s6",

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from kerastag.models.foreign import source
 
 ALL_BUT_HEAD = "all_but_head"
-_HEARING = {"heard_chunks": ("short_chunk_attention", "pool"), "attention_layers": ("short_chunk_attention",)}
 _BASE_DETAILS = ("base_input", "base_output", "base_sample_rate", "base_chunk_seconds")
 
 
@@ -146,10 +145,3 @@ def _check_probe(values: flags.FlagValues) -> None:
         raise errors.UsageError(f"--freeze={values.freeze}: all of its base stays as it is under {model}")
     if values.mixup_alpha:
         raise errors.UsageError(f"--mixup_alpha={values.mixup_alpha:g} mixes audio, which {model} does not train on")
-
-
-def check_hearing(values: flags.FlagValues) -> None:
-    """Raises UsageError: flags of networks that hear several chunks, beside one that does not."""
-    for name, users in _HEARING.items():
-        if getattr(values, name) != values[name].default and values.model not in users:
-            raise errors.UsageError(f"--{name}={getattr(values, name)} needs --model={' or '.join(users)}")

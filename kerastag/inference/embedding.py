@@ -10,7 +10,7 @@ from kerastag.inference import scoring
 
 
 def of_tracks(
-    embed: keras.Model | None,
+    embed: keras.Model,
     tracks: pipeline.Tracks,
     chunk: pipeline.ChunkFormat,
     num_chunks: int,
@@ -21,17 +21,15 @@ def of_tracks(
     """Reads the tracks once; those that cannot be read have no embedding and are noted in `tracks`.
 
     Args:
-      embed: waveform to embedding, for inference, built under `strategy`; None: the network has none.
+      embed: waveform to embedding, for inference, built under `strategy`.
       tracks: labels are not needed.
       chunk: what the network takes.
       num_chunks: evenly spaced chunks of each track.
       batch_size, strategy, compiled_size: see scoring.Scorer.
 
     Raises:
-      KerastagError: none of them can be read, or the network has no embedding.
+      KerastagError: none of them can be read.
     """
-    if embed is None:
-        raise errors.KerastagError("the network has no embedding")
     scorer = scoring.Scorer.of_model(embed, strategy, compiled_size, scores=lambda vectors: vectors)
     batches = pipeline.evaluation_batches(tracks, chunk, num_chunks, batch_size, fill=strategy.num_replicas_in_sync > 1)
     rows, vectors = [np.zeros(0, np.int64)], [np.zeros((0, embed.output_shape[-1]), np.float32)]

@@ -21,6 +21,7 @@ NUM_BLOCKS = {
     "musicnn_mtt_vgg": 5,
 }
 HEARD_CHUNKS = 6  # consecutive ones, by short_chunk_attention and pool: 27.6 s of the paper's network
+ATTENTION_LAYERS = 4  # of short_chunk_attention
 VARIANTS = ("4s6", "3s69")
 
 
@@ -45,7 +46,7 @@ def short_chunk_attention(
     num_channels: int = 128,
     variant: str = "4s6",
     heard_chunks: int = HEARD_CHUNKS,
-    num_layers: int = 4,
+    num_layers: int = ATTENTION_LAYERS,
     **options: Any,
 ) -> "keras.Model":
     """The short-chunk residual CNN over consecutive chunks, and self-attention over their embeddings.

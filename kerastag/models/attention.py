@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from kerastag import models
 from kerastag.models import layers, norm, resnet, segments
 from kerastag.models.variants import VARIANTS
 from kerastag.tensors import Config, Tensor
@@ -41,8 +42,8 @@ class ShortChunkAttention(keras.Model):
         num_tags: int = 56,
         num_channels: int = 128,
         variant: str = "4s6",
-        heard_chunks: int = 6,
-        num_layers: int = 4,
+        heard_chunks: int = models.HEARD_CHUNKS,
+        num_layers: int = models.ATTENTION_LAYERS,
         dropout: float = 0.5,
         precision: str | None = None,
         folded: bool = False,

@@ -44,7 +44,7 @@ class Augmentation:
         return WaveformAugmentation(self.gain_db, self.time_roll, num_chunks, name="augment_waveform")(x)
 
     def of_spectrogram(self, x: Tensor, num_chunks: int = 1) -> Tensor:
-        """A mel spectrogram in dB behind what changes it; see `of_waveform`."""
+        """A mel spectrogram behind what changes it; see `of_waveform`."""
         if not (self.time_masks or self.frequency_masks or self.filter_db):
             return x
         how = (self.time_masks, self.frequency_masks, self.filter_db, num_chunks)
@@ -96,7 +96,7 @@ class WaveformAugmentation(_Augmentation):
 
 @keras.saving.register_keras_serializable(package="kerastag")
 class SpectrogramAugmentation(_Augmentation):
-    """Mel spectrogram (batch, num_mels, num_frames, 1) in dB, equalised and masked; see Augmentation."""
+    """Mel spectrogram (batch, num_mels, num_frames, 1), equalised if it is in dB, and masked; see Augmentation."""
 
     def __init__(
         self, time_masks: int, frequency_masks: int, filter_db: float = 0.0, num_chunks: int = 1, **kwargs: Any
@@ -114,6 +114,8 @@ class SpectrogramAugmentation(_Augmentation):
         num_mels, num_frames = x.shape[1], tf.shape(x)[2]
         if self.filter_db:
             x = x + self.filter_db * _curve(draws[:, masks:], num_mels)[:, :, None, None]
+        if not masks:
+            return x
         mean = tf.reduce_mean(x, axis=[1, 2, 3], keepdims=True)
         of_time = 2 * self.time_masks
         frames = _masked(draws[:, :of_time], num_frames, MOST_FRAMES)[:, None, :, None]
@@ -135,9 +137,7 @@ def _masked(draws: Tensor, size: int | Tensor, most: float) -> Tensor:
     """
     places = tf.cast(tf.range(size), tf.float32)
     whole = tf.cast(size, tf.float32)
-    widths = tf.floor(draws[:, ::2] * (tf.floor(whole * most) + 1))[
-        :, :, None
-    ]  # 0 to the widest, (batch, num_masks, 1)
+    widths = tf.floor(draws[:, ::2, None] * (tf.floor(whole * most) + 1))  # 0 to the widest, (batch, num_masks, 1)
     firsts = tf.floor(draws[:, 1::2, None] * (whole - widths + 1))
     return tf.reduce_any((places >= firsts) & (places < firsts + widths), axis=1)
 

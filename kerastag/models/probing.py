@@ -118,11 +118,9 @@ def on(base: keras.Model, num_tags: int = 56, units: int = 0, **options: Any) ->
     return probe
 
 
-def embedder(network: keras.Model, heard_chunks: int = 1) -> keras.Model | None:
-    """Waveform (batch, samples) to what the head of a probe on `network` takes, float32; None: it has no embedding."""
-    if heard_chunks == 1 or embedding.tensor_of(network) is None:
-        return embedding.model_of(network)
-    return keras.Model(*segments.over(network, heard_chunks))
+def embedder(network: keras.Model, heard_chunks: int = 1) -> keras.Model:
+    """Waveform (batch, samples) to what the head of a probe on `network` takes, float32; it has an embedding."""
+    return embedding.model_of(network) if heard_chunks == 1 else keras.Model(*segments.over(network, heard_chunks))
 
 
 def _pooled(embeddings: Tensor, heard_chunks: int, prefix: str) -> Tensor:

@@ -31,7 +31,10 @@ def front_end_of(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a network's front end has otherwise than the recipe's, see resnet; {} of other files."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))["config"].get("front_end") or {}
+            config = json.loads(archive.read("config.json"))["config"]
+        while "base" in config:  # of a probe
+            config = config["base"]["config"]
+        return config.get("front_end") or {}
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
         return {}
 

@@ -9,7 +9,7 @@ from kerastag import errors
 from kerastag.models import embedding
 from kerastag.tensors import Config, Tensor
 
-FRONT_END, JOINED = "log_mel", "joined"  # names of layers
+FRONT_END = "log_mel"  # name of a network's LogMelSpectrogram
 _NEVER = -1e9  # added to a score before a softmax; finite, so that a track of nothing but silence has scores too
 
 
@@ -161,21 +161,28 @@ def over(network: keras.Model, num_chunks: int) -> tuple[Tensor, Tensor]:
       `Joined` gives them.
 
     Raises:
-      KerastagError: the network has no embedding.
+      KerastagError: the network has no embedding, or hears several chunks itself.
     """
     hidden = embedding.tensor_of(network)
     if hidden is None:
         raise errors.KerastagError(f"the network {network.name} has no embedding")
+    if _joined(network) is not None:
+        raise errors.KerastagError(f"the network {network.name} hears several chunks itself", "pretrained")
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     chunks = Segments(num_chunks, name="segments")(waveform)
     # its `call`, not itself, which would be one layer that holds the others: files and folding know layers by name
     spectrograms = [layer.output for layer in network.layers if layer.name == FRONT_END]
     each, *spectrograms = keras.Model(network.input, [hidden, *spectrograms]).call(chunks)
-    return waveform, Joined(num_chunks, name=JOINED)(each, spectrograms[0] if spectrograms else chunks)
+    return waveform, Joined(num_chunks, name="joined")(each, spectrograms[0] if spectrograms else chunks)
 
 
-def behind_front_end(network: keras.Model) -> keras.Model:
-    """The part of a network from its spectrogram on, or those of all chunks, one after the other, that it hears."""
-    joined = [layer for layer in network.layers if layer.name == JOINED]
-    start = joined[0].input[1] if joined else network.get_layer(FRONT_END).output
-    return keras.Model(start, network.output)
+def behind_front_end(network: keras.Model) -> tuple[int, keras.Model]:
+    """How many chunks a network hears together, and its part from their spectrograms on, one after the other."""
+    joined = _joined(network)
+    if joined is None:
+        return 1, keras.Model(network.get_layer(FRONT_END).output, network.output)
+    return joined.num_chunks, keras.Model(joined.input[1], network.output)
+
+
+def _joined(network: keras.Model) -> Joined | None:
+    return next((layer for layer in network.layers if isinstance(layer, Joined)), None)

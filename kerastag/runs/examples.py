@@ -24,7 +24,7 @@ COUNT = 6
 MAX_SECONDS = 10.0
 RECORD = "examples.json"
 _FREQUENCY_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
-SCALES = {"decibel": "dB", "log10_10000": "log10(1 + 10000 power)", "pcen": "PCEN"}
+_SCALES = {"decibel": "dB", "log10_10000": "log10(1 + 10000 power)", "pcen": "PCEN"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +162,7 @@ def mel_picture(mel: np.ndarray, front_end: "layers.LogMelSpectrogram") -> bytes
         ticks = [hertz for hertz in _FREQUENCY_TICKS if hertz <= front_end.sample_rate / 2]
         axes.set_yticks(np.interp(ticks, bands[1:-1], np.arange(len(mel)) + 0.5), [f"{hertz:,}" for hertz in ticks])
         axes.set(xlabel="time (s)", ylabel="frequency (Hz)")
-        figure.colorbar(image, ax=axes, label=SCALES[front_end.compression], pad=0.01)
+        figure.colorbar(image, ax=axes, label=_SCALES[front_end.compression], pad=0.01)
         return canvas.png(figure)
 
 

@@ -45,7 +45,7 @@ class Network:
     front_end: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     augmentation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     heard_chunks: int = models.HEARD_CHUNKS
-    attention_layers: int = 4
+    attention_layers: int = models.ATTENTION_LAYERS
     foreign: source.Source | None = None
 
     @property
@@ -66,8 +66,8 @@ class Network:
             return models.vggish(len(self.tag_names), **options)
         options |= {"front_end": dict(self.front_end) or None, "augmentation": dict(self.augmentation) or None}
         if self.model == "short_chunk_attention":
-            how = (self.variant, self.heard_chunks, self.attention_layers)
-            return models.short_chunk_attention(len(self.tag_names), options.pop("num_channels", 128), *how, **options)
+            options |= {"heard_chunks": self.heard_chunks, "num_layers": self.attention_layers}
+            return models.short_chunk_attention(len(self.tag_names), variant=self.variant, **options)
         return models.short_chunk_resnet(len(self.tag_names), variant=self.variant, **options)
 
 

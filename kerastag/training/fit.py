@@ -120,8 +120,8 @@ class Fit:
 
     def _is_last(self, epoch: int) -> bool:
         """Whether an epoch is the last even if its validation is the best so far: then there must be a validation."""
-        limit = self._settings.max_seconds
-        return epoch + 1 == self._settings.epochs or (limit is not None and self._state.seconds >= limit)
+        state = dataclasses.replace(self._state, epoch=epoch + 1)
+        return state.is_over(self._settings.epochs, max_seconds=self._settings.max_seconds)
 
     def _say_if_starved(self, epoch: int) -> None:
         """After the first epoch, once: what to do where devices wait for the reading of files."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kerastag import train
-from kerastag.models import loading
+from kerastag.models import layers, loading
+from kerastag.runs import examples
 from tests import run_states
 
 PCEN = ("--num_mels=32", "--mel_norm=slaney", "--compression=pcen")
@@ -40,21 +41,33 @@ def test_weights_of_another_front_end_are_refused(heard, run, music, run_train, 
     assert run_train(music, tmp_path / "c", f"--pretrained={heard}", *PCEN, "--epochs=1") == 0
 
 
-def test_pictures_name_the_scale(heard):
-    from kerastag.models import layers
-    from kerastag.runs import examples
+@pytest.mark.parametrize(
+    ("compression", "scale"), [("decibel", "dB"), ("log10_10000", "log10(1 + 10000 power)"), ("pcen", "PCEN")]
+)
+def test_a_picture_names_the_scale(compression, scale, monkeypatch, rng):
+    drawn = []
+    monkeypatch.setattr(examples.canvas, "png", drawn.append)
+    front_end = layers.LogMelSpectrogram(compression=compression)
+    mel = examples.mel_of(front_end, rng.normal(0, 0.1, 16_000).astype(np.float32))
+    examples.mel_picture(mel, front_end)
+    assert [axes.get_ylabel() for axes in drawn[0].axes] == ["frequency (Hz)", scale]
 
-    for compression, label in examples.SCALES.items():
-        front_end = layers.LogMelSpectrogram(compression=compression)
-        mel = examples.mel_of(front_end, np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32))
-        assert examples.mel_picture(mel, front_end).startswith(b"\x89PNG") and label
+
+def test_weights_of_a_probe_on_another_front_end_are_refused(heard, music, run_train, tmp_path, capsys):
+    arguments = ("--model=probe", f"--pretrained={heard}", "--mixup_alpha=0", "--epochs=1")
+    assert run_train(music, tmp_path / "probe", *arguments) == 0
+    assert run_train(music, tmp_path / "net", f"--pretrained={tmp_path / 'probe'}", "--model=short_chunk_resnet") == 1
+    assert "trained on another spectrogram (num_mels=32" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model=vggish", "--time_masks=1"], "--time_masks needs --model="),
-        (["--model=musicnn", "--num_mels=64"], "--num_mels needs --model="),
+        (
+            ["--model=vggish", "--time_masks=1"],
+            "--time_masks=1 needs --model=short_chunk_resnet or short_chunk_attention",
+        ),
+        (["--model=musicnn", "--num_mels=64"], "--num_mels=64 needs --model="),
         (["--filter_db=3", "--compression=pcen"], "--filter_db adds decibels"),
         (["--num_mels=8"], "num_mels"),
         (["--gain_db=-1"], "gain_db"),

@@ -1,12 +1,13 @@
 """Networks that hear several chunks: what they make of the chunks' embeddings, by hand in float64."""
 
-import keras
 import numpy as np
 import pytest
 from scipy import special
 
 from kerastag import errors, models
 from kerastag.models import blocks, embedding, folding, loading
+from kerastag.runs.model import Combination
+from kerastag.serving.formats import portable
 from tests import networks
 
 HEARD = 3
@@ -151,7 +152,20 @@ def test_a_pool_weighs_the_chunks_that_sound(units, made, tracks, tmp_path):
     assert next(layer.name for layer in pool.layers if layer.weights and layer.trainable) == "probe_norm"
 
 
-def test_a_network_without_an_embedding_has_none_of_several_chunks(tmp_path):
+def test_a_network_without_an_embedding_has_none_of_several_chunks():
     with pytest.raises(errors.KerastagError, match="popular has no embedding"):
         models.probe(models.popular([0.5, 0.1]), 2, heard_chunks=2)
-    assert isinstance(models.short_chunk_attention(2, 1, heard_chunks=2, num_layers=1), keras.Model)
+
+
+def test_a_probe_stands_on_a_network_that_hears_several_chunks_and_a_pool_does_not(made, tracks):
+    several, _ = made
+    probe = models.probe(several, 2, precision="float32")
+    assert probe.chunk_samples == several.chunk_samples
+    embedded = np.asarray(embedding.model_of(several)(tracks))
+    np.testing.assert_allclose(probe(tracks), probe.head()(embedded), rtol=1e-4, atol=1e-4)
+    for network in (several, probe):
+        portable_network = portable.Portable([folding.fold(network, "float32")], Combination("mean"), by_matrix=False)
+        found = portable_network.function()(tracks)["scores"]
+        np.testing.assert_allclose(found, special.expit(network(tracks)), atol=1e-4)
+    with pytest.raises(errors.KerastagError, match="hears several chunks itself"):
+        models.probe(several, 2, heard_chunks=2)

@@ -171,6 +171,15 @@ def test_what_cannot_be_trained_is_said_before_any_work(music, in_this_process, 
     assert in_this_process == [] and not (tmp_path / "out").exists()
 
 
+def test_two_options_of_one_name_would_share_a_folder(music, in_this_process, tmp_path, capsys):
+    other = tmp_path / "paper_bce.flags"
+    other.write_text("--loss=focal\n")
+    given = [f"--data_dir={music}", f"--output_dir={tmp_path / 'out'}", f"--options=paper_bce,paper_focal+{other}"]
+    assert compare_options.COMMAND.run(given) == 2
+    assert f"{other} is called as another one" in capsys.readouterr().err
+    assert in_this_process == [] and not (tmp_path / "out").exists()
+
+
 def test_a_run_that_fails_is_told_and_the_others_are_compared(music, in_this_process, tmp_path, capsys, monkeypatch):
     def run(arguments):
         if any("beyond_asl" in word for word in arguments):

@@ -53,11 +53,12 @@ class Portable(tf.Module):
         super().__init__()
         self.chunk_samples = networks[0].chunk_samples
         self._shares = ensembles.normalised(combination.weights, len(networks)).astype(np.float32)
+        parts = [segments.behind_front_end(network) for network in networks]
         self._front_ends = [
-            _FrontEnd(network.get_layer(segments.FRONT_END), by_matrix, getattr(network, "heard_chunks", 1))
-            for network in networks
+            _FrontEnd(network.get_layer(segments.FRONT_END), by_matrix, heard_chunks)
+            for network, (heard_chunks, _) in zip(networks, parts, strict=True)
         ]
-        self._networks = [segments.behind_front_end(network) for network in networks]
+        self._networks = [part for _, part in parts]
         self.weights = [variable.value for network in self._networks for variable in network.weights]
 
     def function(self) -> tf.types.experimental.PolymorphicFunction:
