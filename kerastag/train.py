@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from kerastag import cli, errors, losses, models, published, runtime, tags
-from kerastag.cli import averages, hearing, loss_details, options, outcome, presets, resuming, teacher, transfer
+from kerastag.cli import (
+    averages,
+    hearing,
+    loss_details,
+    options,
+    outcome,
+    presets,
+    resuming,
+    teacher,
+    together,
+    transfer,
+)
 from kerastag.data import dataset, splits
 from kerastag.models import saved
 from kerastag.runs import lock, run_folder
@@ -75,7 +86,8 @@ options.define_verbosity(FLAGS)
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains. Returns the exit status: 1 if tracks could not be read, 130 if interrupted."""
-    folder = _run_folder(values)
+    place = together.place(values)
+    folder = _run_folder(values) if place.is_chief else run_folder.RunFolder(pathlib.Path(values.run_dir))
     options.sgd_learning_rates(values)
     transfer.frozen_blocks(values)
     averages.check(values)
@@ -83,7 +95,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     teacher.check(values)
     if values.cache is not None and (values.decoder, values.input_dtype) != ("soundfile", "int16"):
         raise errors.UsageError("--cache keeps int16 that soundfile decoded; it needs --decoder and --input_dtype so")
-    with lock.held(folder.path) as taken_over:
+    with together.lock_held(folder.path, place) as taken_over:
         cli.warn(taken_over)
         return _train(values, folder)
 

@@ -214,8 +214,8 @@ def define_training_devices(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "strategy",
         "auto",
-        ("auto", "one", "mirrored"),
-        "One device or all; auto: all visible GPUs.",
+        ("auto", "one", "mirrored", "multi_worker"),
+        "One device or all; auto: all visible GPUs. multi_worker: those of several processes, by TF_CONFIG or Slurm.",
         flag_values=values,
     )
     positive(values, "num_devices", None, "Devices to mirror over; without GPUs: virtual CPU devices, for tests.")

@@ -43,7 +43,7 @@ class ChunkReader:
         """
         if self.chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
             return positions.unbatch().map(plain(self._decode_in_graph), AUTOTUNE).ignore_errors()
-        return positions.map(plain(lambda block: self._call(self._read_block, block)), AUTOTUNE)
+        return positions.map(plain(lambda block: self._call(self.read_block, block)), AUTOTUNE)
 
     def _call(
         self, function: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Tensor
@@ -52,14 +52,17 @@ class ChunkReader:
         position, waveform = tf.numpy_function(function, arguments, types, stateful=False)
         return tf.ensure_shape(position, [None]), tf.ensure_shape(waveform, [None, self.chunk.samples])
 
-    def _read_block(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The chunks of a block's positions, and which position each is of, without unreadable ones."""
+    def read_block(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which position each chunk of a block is of, (b,) int64, and the chunks, (b, samples).
+
+        Unreadable tracks give none, nor does an empty block.
+        """
         read = self._read_each if self.one_each else self._read_all
         try:
             return self._noted(parallel.within(parallel.READ_SECONDS, read, positions))
         except TimeoutError:
             if len(positions) > 1:  # one of them is to blame
-                parts = [self._read_block(positions[place : place + 1]) for place in range(len(positions))]
+                parts = [self.read_block(positions[place : place + 1]) for place in range(len(positions))]
                 return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
             row = self.row_of(positions[0])
             self.tracks.given_up.add(row)

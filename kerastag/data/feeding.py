@@ -15,7 +15,7 @@ _END = object()
 
 
 def feed(
-    batches: tf.data.Dataset, strategy: tf.distribute.Strategy, on_host: Sequence[str]
+    batches: tf.data.Dataset, strategy: tf.distribute.Strategy, on_host: Sequence[str], first_row: int = 0
 ) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Tensor]]]:
     """Each batch twice: what the host needs of it, and all else where it is computed with.
 
@@ -24,8 +24,10 @@ def feed(
 
     Args:
       batches: dicts of tensors (batch, ...).
-      strategy: each of its devices gets a share, in order, the first ones one row more where it does not come out even.
+      strategy: each of its devices here gets a share, in order, the first ones one row more where it does not come out
+        even.
       on_host: names of what the host needs alone.
+      first_row: of the whole batch, of which other processes have other parts, the row that is the first here.
 
     Yields:
       NumPy arrays (batch, ...) by name; the other values by name, distributed over the replicas, with `first_row` (),
@@ -34,10 +36,11 @@ def feed(
     devices = strategy.extended.worker_devices
     if len(devices) == 1 and "GPU" not in devices[0].upper():  # the dataset makes its batches in the same memory
         for batch in batches:
-            yield _taken(batch, on_host), {**_others(batch, on_host), "first_row": _row(0)}
+            yield _taken(batch, on_host), {**_others(batch, on_host), "first_row": _row(first_row)}
         return
     yield from _in_thread(
-        (_taken(batch, on_host), _shared_out(_others(batch, on_host), strategy, devices)) for batch in batches
+        (_taken(batch, on_host), _shared_out(_others(batch, on_host), strategy, devices, first_row))
+        for batch in batches
     )
 
 
@@ -59,7 +62,7 @@ def _row(number: int) -> Tensor:
 
 
 def _shared_out(
-    batch: dict[str, Tensor], strategy: tf.distribute.Strategy, devices: Sequence[str]
+    batch: dict[str, Tensor], strategy: tf.distribute.Strategy, devices: Sequence[str], first_row: int
 ) -> dict[str, Tensor]:
     """A batch in the host's memory, divided among the devices and copied to them."""
     size = len(next(iter(batch.values())))
@@ -69,12 +72,15 @@ def _shared_out(
         with tf.device("/cpu:0"):
             share = {name: values[start:stop] for name, values in batch.items()} if len(devices) > 1 else batch
         with tf.device(device):
-            shares.append({name: tf.identity(values) for name, values in share.items()} | {"first_row": _row(start)})
+            shares.append(
+                {name: tf.identity(values) for name, values in share.items()} | {"first_row": _row(first_row + start)}
+            )
     if len(shares) == 1:
         return shares[0]
     return {
         name: strategy.experimental_distribute_values_from_function(
-            lambda context, name=name: shares[context.replica_id_in_sync_group][name]
+            # replicas are counted over all processes, each of which has as many
+            lambda context, name=name: shares[context.replica_id_in_sync_group % len(shares)][name]
         )
         for name in shares[0]
     }

@@ -6,6 +6,7 @@ import tensorflow as tf
 from kerastag import audio, parallel
 from kerastag.data import chunk_reader, sampling
 from kerastag.data.chunk_reader import plain
+from kerastag.data.shares import WHOLE, Share
 from kerastag.data.tracks import ChunkFormat, Tracks
 from kerastag.tensors import Tensor
 
@@ -43,6 +44,22 @@ def training_batches(
       the plan, and weight (b,) float32, 1/b each, so that replicas of uneven shares add up to the mean over the batch.
     """
 
+    def labels_of(draws: np.ndarray) -> np.ndarray:
+        return tracks.targets[plan.tracks[draws]]
+
+    def labelled(draws: Tensor, waveform: Tensor) -> dict[str, Tensor]:
+        labels = tf.numpy_function(labels_of, [draws], tf.float32, stateful=False)
+        labels.set_shape([None, tracks.targets.shape[1]])
+        return {"waveform": waveform, "labels": labels, "draw": draws}
+
+    draws = tf.data.Dataset.range(start, len(plan)).batch(BLOCK)
+    reader = draw_reader(tracks, plan, chunk)
+    return _finished(reader.chunks(draws).rebatch(batch_size).map(plain(labelled)), batch_size, fill)
+
+
+def draw_reader(tracks: Tracks, plan: sampling.Plan, chunk: ChunkFormat) -> chunk_reader.ChunkReader:
+    """Reads the chunks of a plan's draws."""
+
     def row_of(draw: np.ndarray) -> int:
         return int(plan.tracks[draw])
 
@@ -56,21 +73,16 @@ def training_batches(
     def crop_whole(waveform: np.ndarray, draw: np.ndarray) -> np.ndarray:
         return audio.cut_chunk(waveform, float(plan.fractions[draw]), chunk.samples)
 
-    def labels_of(draws: np.ndarray) -> np.ndarray:
-        return tracks.targets[plan.tracks[draws]]
-
-    def labelled(draws: Tensor, waveform: Tensor) -> dict[str, Tensor]:
-        labels = tf.numpy_function(labels_of, [draws], tf.float32, stateful=False)
-        labels.set_shape([None, tracks.targets.shape[1]])
-        return {"waveform": waveform, "labels": labels, "draw": draws}
-
-    draws = tf.data.Dataset.range(start, len(plan)).batch(BLOCK)
-    reader = chunk_reader.ChunkReader(tracks, chunk, row_of, crop, crop_whole, one_each=True)
-    return _finished(reader.chunks(draws).rebatch(batch_size).map(plain(labelled)), batch_size, fill)
+    return chunk_reader.ChunkReader(tracks, chunk, row_of, crop, crop_whole, one_each=True)
 
 
 def evaluation_batches(
-    tracks: Tracks, chunk: ChunkFormat, num_chunks: int | None, batch_size: int, fill: bool = False
+    tracks: Tracks,
+    chunk: ChunkFormat,
+    num_chunks: int | None,
+    batch_size: int,
+    fill: bool = False,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """All tracks: evenly spaced chunks, batches filled across tracks; unreadable ones are left out.
 
@@ -83,6 +95,7 @@ def evaluation_batches(
         `chunk` must have the consecutive chunks.
       batch_size: over all replicas; the last batch may be smaller.
       fill: as in `training_batches`.
+      share: the tracks that this process scores, of evenly spaced chunks.
 
     Returns:
       batches of waveform (b, samples), row (b,) int64, the track that a chunk is of, and weight (b,) float32, above 0
@@ -114,7 +127,9 @@ def evaluation_batches(
     def named(position: Tensor, waveform: Tensor) -> dict[str, Tensor]:
         return {"waveform": waveform, "row": position // num_parts}
 
-    positions = tf.data.Dataset.range(len(tracks) * num_parts).batch(1)
+    first = share.of_tracks(len(tracks)) * num_parts
+    every = (first[:, None] + np.arange(num_parts)).ravel()
+    positions = tf.data.Dataset.from_tensor_slices(every).batch(1)
     reader = chunk_reader.ChunkReader(tracks, chunk, row_of, chunks, chunks_of_whole, one_each=False)
     return _finished(reader.chunks(positions).rebatch(batch_size).map(plain(named)), batch_size, fill)
 
@@ -162,14 +177,19 @@ def _whole_tracks(tracks: Tracks, chunk: ChunkFormat, batch_size: int, fill: boo
 
 
 def _finished(batches: tf.data.Dataset, batch_size: int, fill: bool) -> tf.data.Dataset:
-    """Weighs the batches, fills them if asked to, and makes some ahead.
+    """Weighs the batches, fills them if asked to, and makes some ahead."""
+    batches = batches.map(plain(weighted))
+    if fill:
+        batches = batches.map(plain(lambda batch: filled(batch, batch_size)))
+    return made_ahead(batches)
+
+
+def made_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Makes some batches before they are asked for.
 
     Without tf.data's own tuning: on few cores it finds nothing better than a call for each thread, and its thread holds
     up the end of an epoch, by up to 1.2 s.
     """
-    batches = batches.map(plain(weighted))
-    if fill:
-        batches = batches.map(plain(lambda batch: filled(batch, batch_size)))
     fixed = tf.data.Options()
     fixed.autotune.enabled = False
     return batches.prefetch(PREFETCHED).with_options(fixed)

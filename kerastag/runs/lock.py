@@ -95,8 +95,6 @@ def _this_process() -> dict[str, Any]:
 
 def _is_alive(holder: dict[str, Any]) -> bool:
     """Whether the process lives; another one with its number started at another time."""
-    if holder["pid"] == os.getpid():
-        return True
     try:
         os.kill(holder["pid"], 0)
     except ProcessLookupError:

@@ -21,17 +21,17 @@ class BestModel(keras.callbacks.Callback):
     As long as the figure is not defined, for want of tags that some tracks have and others lack, the last is the best.
 
     Args:
-      path: where the model is written.
+      path: where the model is written; None: by another process.
       figure: the validation figure's name in the logs.
       state: keeps the best.
-      on_best: called after the model was written.
+      on_best: called after that.
       network: what is written; None: the model in training.
       weights: a context in which it has the weights that the epoch offers.
     """
 
     def __init__(
         self,
-        path: pathlib.Path,
+        path: pathlib.Path | None,
         figure: str,
         state: training_state.TrainingState,
         on_best: Callable[[], None],
@@ -54,8 +54,9 @@ class BestModel(keras.callbacks.Callback):
         else:
             is_best = self._state.best_score is None
         if is_best:
-            with self._weights(), files.whole_file(self._path) as temporary:
-                (self._network or self.model).save(temporary)
+            if self._path is not None:
+                with self._weights(), files.whole_file(self._path) as temporary:
+                    (self._network or self.model).save(temporary)
             self._on_best()
 
 

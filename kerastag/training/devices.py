@@ -8,9 +8,9 @@ import sys
 
 import tensorflow as tf
 
-from kerastag import errors, precisions
+from kerastag import cluster, errors, precisions
 
-NAMES = ("auto", "one", "mirrored")
+NAMES = ("auto", "one", "mirrored", "multi_worker")
 DRIVER = pathlib.Path("/proc/driver/nvidia/version")
 _LOG_PREFIX = re.compile(r"^([IWEF]\d{4} |\d{4}-).*?\] ")  # of TensorFlow's lines: level, time, thread, file
 _OF_GPUS = re.compile(r"cuda|cudnn|dlopen|\bGPUs? (will|lib)", re.IGNORECASE)
@@ -20,13 +20,17 @@ def strategy(name: str = "auto", num_devices: int | None = None) -> tf.distribut
     """The strategy of that name.
 
     Args:
-      name: "one" device, "mirrored" over several, or "auto": mirrored where more than one GPU is visible.
+      name: "one" device, "mirrored" over several, "auto": mirrored where more than one GPU is visible; "multi_worker":
+        all devices of several processes, see kerastag.cluster, which waits for them and must come before all else that
+        TensorFlow does.
       num_devices: how many devices to mirror over; None: all GPUs, or one CPU. Without GPUs the CPU is divided
         into that many virtual devices, which tests the arithmetic and gains no speed.
 
     Raises:
-      KerastagError: there are fewer devices than asked for.
+      KerastagError: there are fewer devices than asked for, or a process is not told its place.
     """
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy(_resolver(cluster.place()))
     kind = "GPU" if precisions.has_gpu() else "CPU"
     if num_devices is not None and kind == "CPU":
         _divide_cpu(num_devices)
@@ -41,13 +45,28 @@ def strategy(name: str = "auto", num_devices: int | None = None) -> tf.distribut
     return tf.distribute.OneDeviceStrategy(names[0])
 
 
+def _resolver(place: cluster.Place) -> tf.distribute.cluster_resolver.ClusterResolver:
+    """What tells TensorFlow the addresses of all processes."""
+    if place.scheduler == cluster.TF_CONFIG:
+        return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    # it knows the nodes; GPUs it divides itself, where Slurm shows each task its own, and it needs some
+    slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
+        gpus_per_node=place.count, gpus_per_task=1, auto_set_gpu=False
+    )
+    spec, (role, number) = slurm.cluster_spec(), slurm.get_task_info()
+    gpus = {"GPU": len(tf.config.list_physical_devices("GPU"))}
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(spec, "", role, number, "", gpus, "grpc")
+
+
 def describe(strategy: tf.distribute.Strategy, precision: str) -> str:
     """One line that says which devices are used, and why no GPU is among them."""
     gpus = tf.config.get_visible_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
     kind = ", ".join(names[: strategy.num_replicas_in_sync]) if gpus else f"CPU ({_why_no_gpu()})"
     replicas = strategy.num_replicas_in_sync
-    return f"device: {kind}, {replicas} replica{'s' if replicas > 1 else ''}, {precision}"
+    here = len(strategy.extended.worker_devices)
+    several = f", of which {here} here" if here < replicas else ""
+    return f"device: {kind}, {replicas} replica{'s' if replicas > 1 else ''}{several}, {precision}"
 
 
 def _why_no_gpu() -> str:

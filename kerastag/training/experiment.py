@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping
 
 import keras
+import tensorflow as tf
 
-from kerastag import losses, models, reporting
+from kerastag import errors, losses, models, reporting, version
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, decoded, pipeline
@@ -15,7 +16,7 @@ from kerastag.losses import taught
 from kerastag.models import blocks
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
-from kerastag.training import averaging, build, callbacks, devices, fit, inputs, loop, probing, soft_labels
+from kerastag.training import averaging, build, callbacks, devices, fit, inputs, loop, probing, soft_labels, workers
 from kerastag.training import state as training_state
 from kerastag.training.monitoring import levels
 from kerastag.training.settings import Settings, Splits
@@ -103,6 +104,8 @@ class Training:
         policy = experiment.devices.computing.policy if record else (folder.record().precision or "float32")
         self._strategy = devices.strategy(experiment.devices.strategy, experiment.devices.num_devices)
         print(devices.describe(self._strategy, policy), file=sys.stderr)
+        self._workers = workers.Workers(self._strategy)
+        self._check_workers(data, policy)
         base = None
         if experiment.network.model in models.PROBES:
             base = probing.kept_base(folder) if record is None else probing.read_base(experiment.network)
@@ -115,7 +118,7 @@ class Training:
             self._kept = decoded.DecodedTracks(experiment.cache, chunk.sample_rate, data.seconds())
         if record is None:
             training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer, trainer.average_variables)
-        else:
+        elif self._workers.is_chief:
             folder.begin(dataclasses.replace(record, precision=policy), data.vocabulary)
             if base is not None:
                 probing.keep_base(folder, base)
@@ -139,7 +142,7 @@ class Training:
             self._state,
             data.vocabulary,
             experiment.devices.computing,
-            levels.monitoring(experiment.monitor, self._watched(data, network, chunk, policy)),
+            self._monitoring(data, network, chunk, policy),
             self._profile(),
             network,
         )
@@ -151,12 +154,31 @@ class Training:
           Interrupted: the user asked to stop; the checkpoint holds every step so far.
           KerastagError: no audio can be read, or the loss is not finite any more.
         """
-        state = self._fit.run()
+        with self._workers.losses_told():
+            state = self._fit.run()
         if self._kept is not None and self._kept.warning():
             print(self._kept.warning(), file=sys.stderr)
-        if self._experiment.monitor != "none":
+        if self._experiment.monitor != "none" and self._workers.is_chief:
             reporting.write([self._folder.path], self._folder.report_path)
         return state
+
+    def _check_workers(self, data: dataset.Dataset, policy: str) -> None:
+        """Checks that processes that train together share a batch out evenly, and are about to do the same."""
+        size, count = self._experiment.settings.batch_size, self._workers.count
+        if size % count:
+            raise errors.KerastagError(f"{size} chunks do not come out even among {count} workers", "batch_size")
+        tracks = [[track.identity for track in split.split.tracks] for split in (*data.training, data.validation)]
+        with self._workers.losses_told():
+            self._workers.check_same(
+                {
+                    "versions": (version.__version__, tf.__version__, keras.__version__),
+                    "precision": policy,
+                    "flags": self._experiment,
+                    "tags": data.vocabulary.names,
+                    "tracks": tracks,
+                    "checkpoint": self._state,
+                }
+            )
 
     def _training_tracks(self, data: dataset.Dataset) -> pipeline.Tracks:
         """The tracks to train on; a teacher hears them first."""
@@ -188,9 +210,10 @@ class Training:
         unlabelled = experiment.teaching.unlabelled if experiment.teaching else ()
         num_steps = settings.epochs * math.ceil((data.num_training_tracks + len(unlabelled)) / size)
         compiles = experiment.devices.computing.compiles_training(num_steps)
+        here = size // self._workers.count
         if compiles:
             print("XLA compiles the training step, for up to a minute before the first one", file=sys.stderr)
-        trainer = build.trainer(self._strategy, experiment.network, *how, size if compiles else None, watch)
+        trainer = build.trainer(self._strategy, experiment.network, *how, here if compiles else None, watch)
         return trainer, trainer.model
 
     def _inputs(
@@ -198,14 +221,17 @@ class Training:
     ) -> inputs.Inputs:
         settings = self._experiment.settings
         if base is None:
-            return inputs.AudioInputs(self.tracks, chunk, settings)
+            return inputs.AudioInputs(self.tracks, chunk, settings, self._workers.share)
         computes = (policy, self._strategy, self._experiment.devices.computing, self._experiment.network.probe_chunks)
         return probing.inputs(self._folder, base, data, self.tracks, settings, chunk, *computes)
 
-    def _watched(
+    def _monitoring(
         self, data: dataset.Dataset, network: keras.Model, chunk: pipeline.ChunkFormat, policy: str
-    ) -> levels.Watched:
-        return levels.Watched(
+    ) -> callbacks.ValidationWatcher | None:
+        """What shows epochs and validations; the chief's is enough."""
+        if not self._workers.is_chief:
+            return None
+        watched = levels.Watched(
             folder=self._folder,
             record=self._folder.record(),
             precision=policy,
@@ -218,7 +244,8 @@ class Training:
             settings=self._experiment.settings,
             averages=self._experiment.optimization.average != averaging.NO_AVERAGE,
         )
+        return levels.monitoring(self._experiment.monitor, watched)
 
     def _profile(self) -> list[callbacks.Profile]:
         steps = self._experiment.profiled_steps
-        return [callbacks.Profile(self._folder.events_path, steps)] if steps else []
+        return [callbacks.Profile(self._folder.events_path, steps)] if steps and self._workers.is_chief else []

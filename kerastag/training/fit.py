@@ -69,6 +69,7 @@ class Fit:
         self._folder = folder
         self._state = state
         self._monitoring = monitoring
+        self._workers = trainer.workers
         self._fill = trainer.strategy.num_replicas_in_sync > 1
         self._validator = validating.Validator(trainer, inputs, tracks, settings, vocabulary, computing)
         mixing = (optimization.mixup_alpha, settings.seed)
@@ -85,7 +86,9 @@ class Fit:
         """
         self._trainer.model.stop_training = False
         with _stop_on_signals(self._trainer):
-            if not self._folder.holds_checkpoint():  # a run that is killed in its first epoch begins it again
+            if (
+                self._workers.is_chief and not self._folder.holds_checkpoint()
+            ):  # a run that is killed in its first epoch begins it again
                 self._save_checkpoint()
             self._callbacks.on_train_begin()
             try:
@@ -94,10 +97,13 @@ class Fit:
                     if self._trainer.model.stop_training:
                         break
             except loop.Interrupted:
-                self._save_checkpoint()
+                if self._workers.is_chief:
+                    self._save_checkpoint()
+                self._workers.wait()
                 raise
             finally:
                 self._callbacks.on_train_end()
+            self._workers.wait()  # the chief may still write
         return self._state
 
     def _run_epoch(self, epoch: int) -> None:
@@ -110,6 +116,7 @@ class Fit:
         if not self._state.loss_steps:
             raise errors.KerastagError(f"no track of the training split can be read: {self._first_reason()}")
         self._say_if_starved(epoch)
+        self._state.seconds = self._workers.of_chief(self._state.seconds)  # which may end the run
         if self._trainer.average is not None:
             self._trainer.average.after_epoch(epoch + 1)
         logs = self._training_logs() | {"chunks_per_second": (len(plan) - first_draw) / max(seconds, 1e-9)}
@@ -148,6 +155,7 @@ class Fit:
         Between two stages of one optimiser its momentum is kept.
         """
         if stage.number != self._state.stage:
+            self._workers.wait()  # for the chief to have written the best weights
             before = self._optimization.schedule.optimizer_of(self._state.stage)
             self._state.stage = stage.number
             if self._folder.model_path.is_file():
@@ -174,7 +182,9 @@ class Fit:
         if start >= len(plan):  # interrupted while validating
             return
         draws = self._trainer.train_epoch(self._inputs.training(plan, start, self._fill), self._state, self._on_step)
-        missing = np.setdiff1d(np.arange(start, len(plan)), draws)
+        trained_on = np.zeros(len(plan), np.int64)
+        trained_on[:start], trained_on[draws] = 1, 1
+        missing = self._workers.total(trained_on) == 0
         self._training.mark_missing(plan.tracks[missing])
         self._state.draw = len(plan)
 
@@ -211,7 +221,7 @@ class Fit:
         return statistics
 
     def _on_validated(self, num_chunks: int) -> None:
-        if self._trainer.stop_requested:
+        if self._trainer.stop_requested and self._workers.count == 1:  # several stop after a step, together
             raise loop.Interrupted
         self._callbacks.on_test_batch_end(0, {"chunks": num_chunks})
 
@@ -226,8 +236,10 @@ class Fit:
     def _keep_best(self) -> None:
         """Scores and labels of the validation split as the best model gives them; which weights it has."""
         assert self._validated is not None
-        self._folder.write_scores("validation", self._validated.better.measured)
         self._state.best_averaged = self._validated.is_averaged
+        if not self._workers.is_chief:
+            return
+        self._folder.write_scores("validation", self._validated.better.measured)
         if self._trainer.average is not None:
             self._folder.write_weights("averaged" if self._state.best_averaged else "raw")
 
@@ -239,23 +251,26 @@ class Fit:
     def _callback_list(self, more: Sequence[keras.callbacks.Callback]) -> keras.callbacks.CallbackList:
         settings, state = self._settings, self._state
         num_steps = math.ceil(len(self._plan(0)) / settings.batch_size)
+        deciding = [
+            training_callbacks.BestModel(
+                self._folder.model_path if self._workers.is_chief else None,
+                f"val_{settings.best_by}",
+                state,
+                self._keep_best,
+                self._network,
+                self._offered_weights,
+            ),
+            training_callbacks.EarlyStopping(settings, state),
+        ]
+        telling = [
+            training_callbacks.History(self._folder.history_path),
+            *([self._monitoring] if self._monitoring else []),
+            training_callbacks.Progress(settings.epochs, num_steps),
+            *more,
+            training_callbacks.Checkpoint(self._save_checkpoint),
+        ]
         return keras.callbacks.CallbackList(
-            [
-                training_callbacks.BestModel(
-                    self._folder.model_path,
-                    f"val_{settings.best_by}",
-                    state,
-                    self._keep_best,
-                    self._network,
-                    self._offered_weights,
-                ),
-                training_callbacks.EarlyStopping(settings, state),
-                training_callbacks.History(self._folder.history_path),
-                *([self._monitoring] if self._monitoring else []),
-                training_callbacks.Progress(settings.epochs, num_steps),
-                *more,
-                training_callbacks.Checkpoint(self._save_checkpoint),
-            ],
+            [*deciding, *telling] if self._workers.is_chief else deciding,
             model=self._trainer.model,
             epochs=settings.epochs,
             steps=num_steps,

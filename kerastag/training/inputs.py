@@ -5,7 +5,8 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from kerastag.data import embeddings, pipeline, sampling
+from kerastag.data import embeddings, pipeline, sampling, shared_batches
+from kerastag.data.shares import WHOLE, Share
 from kerastag.training.settings import Settings, Splits
 
 SCORED_AT_ONCE = 1024  # embeddings, which are small
@@ -25,10 +26,10 @@ class Inputs(Protocol):
         """An epoch from a draw on, as pipeline.training_batches gives it."""
 
     def validation(self, fill: bool) -> tf.data.Dataset:
-        """All chunks of the validation tracks, as pipeline.evaluation_batches gives them."""
+        """All chunks of the validation tracks of this process, as pipeline.evaluation_batches gives them."""
 
     def num_validation_chunks(self) -> int:
-        """How many those are, if all tracks can be read."""
+        """How many those are here, if all tracks can be read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,22 +40,28 @@ class AudioInputs:
       tracks: what is trained and validated on.
       chunk: what the network takes.
       settings: batch size and chunks per validation track.
+      share: what this process reads of every batch, and of the validation tracks.
     """
 
     tracks: Splits
     chunk: pipeline.ChunkFormat
     settings: Settings
+    share: Share = WHOLE
     reads_audio = True
 
     def training(self, plan: sampling.Plan, start: int, fill: bool) -> tf.data.Dataset:
+        if self.share != WHOLE:
+            how = (self.settings.batch_size, self.share, start)
+            return shared_batches.training_batches(self.tracks.training, plan, self.chunk, *how)
         return pipeline.training_batches(self.tracks.training, plan, self.chunk, self.settings.batch_size, start, fill)
 
     def validation(self, fill: bool) -> tf.data.Dataset:
-        how = (self.settings.validation_chunks, self.settings.batch_size, fill)
+        how = (self.settings.validation_chunks, self.settings.batch_size, fill, self.share)
         return pipeline.evaluation_batches(self.tracks.validation, self.chunk, *how)
 
     def num_validation_chunks(self) -> int:
-        return self.chunk.num_chunks(self.settings.validation_chunks) * len(self.tracks.validation)
+        num_tracks = len(self.share.of_tracks(len(self.tracks.validation)))
+        return self.chunk.num_chunks(self.settings.validation_chunks) * num_tracks
 
 
 @dataclasses.dataclass(frozen=True)

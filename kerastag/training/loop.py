@@ -15,7 +15,7 @@ import tensorflow as tf
 from kerastag import errors, losses
 from kerastag.data import feeding
 from kerastag.tensors import Tensor
-from kerastag.training import averaging, mixing, step
+from kerastag.training import averaging, mixing, step, workers
 from kerastag.training import state as training_state
 
 WATCHED_EVERY = 10  # steps between two measurements of the gradients' norm, which took a tenth of a plain step on a GPU
@@ -41,6 +41,7 @@ class Trainer:
       average: that is kept of the model's weights; None: none.
 
     Attributes:
+      workers: the processes that train together.
       waiting: the share of the last epoch's time in which the step waited for input.
     """
 
@@ -58,6 +59,7 @@ class Trainer:
         average: averaging.Average | None = None,
     ):
         self.model = model
+        self.workers = workers.Workers(strategy)
         self.loss = loss
         self.strategy = strategy
         self.mixup_alpha = mixup_alpha
@@ -66,6 +68,7 @@ class Trainer:
         self.average = average
         self.waiting = 0.0
         self.stop_requested = False
+        self._all_stop = False
         self._compiled_size = compiled_size
         self._rate_factors = rate_factors
         self.use(optimizer)
@@ -96,15 +99,15 @@ class Trainer:
           the draws that were trained on, (num_draws,) int64.
 
         Raises:
-          Interrupted: `stop_requested` was set; all steps so far are in the state.
+          Interrupted: `stop_requested` was set, here or in another process; all steps so far are in the state.
           KerastagError: the loss is not finite any more.
         """
         draws = [np.zeros(0, np.int64)]
         began, working = time.perf_counter(), 0.0
         launched: _Launched | None = None
         number = state.loss_steps
-        for host, batch in feeding.feed(batches, self.strategy, ["draw"]):
-            if self.stop_requested:
+        for host, batch in feeding.feed(batches, self.strategy, ["draw"], self._first_row(batches)):
+            if self.is_stopping:
                 break
             started = time.perf_counter()
             before, launched = launched, self._launch(batches, host["draw"], batch, state.epoch, number)
@@ -118,9 +121,14 @@ class Trainer:
         if launched is not None:
             self._advance(state, launched, on_step)
         self.waiting = 1 - working / (time.perf_counter() - began)
-        if self.stop_requested:
+        if self.is_stopping:
             raise Interrupted
         return np.concatenate(draws)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether training ends after the last step: asked to, or, of several processes, after any of them was."""
+        return self.stop_requested if self.workers.count == 1 else self._all_stop
 
     @property
     def average_variables(self) -> Sequence[keras.Variable]:
@@ -134,6 +142,11 @@ class Trainer:
             return float(np.asarray(self.optimizer.dynamic_scale))
         return None
 
+    def _first_row(self, batches: tf.data.Dataset) -> int:
+        """Of the whole batch, the row that this process begins with; shares are of one size."""
+        size = batches.element_spec["draw"].shape[0]
+        return self.workers.index * size if self.workers.count > 1 else 0
+
     def _launch(
         self, batches: tf.data.Dataset, draws: np.ndarray, batch: dict[str, Tensor], epoch: int, number: int
     ) -> "_Launched":
@@ -145,6 +158,7 @@ class Trainer:
         take = self._step(len(draws) == self._compiled_size, batches)
         with tf.device("/cpu:0"):  # where a branch is chosen without waiting for a GPU
             options = (*map(tf.constant, (share, seed, watched)), tf.constant(epoch, tf.int32))
+            options += (tf.constant(float(self.stop_requested)),)
         return _Launched(take(batch, *options), int(draws.max()) + 1, watched)
 
     def _step(self, compiled: bool, batches: tf.data.Dataset) -> Callable[..., Tensor]:
@@ -163,6 +177,7 @@ class Trainer:
                     *mixing_spec,
                     tf.TensorSpec([], tf.bool),
                     tf.TensorSpec([], tf.int32),
+                    tf.TensorSpec([], tf.float32),
                 ]
             self._steps[compiled] = tf.function(traced.__call__, input_signature=signature, autograph=False)
         return self._steps[compiled]
@@ -174,7 +189,8 @@ class Trainer:
         on_step: Callable[[int, dict[str, float]], None],
     ) -> None:
         """Waits for a step and moves the state on."""
-        loss, norm = map(float, launched.results.numpy())
+        loss, norm, stopping = map(float, launched.results.numpy())
+        self._all_stop = self._all_stop or stopping > 0
         if not np.isfinite(loss):
             raise errors.KerastagError(
                 f"the loss became {loss} in step {state.step + 1}; try a lower learning rate", "learning_rate"

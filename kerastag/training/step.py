@@ -58,7 +58,9 @@ class Step:
         others = model.non_trainable_variables
         self._moving = [place for place, variable in enumerate(others) if id(variable) not in frozen]
 
-    def __call__(self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, watched: Tensor, epoch: Tensor) -> Tensor:
+    def __call__(
+        self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, watched: Tensor, epoch: Tensor, stopping: Tensor
+    ) -> Tensor:
         """Trains on a batch.
 
         Args:
@@ -67,33 +69,36 @@ class Step:
           share, seed: what mixing.draw gives.
           watched: bool (), whether the gradients' norm is wanted.
           epoch: int32 (), epochs trained in full before.
+          stopping: float32 (), above 0 where this process was asked to stop.
 
         Returns:
-          float32 (2,): the loss, and the norm of the gradients before weight decay and without loss scaling; NaN
-          unwatched, not finite where a step in float16 overflows.
+          float32 (3,): the loss; the norm of the gradients before weight decay and without loss scaling, NaN unwatched,
+          not finite where a step in float16 overflows; above 0 if any process was asked to stop.
         """
-        loss, gradients, moved = self._strategy.run(self._replica_step, (batch, share, seed, epoch))
+        results, gradients, moved = self._strategy.run(self._replica_step, (batch, share, seed, epoch, stopping))
         gradients = self._reduced("SUM", gradients, self._model.trainable_variables)
         with tf.device(self._strategy.extended.worker_devices[0]):
             norm = self._norm(gradients, watched)
             scale = self._optimizer.scale_loss(tf.ones(()))
-            results = tf.stack([self._strategy.reduce("SUM", loss, axis=None), norm / scale])
+            loss, stopped = tf.unstack(self._strategy.reduce("SUM", results, axis=None))
+            told = tf.stack([loss, norm / scale, stopped])
             taken = self._update(gradients, norm)
         self._move(moved)
         if self._average is not None:
             with tf.device(self._strategy.extended.worker_devices[0]):
                 self._average.after_step(taken)
-        return results
+        return told
 
     def _replica_step(
-        self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, epoch: Tensor
+        self, batch: dict[str, Tensor], share: Tensor, seed: Tensor, epoch: Tensor, stopping: Tensor
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         size = tf.shape(batch["waveform"])[0]
         partner = mixing.partners(size, seed) if self._mixes else tf.range(size)
         scale = self._optimizer.scale_loss(tf.ones(()))
         weights = feeding.values_of(self._model.trainable_variables)
         others = feeding.values_of(self._model.non_trainable_variables)
-        return self._differentiate(weights, others, batch, partner, share, scale, epoch)
+        loss, gradients, moved = self._differentiate(weights, others, batch, partner, share, scale, epoch)
+        return tf.stack([loss, stopping]), gradients, moved
 
     def _gradients(
         self,

@@ -62,7 +62,7 @@ class Validator:
         tracks = self._tracks.validation
         folding.fill(self._folded, self._trainer.model)
         batches = self._inputs.validation(self._fill)
-        scores, counts = self._scorer.score_tracks(batches, len(tracks), on_batch)
+        scores, counts = self._of_all_workers(*self._scorer.score_tracks(batches, len(tracks), on_batch))
         tracks.mark_missing(np.flatnonzero(counts == 0))
         read = counts > 0
         if not read.any():
@@ -72,3 +72,10 @@ class Validator:
         identities = [self._tracks.listed[int(row)].identity for row in rows]
         given = (tracks.labels[read], self._vocabulary, identities, self._class_counts)
         return Validation(split_scores.SplitScores(scores[read], *given), rows, self._trainer.loss)
+
+    def _of_all_workers(self, scores: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and chunks of the tracks of every process, each of which has scored some."""
+        workers = self._trainer.workers
+        counts = workers.total(counts)
+        scores = workers.total(np.nan_to_num(scores))
+        return np.where(counts[:, None] > 0, scores, np.float32("nan")), counts

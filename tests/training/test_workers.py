@@ -1,0 +1,108 @@
+"""Several processes train what one would: the same weights, whoever reads what, whoever is stopped or killed."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kerastag import cluster, errors
+from kerastag.training import devices, workers
+from tests.training import worker_run
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def together(count, music, folder, last=()):
+    """Trains with several processes, of which the last is given more arguments; their statuses, outputs and errors."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
+    started = []
+    for index in range(count):
+        place = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        command = [sys.executable, "-m", "tests.training.worker_run", str(music), str(folder / "run")]
+        command += [str(folder / f"weights_{index}.npz"), *(last if index == count - 1 else ())]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, env={**os.environ, "TF_CONFIG": place}, cwd=ROOT, **pipes))
+    told = [each.communicate(timeout=240) for each in started]
+    return [each.returncode for each in started], *zip(*told, strict=True)
+
+
+def check_same(folder, count, expected):
+    for index in range(count):
+        with np.load(folder / f"weights_{index}.npz") as saved:
+            for ours, theirs in zip(saved.values(), expected, strict=True):
+                np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def alone(music, tmp_path_factory):
+    """The run by one process: best validation figure, weights."""
+    at, weights = worker_run.run(music, tmp_path_factory.mktemp("alone") / "run", "one")
+    return at.best_score, weights
+
+
+def test_three_processes_train_what_one_does(music, tmp_path, alone):
+    statuses, outputs, told = together(3, music, tmp_path)
+    assert statuses == [0, 0, 0], told
+    assert [float(output) for output in outputs] == [pytest.approx(alone[0])] * 3  # each scored a third of the tracks
+    check_same(tmp_path, 3, alone[1])
+
+
+def test_two_processes_stopped_and_killed_go_on_to_what_one_trains(music, tmp_path, alone):
+    statuses, _, told = together(2, music, tmp_path, ("stop", "0", "2"))
+    assert statuses == [130, 130], told  # both, after the same step
+    statuses, _, told = together(2, music, tmp_path, ("die", "2", "3"))
+    assert statuses == [1, -9]
+    assert "worker 0 of 2 has lost another (" in told[0]
+    assert told[0].strip().splitlines()[-1].endswith("; start all of them again with --resume")
+    statuses, _, told = together(2, music, tmp_path)
+    assert statuses == [0, 0], told
+    check_same(tmp_path, 2, alone[1])
+
+
+class TwoWorkers(workers.Workers):
+    """The second of two, whose chief has told other things."""
+
+    index, count = 1, 2
+
+    def total(self, values):
+        others = np.zeros_like(values)
+        others[0] = values[1] + [0, 1]
+        return values + others
+
+
+def test_processes_with_other_flags_do_not_train_together():
+    second = TwoWorkers(devices.strategy("one"))
+    with pytest.raises(errors.KerastagError, match="worker 1 has other flags than worker 0: all must be the same"):
+        second.check_same({"versions": (1, 2), "flags": {"batch_size": 8}})
+
+
+def test_one_process_alone_waits_for_nobody():
+    alone = workers.Workers(devices.strategy("one"))
+    assert alone.is_chief and alone.share.count == 1 and alone.of_chief(2.5) == 2.5
+    alone.wait()
+    alone.check_same({"flags": 1})
+
+
+def test_slurms_tasks_are_found_on_their_nodes(monkeypatch):
+    tasks = {"PROCID": "3", "STEP_NUM_TASKS": "4", "STEP_NODELIST": "n[1-2]", "STEP_TASKS_PER_NODE": "2(x2)"}
+    for name, value in tasks.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    resolver = devices._resolver(cluster.place())
+    assert resolver.cluster_spec().as_dict() == {"worker": ["n1:8888", "n1:8889", "n2:8888", "n2:8889"]}
+    assert (resolver.task_type, resolver.task_id) == ("worker", 3)
