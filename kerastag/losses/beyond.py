@@ -16,7 +16,7 @@ def asymmetric(
     labels: Tensor, logits: Tensor, gamma_negative: float = 4.0, gamma_positive: float = 1.0, clip: float = 0.05
 ) -> Tensor:
     """-(1 - p)^gamma+ log p and -p_m^gamma- log(1 - p_m), p_m = max(p - clip, 0): Ridnik et al. 2021,
-    arXiv:2009.14119, equations 4 to 6.
+    arXiv:2009.14119, sections 2.2 to 2.4.
 
     The gradient passes through the focusing factors too, as in the paper's analysis (section 2.5) and in its authors'
     code, where holding them constant is an option that is off.
