@@ -128,7 +128,7 @@ def test_links_lead_to_files(page):
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("contract", ["rooms", "serving", "training"])
+@pytest.mark.parametrize("contract", ["rooms", "serving", "training", "catalogue"])
 def test_the_layers_in_design_are_those_of_the_contract(contract):
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
