@@ -147,6 +147,13 @@ class Job:
             self.work_file(lease.shard, lease.term).unlink(missing_ok=True)
         lease.give_back()
 
+    def sweep(self) -> None:
+        """Removes what workers that died left behind; all shards must be done."""
+        for name in ("leases", "work"):
+            for path in (self.folder / name).iterdir():
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
     def status(self) -> Status:
         """How far the job is."""
         done = self.done()

@@ -117,6 +117,9 @@ class Worker:
                 counts = self.do(shard, free[shard], on_files)
                 if counts is not None:
                     yield shard, counts
+                    break  # others have gone on meanwhile: what is free now?
+            if not free and not num_taken and only is None:
+                self.job.sweep()
             if not free and (not num_taken or not wait):
                 return
             if not free:
