@@ -74,7 +74,8 @@ class Simulation:
         self.setting, self._dice = setting, dice
         self.counts, self.done_at = Counter[str](), list[float]()
         self.claims_in, self.operations_in = Counter[int](), Counter[int]()
-        self._free_from = [0.0] * setting.num_shards  # when a shard may be taken; inf: it is done
+        self._free = set(range(setting.num_shards))
+        self._freed: list[tuple[float, int]] = []  # when leases are over, and of which shard
         self._taken_at = [-1.0] * setting.num_shards  # when the last term began
         self._terms = [0] * setting.num_shards
         self._events: list[tuple[float, int, str, int, int]] = []
@@ -111,17 +112,21 @@ class Simulation:
         """Lists, then tries shard after shard; what was taken since it listed costs an operation."""
         size = self.setting.num_shards
         listed = now
-        now = self._operate(now, 2 + 2 * size // NAMES_AN_OPERATION)
+        now = self._operate(now, 2 + (size - len(self._free)) // NAMES_AN_OPERATION)
+        while self._freed and self._freed[0][0] <= now:
+            self._free.add(heapq.heappop(self._freed)[1])
+        if not self._free:
+            self._at(now + self.setting.lease_seconds / worker.LOOKS, "look")
+            return
         first, step = self._dice.randrange(size), self._stride()
         for place in range(size):
             shard = (first + place * step) % size
-            if self._free_from[shard] <= now:
+            if shard in self._free:
                 self._claim(self._operate(now, CLAIM_OPERATIONS), shard)
                 return
             if self._taken_at[shard] > listed:
                 self.counts["refused"] += 1
                 now = self._operate(now, 1)
-        self._at(now + self.setting.lease_seconds / worker.LOOKS, "look")
 
     def _stride(self) -> int:
         while math.gcd(step := self._dice.randrange(1, self.setting.num_shards + 1), self.setting.num_shards) > 1:
@@ -134,7 +139,8 @@ class Simulation:
         self.counts["taken over"] += self._terms[shard] > 0
         self.claims_in[int(now)] += 1
         self._terms[shard] += 1
-        self._taken_at[shard], self._free_from[shard] = now, math.inf
+        self._taken_at[shard] = now
+        self._free.remove(shard)
         end = now + setting.shard_seconds * self._dice.lognormvariate(0, setting.spread)
         ends = {
             "finish": end,
@@ -157,7 +163,7 @@ class Simulation:
         self.counts["deaths" if what == "die" else "lost leases"] += 1
         # the last renewal was up to a quarter of the lease ago
         renewed = now - self._dice.uniform(0, self.setting.lease_seconds / leases.RENEWALS)
-        self._free_from[shard] = renewed + self.setting.lease_seconds
+        heapq.heappush(self._freed, (renewed + self.setting.lease_seconds, shard))
         self._at(now + (self.setting.start_seconds if what == "die" else 2 * self.setting.lease_seconds), "look")
 
 
@@ -180,7 +186,7 @@ def table_of(simulation: Simulation) -> tables.Table:
         ("deaths", counts["deaths"]),
         ("lost leases", counts["lost leases"]),
         ("taken over", counts["taken over"]),
-        ("file operations a second at the most, but for renewals", max(simulation.operations_in.values())),
+        ("file operations asked for in a second at the most, but for renewals", max(simulation.operations_in.values())),
         ("renewals a second", f"{renewals:.0f}"),
     )
     return tables.Table((f"{setting.num_workers:,} workers, {setting.num_shards:,} shards", ""), rows)
