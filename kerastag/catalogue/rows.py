@@ -10,7 +10,7 @@ import numpy as np
 
 from kerastag import errors
 
-PATH, REASON, EMBEDDING = "path", "reason", "embedding"
+PATH, REASON, IN_PART, EMBEDDING = "path", "reason", "heard_in_part", "embedding"
 _JOB = b"kerastag_job"
 
 
@@ -22,12 +22,14 @@ class Rows:
       tracks: as they stand in the table, (num_rows,).
       scores: float32 (num_rows, num_tags), NaN where a track could not be heard.
       reasons: why not; None: it was heard; (num_rows,).
+      in_part: what is missing of the music; None: nothing to speak of, or see the reason; (num_rows,).
       embeddings: float32 (num_rows, width), NaN as above; None: not asked for.
     """
 
     tracks: Sequence[str]
     scores: np.ndarray
     reasons: Sequence[str | None]
+    in_part: Sequence[str | None]
     embeddings: np.ndarray | None = None
 
     @property
@@ -38,8 +40,8 @@ class Rows:
     def write(self, path: pathlib.Path, tags: Sequence[str], about: Mapping[str, str], job: str) -> None:
         """Writes the file, and has the disk keep it before it returns.
 
-        The columns are path, one of float32 for each tag, reason, and embedding (a list of float32) where there are
-        embeddings. Scores and embedding are null where reason is not.
+        The columns are path, one of float32 for each tag, reason, heard_in_part, and embedding (a list of float32)
+        where there are embeddings. Scores and embedding are null where reason is not.
 
         Args:
           path: the file.
@@ -53,10 +55,10 @@ class Rows:
         failed = np.array([reason is not None for reason in self.reasons], bool)
         columns: list[Any] = [pa.array(self.tracks, pa.string())]
         columns += [pa.array(column, pa.float32(), mask=failed) for column in np.asarray(self.scores, np.float32).T]
-        columns.append(pa.array(self.reasons, pa.string()))
+        columns += [pa.array(self.reasons, pa.string()), pa.array(self.in_part, pa.string())]
         fields = [pa.field(PATH, pa.string(), nullable=False)]
         fields += [pa.field(tag, pa.float32()) for tag in tags]
-        fields.append(pa.field(REASON, pa.string()))
+        fields += [pa.field(REASON, pa.string()), pa.field(IN_PART, pa.string())]
         if self.embeddings is not None:
             vectors = [None if bad else row for bad, row in zip(failed, self.embeddings, strict=True)]
             columns.append(pa.array(vectors, pa.list_(pa.float32())))
@@ -88,6 +90,6 @@ def check_tags(tags: Sequence[str]) -> None:
     Raises:
       KerastagError: one has.
     """
-    for name in (PATH, REASON, EMBEDDING):
+    for name in (PATH, REASON, IN_PART, EMBEDDING):
         if name in tags:
             raise errors.KerastagError(f"{name!r} is a tag of the model, and the name of another column")

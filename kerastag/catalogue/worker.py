@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from kerastag import errors, names, version
+from kerastag import audio, errors, names, version
 from kerastag.catalogue import leases, manifest, rows, shards
 from kerastag.computing import Computing
 from kerastag.data.reading import Reading
@@ -66,13 +66,14 @@ class Worker:
 
     Attributes:
       job: its shared folder.
+      not_kept: why `Spec.results` has not kept everything; empty: it has.
 
     Raises:
       KerastagError: see manifest.open_table, model_source.find and shards.open_job.
     """
 
     def __init__(self, spec: Spec):
-        self.spec = spec
+        self.spec, self.not_kept = spec, ""
         self._table = manifest.open_table(spec.tracks)
         self._source = model_source.find(spec.model, spec.calibrated)
         self._words = columns.of(self._source.vocabulary).words
@@ -158,7 +159,11 @@ class Worker:
             lease.check_quickly()
             on_files(count)
 
-        heard = self._listener.hear(paths, on_some, self.spec.embeddings)
+        try:
+            heard = self._listener.hear(paths, on_some, self.spec.embeddings)
+        finally:
+            audio.forget_files()
+        self.not_kept = self.not_kept or heard.not_kept
         return _rows(tracks, places, heard)
 
     def _check_mounted(self, shard: int, paths: Sequence[pathlib.Path]) -> None:
@@ -178,8 +183,10 @@ def _rows(tracks: Sequence[str], places: Sequence[pathlib.Path | None], heard: l
         else:
             reasons.append(None if place in row_of else _without_place(heard.failures[place], place))
     which = np.array([row_of.get(place, -1) if place is not None else -1 for place in places], int)
+    missing = {path: account.text() for path, account in heard.heard_in_part.items()}
+    in_part = [None if place is None else missing.get(os.fspath(place)) for place in places]
     embeddings = None if heard.embeddings is None else _picked(heard.embeddings, which)
-    return rows.Rows(tracks, _picked(heard.scores, which), reasons, embeddings)
+    return rows.Rows(tracks, _picked(heard.scores, which), reasons, in_part, embeddings)
 
 
 def _picked(values: np.ndarray, which: np.ndarray) -> np.ndarray:

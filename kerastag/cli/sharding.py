@@ -11,7 +11,7 @@ from absl import flags
 
 from kerastag import cli, errors, progress, published
 from kerastag.catalogue import leases, ray_engine, shards, worker
-from kerastag.cli import options
+from kerastag.cli import collection, options
 
 ENGINES = ("local", "ray")
 _OTHERS = (  # flags of `kerastag tag` that say nothing about a table of tracks
@@ -90,6 +90,8 @@ def asked(values: flags.FlagValues) -> bool:
         _refuse(values, _OF_RAY, "for --engine=ray")
     elif values.shard is not None:
         raise errors.UsageError("--shard and --engine=ray: Ray does all shards")
+    elif values.results not in (None, collection.KEEP_NOTHING):
+        raise errors.UsageError("--results and --engine=ray: the file would be one for many machines")
     if values.shard is not None and values.shards is not None and values.shard >= values.shards:
         raise errors.UsageError(f"--shard={values.shard}: the shards are 0 to {values.shards - 1}")
     return True
@@ -115,7 +117,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
             done = ray_engine.work(spec, how)
             return _told(values, one.job, done)
         with _Progress(one.job, values.quiet) as bar:
-            return _told(values, one.job, bar.following(one.work(values.shard, values.wait, bar.on_files)))
+            status = _told(values, one.job, bar.following(one.work(values.shard, values.wait, bar.on_files)))
+        cli.warn(filter(None, [one.not_kept]))
+        return status
 
 
 def _told(values: flags.FlagValues, job: shards.Job, done: Iterable[tuple[int, dict[str, int]]]) -> int:
@@ -144,7 +148,7 @@ def _spec(values: flags.FlagValues) -> worker.Spec:
         calibrated=values.calibrated,
         embeddings=values.with_embeddings,
         lease_seconds=values.lease_seconds,
-        results=None if values.results == "none" else values.results,
+        results=None if values.results == collection.KEEP_NOTHING else values.results,
         by_content=values.content_hash,
         verbosity=values.verbosity,
     )

@@ -39,6 +39,7 @@ def ray():
 
 def result(spec):
     table = dataset.dataset(f"{spec.output}/parts").to_table().to_pydict()
+    del table["heard_in_part"]
     return table.pop("path"), table.pop("reason"), [value for column in table.values() for value in column]
 
 

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from kerastag import errors
+from kerastag import audio, errors
 from kerastag.catalogue import leases, rows, shards, worker
 from kerastag.computing import Computing
 from kerastag.data.reading import Reading
@@ -56,6 +56,7 @@ def test_the_table_is_that_of_the_listener(spec, run, library):
     assert reasons[:8] == [None] * 8 and reasons[12] is None
     assert reasons[9] == "no such file or directory" and reasons[10:12] == [worker.NOT_READ, worker.NO_NAME]
     assert reasons[8] and str(folder) not in reasons[8]
+    assert table[rows.IN_PART] == [None] * 13
     about = parquet.read_schema(f"{spec.output}/parts/000000.parquet").metadata
     assert about[b"kerastag_model"] == b"whole" and about[b"kerastag_version"]
 
@@ -175,3 +176,13 @@ def test_of_two_who_begin_a_job_the_first_ones_holds(spec, monkeypatch):
     monkeypatch.setattr(shards, "_begin", late)
     assert len(worker.Worker(dataclasses.replace(spec, num_shards=None)).job.shards) == 3
     assert [path.name for path in (worker.Worker(spec).job.folder).glob(".*")] == []
+
+
+def test_of_a_damaged_track_the_row_says_what_is_missing_and_nothing_is_remembered(spec, library):
+    """The header of a WAV file states five seconds; two and a half are there."""
+    path = library[0] / "1.wav"
+    path.write_bytes(path.read_bytes()[:80_044])
+    list(worker.Worker(spec).work(only=0))
+    in_part = parquet.read_table(f"{spec.output}/parts/000000.parquet").to_pydict()[rows.IN_PART]
+    assert in_part[1] == "2.5 of 5.0 s cannot be read (at 0:02)" and in_part[::2] == [None, None]
+    assert audio.heard_in_part() == {}

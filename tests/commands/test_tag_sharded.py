@@ -39,7 +39,7 @@ def test_shards_by_number_then_the_rest(job, tmp_path):
     assert job()[2].endswith("2 shards, 4 tracks, 1 of them with a reason instead of scores; 0 of 3 shards left\n")
     assert job("--quiet") == (0, "", "")
     table = dataset.dataset(tmp_path / "job" / "parts").to_table().to_pydict()
-    assert list(table) == ["path", "high", "low", "mid", "reason"]
+    assert list(table) == ["path", "high", "low", "mid", "reason", "heard_in_part"]
     assert table["path"] == [f"library/{number}.wav" for number in range(6)]
     assert [reason is None for reason in table["reason"]] == [True] * 5 + [False]
 
@@ -61,6 +61,7 @@ def test_the_status_tells_shards_and_tracks(job, tmp_path, capsys):
         ("--exclude=high", "--exclude is not for --tracks"),
         ("--ray_gpus=1", "--ray_gpus is for --engine=ray"),
         ("--engine=ray --shard=0", "--shard and --engine=ray"),
+        ("--engine=ray --results=r.sqlite", "--results and --engine=ray"),
         ("--shards=2 --shard=2", "the shards are 0 to 1"),
         ("song.mp3", "'song.mp3' and --tracks: give paths or a table of them"),
     ],
