@@ -28,7 +28,8 @@ TOOLS = sorted(
     if re.search(r"^COMMAND\b", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 OF_ANY_COMMAND = {"preset", "flagfile", "help"}
-OF_OTHERS = {"logdir", "bind", "directory", "rest_api_enable_cors_support"}  # TensorBoard's, http.server's, a server's
+# TensorBoard's, http.server's, a server's, Slurm's
+OF_OTHERS = {"logdir", "bind", "directory", "rest_api_enable_cors_support", "array"}
 OLD_NAMES = re.compile(r"\btools/(?!quickstart\b|test\b)\w+|tools\.(?:benchmark|measure)_\w+")
 
 
