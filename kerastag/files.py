@@ -53,7 +53,7 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
         temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
     with _told_of(path, temporary):
         try:
-            os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes folders that only their owner can read
+            os.chmod(temporary, 0o777 & ~umask())  # mkdtemp makes folders that only their owner can read
             yield temporary
             replace_folder(temporary, path)
         finally:
@@ -194,7 +194,8 @@ def _absolute(path: Path) -> pathlib.Path:
     return pathlib.Path(os.path.abspath(path))
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The bits that new files of this process do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -10,7 +10,7 @@ import numpy as np
 from absl import flags
 
 from kerastag import cli, errors, files
-from kerastag.cli import along, choosing, collection, options
+from kerastag.cli import along, choosing, collection, options, sharding
 from kerastag.inference import columns, score_table
 from kerastag.library import tables as library_tables
 from kerastag.metrics import card, tables
@@ -39,12 +39,15 @@ flags.DEFINE_float(
 )
 MAIN_FLAGS = len(list(FLAGS))
 
+sharding.define(FLAGS)
 collection.define(FLAGS)
 options.define_verbosity(FLAGS)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    """Tags every file. Returns 3 if some could not be read, 1 if none."""
+    """Tags every file. Returns 3 if some could not be read, 1 if none; of a table of tracks see sharding.run."""
+    if sharding.asked(values):
+        return sharding.run(values, arguments)
     output = _checked_output(values)
     choosing.check(values)
     along.check(values)

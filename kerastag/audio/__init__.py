@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kerastag.audio.pcm import wav_bytes as wav_bytes
     from kerastag.audio.reading import AudioInfo as AudioInfo
     from kerastag.audio.reading import account_of as account_of
+    from kerastag.audio.reading import forget_files as forget_files
     from kerastag.audio.reading import heard_in_part as heard_in_part
     from kerastag.audio.reading import info as info
     from kerastag.audio.reading import num_samples as num_samples
@@ -51,8 +52,8 @@ DECODERS = ("soundfile", "tfio")
 
 _HOMES = {
     "account": "Account",
-    "reading": "AudioInfo account_of heard_in_part info num_samples random_chunk read read_chunk read_chunks "
-    "read_consecutive",
+    "reading": "AudioInfo account_of forget_files heard_in_part info num_samples random_chunk read read_chunk "
+    "read_chunks read_consecutive",
     "pcm": "from_int16 to_int16 wav_bytes",
     "cutting": "Consecutive chunk_starts cut_at cut_chunk cut_chunks num_parts starts_of_part",
     "finding": "Found find_audio",

@@ -56,6 +56,11 @@ def accounts() -> Iterator[tuple[str, account.Account]]:
             yield path, known
 
 
+def forget() -> None:
+    """Lets go of all layouts, and so of all accounts."""
+    _KNOWN.clear()
+
+
 def reason(error: OSError) -> str:
     """Why a file cannot be read, in a few words."""
     if isinstance(error, FileNotFoundError):

@@ -45,6 +45,11 @@ def heard_in_part() -> dict[str, account.Account]:
     return {path: heard for path, heard in layout.accounts() if heard.notable}
 
 
+def forget_files() -> None:
+    """Lets go of what readings have learnt of files, which a process that goes through millions must not keep."""
+    layout.forget()
+
+
 def num_samples(path: Sound, sample_rate: int = audio.SAMPLE_RATE) -> int:
     """The length of `read(path, sample_rate)`, without decoding it all; raises AudioError as `read` does."""
     with _opened(path) as file:

@@ -147,12 +147,21 @@ def check_format(output: pathlib.Path) -> None:
     if suffix not in FORMATS:
         raise errors.UsageError(f"{output}: the suffix must be one of {', '.join(FORMATS)}", "output")
     if suffix == ".parquet":
-        try:
-            import pyarrow  # noqa: F401  whether it loads is the question: new ones do not with NumPy 1
-        except ModuleNotFoundError:
-            raise errors.KerastagError(f"{output}: Parquet needs pyarrow: pip install 'kerastag[parquet]'") from None
-        except ImportError as error:
-            raise errors.KerastagError(f"{output}: Parquet needs pyarrow, which does not load ({error})") from None
+        require_pyarrow(output)
+
+
+def require_pyarrow(path: pathlib.Path) -> None:
+    """Checks that what reads and writes Parquet files such as `path` is here.
+
+    Raises:
+      KerastagError: it is missing, or does not load.
+    """
+    try:
+        import pyarrow  # noqa: F401  whether it loads is the question: new ones do not with NumPy 1
+    except ModuleNotFoundError:
+        raise errors.KerastagError(f"{path}: Parquet needs pyarrow: pip install 'kerastag[parquet]'") from None
+    except ImportError as error:
+        raise errors.KerastagError(f"{path}: Parquet needs pyarrow, which does not load ({error})") from None
 
 
 def check_columns(output: pathlib.Path, tags: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from kerastag import train
+from kerastag import cluster, tag, train
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "docs" / "deploy"
 
@@ -24,10 +24,10 @@ def test_kubernetes_jobs_say_what_they_are(path):
     job = next(document for document in documents if document["kind"] == "Job")
     assert all({"apiVersion", "kind", "metadata", "spec"} <= set(document) for document in documents)
     assert job["spec"]["completionMode"] == "Indexed"
-    assert job["spec"]["completions"] == job["spec"]["parallelism"]
+    assert job["spec"]["completions"] >= job["spec"]["parallelism"]
 
 
-def test_workers_of_the_job_are_told_their_places(monkeypatch):
+def test_workers_of_the_job_are_told_their_places():
     yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra docs")
     job = next(each for each in yaml.safe_load_all((DEPLOY / "train.yaml").read_text()) if each["kind"] == "Job")
     script = job["spec"]["template"]["spec"]["containers"][0]["args"][0]
@@ -38,8 +38,6 @@ def test_workers_of_the_job_are_told_their_places(monkeypatch):
         text=True,
         check=True,
     )
-    from kerastag import cluster
-
     place = cluster.place({"TF_CONFIG": told.stdout})
     assert (place.index, place.count) == (2, job["spec"]["completions"])
 
@@ -49,3 +47,28 @@ def test_flags_of_the_training_are_its_own(name):
     command = (DEPLOY / name).read_text().split("kerastag.train", 1)[1].split("\n\n")[0].split("resources:")[0]
     named = set(re.findall(r"--(\w+)", command))
     assert {"strategy", "run_dir", "resume"} <= named <= {"preset", *train.FLAGS}
+
+
+def check_flags(words):
+    flags = [re.match(r"--(?:no)?(\w+)", word)[1] for word in words if word.startswith("--")]
+    assert {"tracks", "output", "shards", "model"} <= set(flags)
+    assert [flag for flag in flags if flag not in tag.FLAGS] == []
+
+
+def test_flags_of_the_script_of_a_catalogue_are_its_own():
+    command = next(
+        line for line in (DEPLOY / "catalogue.sbatch").read_text().splitlines() if line.startswith("srun kerastag tag ")
+    )
+    check_flags(command.split())
+
+
+def test_the_job_of_a_catalogue_mounts_what_it_has():
+    yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra docs")
+    job = yaml.safe_load((DEPLOY / "catalogue_job.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    assert pod["restartPolicy"] == "Never"  # which backoffLimitPerIndex asks for
+    (container,) = pod["containers"]
+    assert container["command"][:2] == ["kerastag", "tag"]
+    check_flags(container["command"])
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}

@@ -28,7 +28,8 @@ TOOLS = sorted(
     if re.search(r"^COMMAND\b", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 OF_ANY_COMMAND = {"preset", "flagfile", "help"}
-OF_OTHERS = {"logdir", "bind", "directory", "rest_api_enable_cors_support"}  # TensorBoard's, http.server's, a server's
+# TensorBoard's, http.server's, a server's, Slurm's
+OF_OTHERS = {"logdir", "bind", "directory", "rest_api_enable_cors_support", "array"}
 OLD_NAMES = re.compile(r"\btools/(?!quickstart\b|test\b)\w+|tools\.(?:benchmark|measure)_\w+")
 
 
@@ -128,7 +129,7 @@ def test_links_lead_to_files(page):
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("contract", ["rooms", "serving", "training"])
+@pytest.mark.parametrize("contract", ["rooms", "serving", "training", "catalogue"])
 def test_the_layers_in_design_are_those_of_the_contract(contract):
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")

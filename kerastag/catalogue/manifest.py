@@ -1,0 +1,241 @@
+"""The table of a catalogue's tracks: paths or URLs, millions of them, cut into shards of rows that follow each other.
+
+The table is read once when a job is made; a worker then reads the rows of its own shard alone.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+import os
+import pathlib
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Protocol
+
+from kerastag import errors, files, names
+from kerastag.inference import score_table
+
+FORMATS = (".tsv", ".txt", ".parquet")
+COLUMNS = ("path", "url")  # what the column with the tracks may be called, in small or capital letters
+_BLOCK = 1 << 20  # bytes of a file at a time
+_BATCH = 65_536  # rows of a Parquet file at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Rows of the table that follow each other.
+
+    Attributes:
+      first_row: from 0.
+      num_rows: how many.
+      offset: where the first of them begins in a text file, in bytes; 0 in Parquet.
+      sha256: of their tracks, in UTF-8, each with a newline behind it, in hexadecimal.
+    """
+
+    first_row: int
+    num_rows: int
+    offset: int
+    sha256: str
+
+
+class Table(Protocol):
+    """A table of tracks.
+
+    Attributes:
+      path: its file.
+      num_rows: how many tracks it has; the first time all of a text file is read for it.
+    """
+
+    path: pathlib.Path
+
+    @property
+    def num_rows(self) -> int: ...
+
+    def cells(self) -> Iterator[tuple[int, bytes]]:
+        """Where each row begins, and its track in UTF-8."""
+        ...
+
+    def cells_of(self, shard: Shard) -> list[bytes]:
+        """The tracks of a shard in UTF-8."""
+        ...
+
+
+def open_table(path: str | os.PathLike[str]) -> Table:
+    """Opens a table: .tsv with a header, of which a column is called path or url; .txt, a track in each line; .parquet.
+
+    Raises:
+      UsageError: the suffix is none of FORMATS.
+      KerastagError: it cannot be read, has no such column, or pyarrow is missing.
+    """
+    path = pathlib.Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise errors.UsageError(f"{path}: the suffix must be one of {', '.join(FORMATS)}", "tracks")
+    if not path.is_file():
+        raise errors.KerastagError(f"{path}: no such file")
+    try:
+        return ParquetTable(path) if suffix == ".parquet" else TextTable(path, suffix == ".tsv")
+    except OSError as error:
+        raise errors.KerastagError(f"{path}: cannot be read ({files.reason(error)})") from None
+
+
+class TextTable:
+    """Lines of UTF-8, which may end in CRLF; see `Table`.
+
+    Args:
+      path: the file.
+      has_header: whether the first line names columns, with tabs between them.
+    """
+
+    def __init__(self, path: pathlib.Path, has_header: bool):
+        self.path, self._has_header, self._column, self._start = path, has_header, 0, 0
+        if has_header:
+            with path.open("rb") as file:
+                header = file.readline()
+            self._start = len(header)
+            self._column = _column_of(path, header.decode("utf-8-sig", "replace").rstrip("\r\n").split("\t"))
+
+    @functools.cached_property
+    def num_rows(self) -> int:
+        with self.path.open("rb") as file:
+            file.seek(self._start)
+            return _num_lines(file)
+
+    def cells(self) -> Iterator[tuple[int, bytes]]:
+        with self.path.open("rb") as file:
+            file.seek(self._start)
+            place = self._start
+            for line in file:
+                yield place, self._cell(line)
+                place += len(line)
+
+    def cells_of(self, shard: Shard) -> list[bytes]:
+        with self.path.open("rb") as file:
+            file.seek(shard.offset)
+            return [self._cell(line) for line in itertools.islice(file, shard.num_rows)]
+
+    def _cell(self, line: bytes) -> bytes:
+        cells = line.rstrip(b"\r\n").split(b"\t") if self._has_header else [line.rstrip(b"\r\n")]
+        return cells[self._column] if self._column < len(cells) else b""
+
+
+class ParquetTable:
+    """A column of strings in a Parquet file; see `Table`.
+
+    Args:
+      path: the file.
+
+    Raises:
+      KerastagError: pyarrow is missing, or the file is damaged.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        score_table.require_pyarrow(path)
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self.path = path
+        try:
+            with parquet.ParquetFile(path) as file:
+                self._name = file.schema_arrow.names[_column_of(path, file.schema_arrow.names)]
+                self._group_rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        except pa.ArrowException as error:
+            raise errors.KerastagError(f"{path}: no Parquet file ({error})") from None
+
+    @property
+    def num_rows(self) -> int:
+        return sum(self._group_rows)
+
+    def cells(self) -> Iterator[tuple[int, bytes]]:
+        return ((0, cell) for cell in self._read(range(len(self._group_rows))))
+
+    def cells_of(self, shard: Shard) -> list[bytes]:
+        starts = [0, *itertools.accumulate(self._group_rows)]
+        end = shard.first_row + shard.num_rows
+        groups = [
+            group for group in range(len(self._group_rows)) if starts[group] < end > shard.first_row < starts[group + 1]
+        ]
+        skipped = shard.first_row - starts[groups[0]]
+        return list(itertools.islice(self._read(groups), skipped, skipped + shard.num_rows))
+
+    def _read(self, groups: Sequence[int]) -> Iterator[bytes]:
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(_BATCH, row_groups=list(groups), columns=[self._name]):
+                for value in batch.column(0).to_pylist():
+                    yield str(value or "").encode()
+
+
+def cut(table: Table, num_shards: int) -> list[Shard]:
+    """Cuts a table into shards, whose sizes differ by one row at most; reads all of it once.
+
+    Raises:
+      UsageError: there are fewer tracks than shards.
+      KerastagError: there are none.
+    """
+    if not table.num_rows:
+        raise errors.KerastagError(f"{table.path}: no tracks")
+    if num_shards > table.num_rows:
+        raise errors.UsageError(f"{table.path}: {table.num_rows} tracks are fewer than {num_shards} shards", "shards")
+    edges = [shard * table.num_rows // num_shards for shard in range(num_shards + 1)]
+    cells, shards = table.cells(), []
+    for first_row, end in itertools.pairwise(edges):
+        sha256, offset = hashlib.sha256(), 0
+        for row, (place, cell) in enumerate(itertools.islice(cells, end - first_row)):
+            offset = offset if row else place
+            sha256.update(cell + b"\n")
+        shards.append(Shard(first_row, end - first_row, offset, sha256.hexdigest()))
+    return shards
+
+
+def read(table: Table, shard: Shard) -> list[str]:
+    """The tracks of a shard, as they stand in the table.
+
+    Raises:
+      KerastagError: they are not those that the table was cut into.
+    """
+    cells = table.cells_of(shard)
+    sha256 = hashlib.sha256()
+    for cell in cells:
+        sha256.update(cell + b"\n")
+    if sha256.hexdigest() != shard.sha256:
+        rows = f"rows {shard.first_row + 1} to {shard.first_row + shard.num_rows}"
+        raise errors.KerastagError(f"{table.path}: {rows} are not those that the job began with", "tracks")
+    return [cell.decode("utf-8", "backslashreplace") for cell in cells]
+
+
+def is_url(track: str) -> bool:
+    """Whether a track is a URL, and no path."""
+    return "://" in track and urllib.parse.urlsplit(track).scheme != ""
+
+
+def location(track: str, root: pathlib.Path) -> pathlib.Path:
+    """The file of a track that is a path, which may be relative to `root`; read as `names.shown` writes names."""
+    return root / names.path_of(track)
+
+
+def sha256_of(path: pathlib.Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            total.update(block)
+    return total.hexdigest()
+
+
+def _column_of(path: pathlib.Path, header: Sequence[str]) -> int:
+    small = [name.strip().lower() for name in header]
+    for name in COLUMNS:
+        if name in small:
+            return small.index(name)
+    raise errors.KerastagError(f"{path}: no column is called {' or '.join(COLUMNS)}", "tracks")
+
+
+def _num_lines(file: BinaryIO) -> int:
+    """Lines from where a file stands, one without an end included."""
+    count, last = 0, b"\n"
+    while block := file.read(_BLOCK):
+        count, last = count + block.count(b"\n"), block[-1:]
+    return count + (last != b"\n")

@@ -1,0 +1,198 @@
+"""A worker of a job: takes a shard, hears its tracks, puts the results into place, until nothing is left."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from kerastag import audio, errors, names, version
+from kerastag.catalogue import leases, manifest, rows, shards
+from kerastag.computing import Computing
+from kerastag.data.reading import Reading
+from kerastag.inference import columns, model_source
+from kerastag.library import listening
+
+NOT_READ = "remote files are not read: a path is needed"
+NO_NAME = "the table names no track here"
+LOOKS = 4.0  # within a lease's time, while other workers hold what is left
+OnFiles = Callable[[int, int], None]  # called with the shard and the tracks of it that have been dealt with since
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What a worker needs to know, in values that can be sent to another process.
+
+    Attributes:
+      tracks: the table.
+      output: the shared folder.
+      model: the model's folder or name.
+      num_shards: None: those of the job.
+      root: the folder of relative paths; None: the table's.
+      reading: how files are read.
+      computing: how the networks are computed.
+      calibrated: scores as probabilities.
+      embeddings: whether embeddings are wanted.
+      lease_seconds: after which a worker that gave no sign is taken for dead.
+      results: a file of this machine that keeps what models said; None: none.
+      by_content: whether that file knows tracks by their content.
+      verbosity: above 0 shows TensorFlow's own log.
+    """
+
+    tracks: str
+    output: str
+    model: str
+    num_shards: int | None = None
+    root: str | None = None
+    reading: Reading = dataclasses.field(default_factory=Reading)
+    computing: Computing = dataclasses.field(default_factory=Computing)
+    calibrated: bool = False
+    embeddings: bool = False
+    lease_seconds: float = 300.0
+    results: str | None = None
+    by_content: bool = False
+    verbosity: int = 0
+
+
+class Worker:
+    """Joins the job of a spec, which is begun if there is none; the model is loaded with the first shard.
+
+    Args:
+      spec: the job.
+
+    Attributes:
+      job: its shared folder.
+      not_kept: why `Spec.results` has not kept everything; empty: it has.
+
+    Raises:
+      KerastagError: see manifest.open_table, model_source.find and shards.open_job.
+    """
+
+    def __init__(self, spec: Spec):
+        self.spec, self.not_kept = spec, ""
+        self._table = manifest.open_table(spec.tracks)
+        self._source = model_source.find(spec.model, spec.calibrated)
+        self._words = columns.of(self._source.vocabulary).words
+        rows.check_tags(self._words)
+        facts = {
+            "model_fingerprint": self._source.fingerprint,
+            "tags": list(self._words),
+            **listening.settings(spec.reading, spec.computing.precision, spec.calibrated),
+            "embeddings": spec.embeddings,
+        }
+        self.job = shards.open_job(pathlib.Path(spec.output), self._table, spec.num_shards, facts, spec.lease_seconds)
+
+    @functools.cached_property
+    def _listener(self) -> listening.Listener:
+        spec, kept = self.spec, None
+        if spec.results is not None:
+            kept = listening.open_results(spec.results, self._source, spec.reading, spec.computing.precision)
+        return listening.Listener(self._source, spec.reading, spec.computing, kept, spec.by_content, spec.verbosity)
+
+    def work(
+        self, only: int | None = None, wait: bool = True, on_files: OnFiles = lambda shard, count: None
+    ) -> Iterator[tuple[int, dict[str, int]]]:
+        """Does shards until nothing is left; yields each that this worker has done, with counts of rows and failed.
+
+        A worker that is stopped by an exception gives its shard back.
+
+        Args:
+          only: the one shard to do; None: all.
+          wait: whether to stay until other workers have done theirs, to take over those of workers that died.
+          on_files: see OnFiles; it may raise to stop.
+
+        Raises:
+          UsageError: there is no such shard.
+          KerastagError: none of a shard's files is here, or the model cannot be loaded.
+        """
+        if only is not None and only >= len(self.job.shards):
+            last = len(self.job.shards) - 1
+            raise errors.UsageError(f"{self.spec.output}: the shards are 0 to {last}", "shard")
+        while True:
+            free, num_taken = self.job.free(only)
+            for shard in random.sample(sorted(free), len(free)):  # workers that begin together take different ones
+                counts = self.do(shard, free[shard], on_files)
+                if counts is not None:
+                    yield shard, counts
+                    break  # others have gone on meanwhile: what is free now?
+            if not free and not num_taken and only is None:
+                self.job.sweep()
+            if not free and (not num_taken or not wait):
+                return
+            if not free:
+                time.sleep(self.spec.lease_seconds / LOOKS)
+
+    def do(self, shard: int, term: int, on_files: OnFiles = lambda shard, count: None) -> dict[str, int] | None:
+        """Does one shard; None: it is done already, or another worker has it, or took it over meanwhile."""
+        lease = self.job.take(shard, term)
+        if lease is None:
+            return None
+        try:
+            with lease:
+                heard = self._heard(lease, functools.partial(on_files, shard))
+                heard.write(self.job.work_file(shard, term), self._words, self._about(), self.job.id)
+                self.job.finish(lease, heard.counts)
+            return heard.counts
+        except leases.LeaseLost:
+            return None
+        except BaseException:
+            self.job.abandon(lease)
+            raise
+
+    def _about(self) -> dict[str, str]:
+        name = os.path.basename(os.path.normpath(self._source.name))
+        return {"kerastag_version": version.__version__, "kerastag_model": names.printable(name)}
+
+    def _heard(self, lease: leases.Lease, on_files: Callable[[int], None]) -> rows.Rows:
+        """The rows of a shard."""
+        tracks = manifest.read(self._table, self.job.shards[lease.shard])
+        root = self._table.path.parent if self.spec.root is None else pathlib.Path(self.spec.root)
+        places = [None if not track or manifest.is_url(track) else manifest.location(track, root) for track in tracks]
+        paths = list(dict.fromkeys(place for place in places if place is not None))
+        self._check_mounted(lease.shard, paths)
+
+        def on_some(count: int) -> None:
+            lease.check_quickly()
+            on_files(count)
+
+        try:
+            heard = self._listener.hear(paths, on_some, self.spec.embeddings)
+        finally:
+            audio.forget_files()
+        self.not_kept = self.not_kept or heard.not_kept
+        return _rows(tracks, places, heard)
+
+    def _check_mounted(self, shard: int, paths: Sequence[pathlib.Path]) -> None:
+        """A machine that lacks the music must not say of every track that it cannot be heard."""
+        if paths and not any(path.exists() for path in paths):
+            reason = f"none of the {len(paths)} files of shard {shard} is here"
+            raise errors.KerastagError(f"{names.shown(paths[0])}: {reason}", "tracks_root")
+
+
+def _rows(tracks: Sequence[str], places: Sequence[pathlib.Path | None], heard: listening.Heard) -> rows.Rows:
+    """What was heard, in the order of the table."""
+    row_of = {path: row for row, path in enumerate(heard.files)}
+    reasons: list[str | None] = []
+    for track, place in zip(tracks, places, strict=True):
+        if place is None:
+            reasons.append(NOT_READ if track else NO_NAME)
+        else:
+            reasons.append(None if place in row_of else _without_place(heard.failures[place], place))
+    which = np.array([row_of.get(place, -1) if place is not None else -1 for place in places], int)
+    missing = {path: account.text() for path, account in heard.heard_in_part.items()}
+    in_part = [None if place is None else missing.get(os.fspath(place)) for place in places]
+    embeddings = None if heard.embeddings is None else _picked(heard.embeddings, which)
+    return rows.Rows(tracks, _picked(heard.scores, which), reasons, in_part, embeddings)
+
+
+def _picked(values: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Rows of a matrix, NaN where `which` is -1."""
+    return np.vstack([values, np.full((1, values.shape[1]), np.nan, np.float32)])[which]
+
+
+def _without_place(reason: str, place: pathlib.Path) -> str:
+    return reason.removeprefix(f"{names.shown(place)}: ")

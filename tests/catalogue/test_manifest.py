@@ -1,0 +1,81 @@
+"""A table of tracks is read shard by shard, whatever its form, and known again."""
+
+import hashlib
+
+import pytest
+
+from kerastag import errors
+from kerastag.catalogue import manifest
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+TRACKS = [f"folder/{number}.mp3" for number in range(23)]
+TRACKS[5] = "https://example.org/a b.mp3"
+TRACKS[7] = "Ünïcode/ß.flac"
+
+
+@pytest.fixture(params=["tsv", "tsv_crlf", "txt", "txt_without_end", "parquet"])
+def table(request, tmp_path):
+    """The tracks in a file of each form; the TSV has other columns around, the Parquet several row groups."""
+    from pyarrow import parquet
+
+    kind = request.param
+    path = tmp_path / f"tracks.{kind.partition('_')[0]}"
+    if kind == "parquet":
+        parquet.write_table(pa.table({"id": list(range(23)), "URL": TRACKS}), path, row_group_size=4)
+    elif kind.startswith("tsv"):
+        end = "\r\n" if kind == "tsv_crlf" else "\n"
+        lines = ["ID\tPATH\tLENGTH", *(f"{number}\t{track}\t3" for number, track in enumerate(TRACKS))]
+        path.write_bytes("".join(line + end for line in lines).encode())
+    else:
+        path.write_bytes("\n".join(TRACKS).encode() + (b"" if kind == "txt_without_end" else b"\n"))
+    return manifest.open_table(path)
+
+
+@pytest.mark.parametrize("num_shards", [1, 3, 5, 23])
+def test_shards_follow_each_other_and_hold_every_row_once(table, num_shards):
+    assert table.num_rows == 23
+    shards = manifest.cut(table, num_shards)
+    assert [manifest.read(table, shard) for shard in shards] == [
+        TRACKS[shard.first_row : shard.first_row + shard.num_rows] for shard in shards
+    ]
+    assert [track for shard in shards for track in manifest.read(table, shard)] == TRACKS
+    sizes = [shard.num_rows for shard in shards]
+    assert len(sizes) == num_shards and max(sizes) - min(sizes) <= 1
+    expected = hashlib.sha256("".join(f"{track}\n" for track in TRACKS[: sizes[0]]).encode()).hexdigest()
+    assert shards[0].sha256 == expected
+
+
+def test_rows_that_changed_are_refused(tmp_path):
+    path = tmp_path / "tracks.txt"
+    path.write_text("a\nb\nc\nd\n")
+    shards = manifest.cut(manifest.open_table(path), 2)
+    path.write_text("a\nb\nc\nX\n")
+    assert manifest.read(manifest.open_table(path), shards[0]) == ["a", "b"]
+    with pytest.raises(errors.KerastagError, match="rows 3 to 4 are not those that the job began with"):
+        manifest.read(manifest.open_table(path), shards[1])
+
+
+def test_bad_tables_are_told_in_a_line(tmp_path):
+    for name, content, words in (
+        ("a.csv", b"path\n", "must be one of .tsv, .txt, .parquet"),
+        ("a.tsv", b"TRACK_ID\tTAGS\n1\thappy\n", "no column is called path or url"),
+        ("a.parquet", b"nothing", "no Parquet file"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(errors.KerastagError, match=words):
+            manifest.open_table(tmp_path / name)
+    with pytest.raises(errors.KerastagError, match="no such file"):
+        manifest.open_table(tmp_path / "missing.tsv")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    with pytest.raises(errors.KerastagError, match="no tracks"):
+        manifest.cut(manifest.open_table(tmp_path / "empty.txt"), 1)
+    (tmp_path / "few.txt").write_bytes(b"a\n")
+    with pytest.raises(errors.UsageError, match="1 tracks are fewer than 2 shards"):
+        manifest.cut(manifest.open_table(tmp_path / "few.txt"), 2)
+
+
+def test_urls_are_known_from_paths(tmp_path):
+    assert manifest.is_url("s3://bucket/a.mp3") and manifest.is_url("https://example.org/a")
+    assert not manifest.is_url("a/b.mp3") and not manifest.is_url("/a:b/c.mp3")
+    assert manifest.location("a.mp3", tmp_path) == tmp_path / "a.mp3"
+    assert str(manifest.location("/b.mp3", tmp_path)) == "/b.mp3"
