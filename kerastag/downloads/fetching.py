@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerastag import errors, files, progress
-from kerastag.published import connection
+from kerastag.downloads import connection
 
 RAW_FILES = "https://raw.githubusercontent.com"
 PAUSE_SECONDS = 1.0  # before a connection that broke off is made again

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerastag import errors
-from kerastag.published import fetching
+from kerastag.downloads import fetching
 
 CONTENT = np.random.default_rng(3).bytes(100_000)
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
