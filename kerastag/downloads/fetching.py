@@ -58,6 +58,26 @@ def fetch(url: str, path: pathlib.Path, digest: str, proxy: str | None = None) -
         raise errors.KerastagError(f"{path}: cannot be written ({files.reason(error)})") from error
 
 
+def fetch_anew(url: str, path: pathlib.Path, proxy: str | None = None) -> None:
+    """Brings a file whose digest nobody published, whole, in place of what is there.
+
+    Args:
+      url: http or https.
+      path: where the file goes.
+      proxy: as of `fetch`.
+
+    Raises:
+      KerastagError: no network, no such file, a web page in its place, or no room.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)  # of a file that may have changed since
+        _Downloader(partial, connection.Connection(url, proxy))(url, str(path), None)
+    except OSError as error:
+        raise errors.KerastagError(f"{path}: cannot be written ({files.reason(error)})") from error
+
+
 def blob_id(path: str | os.PathLike[str]) -> str:
     """The id that Git gives a file: SHA-1 of "blob", its size, a zero byte, and its bytes."""
     content = pathlib.Path(path).read_bytes()
