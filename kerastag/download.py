@@ -66,7 +66,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     folder = pathlib.Path(values.data_dir)
     failed = downloading.download(folder, selection, how, _say, lambda line: cli.warn([line]))
     if failed:
-        cli.warn([f"{folder}: {failed} parts are not here; the same command goes on from what is"])
+        cli.warn([f"{folder}: parts that are not whole here: {failed}; the same command goes on from what is"])
         return 3
     if not values.dry_run and values.type != "melspecs":
         print(f"{folder}: ready; kerastag train --preset=paper_bce --data_dir={folder}")

@@ -107,16 +107,18 @@ class _Work:
                 failed, in_a_row = failed + 1, in_a_row + 1
                 if (_is_full(error) or in_a_row == MAX_FAILURES_IN_A_ROW) and count < len(todo):
                     why = "the disk is full" if _is_full(error) else f"{in_a_row} parts in a row failed"
-                    self._warn(f"{why}: the other {len(todo) - count} are left for another time")
+                    self._warn(f"{why}; left for another time: {len(todo) - count}")
                     return failed + len(todo) - count
         return failed
 
     def _bring_part(self, part: lists.Part) -> None:
+        self._place.sweep(part)
         archive = self._place.archive_path(part)
         url = self._place.selection.archive_url(part.number)
         fetching.fetch(url, archive, f"sha256:{part.sha256}", self._options.proxy)
         faults = unpacking.unpack(archive, self._place.path, self._place.missing(part))
-        self._place.missing(part)  # remembers what is here now
+        left = self._place.missing(part)  # reads what was written, and remembers it
+        faults = faults or [f"{name}: does not stay as it was written" for name in left]
         if faults:
             more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
             raise errors.KerastagError(f"{faults[0]}{more}")

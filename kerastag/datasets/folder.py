@@ -84,6 +84,11 @@ class Folder:
         """Where the archive of a part stands, if it is kept."""
         return self.path / ARCHIVES / part.archive
 
+    def sweep(self, part: lists.Part) -> None:
+        """Removes what a killed process had begun to write of a part; while the folder is held, nobody else writes."""
+        for begun in (self.path / part.number).glob(".*.partial.*"):
+            begun.unlink()
+
     def missing(self, part: lists.Part, recheck: bool = False, remember: bool = True) -> dict[str, str]:
         """SHA-256 by name of the tracks of a part that are not here with the right bytes.
 

@@ -111,6 +111,20 @@ def test_other_bytes_are_refused_and_not_kept(url, path, server, digest):
     assert left(path) == [] and server.ranges_asked() == [None]
 
 
+def test_what_has_no_digest_is_fetched_anew_and_whole(url, path, server):
+    path.parent.mkdir()
+    path.write_bytes(b"old")
+    path.with_name(f"{NAME}.partial").write_bytes(bytes(5000))  # of what it was another time
+    server.drop_after = [40_960]
+    fetching.fetch_anew(url, path)
+    assert path.read_bytes() == CONTENT and left(path) == [NAME]
+    assert server.ranges_asked() == [None, "bytes=40960-"]
+    server.status = 404
+    with pytest.raises(errors.KerastagError, match="is not there"):
+        fetching.fetch_anew(url, path)
+    assert path.read_bytes() == CONTENT
+
+
 def test_a_web_page_is_no_file(url, path, server):
     server.page = b"<!DOCTYPE html><html>Log in</html>"
     assert "gave a web page instead of the file" in failure(url, path)
