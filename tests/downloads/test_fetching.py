@@ -79,6 +79,14 @@ def test_a_download_that_was_given_up_goes_on_another_time(url, path, server):
     assert server.ranges_asked()[-1] == "bytes=40960-"
 
 
+@pytest.mark.parametrize("digest", [SHA256, GIT])
+def test_what_came_before_the_process_ended_is_not_asked_for_again(url, path, server, digest):
+    path.parent.mkdir()
+    path.with_name(f"{NAME}.partial").write_bytes(CONTENT)
+    fetching.fetch(url, path, digest)
+    assert path.read_bytes() == CONTENT and left(path) == [NAME] and server.asked == []
+
+
 def test_a_server_without_ranges_sends_all_again(url, path, server):
     server.ranges, server.drop_after = False, [40_960]
     fetching.fetch(url, path, GIT)
