@@ -57,12 +57,12 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         raise errors.UsageError(f"{given}: give the name of one data set; there is {mtg_jamendo.NAME}")
     if not values.data_dir:
         raise errors.UsageError("--data_dir: name the folder for the data set")
+    if values.parts == []:  # as of a variable of the shell that is empty: not all of them
+        raise errors.UsageError("--parts: name one at least, as 00, or leave the flag out for all")
     from kerastag.datasets import downloading
 
     selection = mtg_jamendo.Selection(values.subset, values.type, mtg_jamendo.mirror_of(values.mirror))
-    how = downloading.Options(
-        values.parts or None, values.remove_archives, values.recheck, values.dry_run, values.proxy
-    )
+    how = downloading.Options(values.parts, values.remove_archives, values.recheck, values.dry_run, values.proxy)
     folder = pathlib.Path(values.data_dir)
     failed = downloading.download(folder, selection, how, _say, lambda line: cli.warn([line]))
     if failed:

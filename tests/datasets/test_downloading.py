@@ -163,6 +163,7 @@ def test_tracks_that_are_there_already_are_verified_and_taken(jamendo, folder):
     ("arguments", "told"),
     [
         (["--parts=00,7"], "--parts: no part '7'; there are 00 to 02"),
+        (["--parts="], "--parts: name one at least"),
         (["--subset=moods"], "moods"),
         (["--type=flac"], "flac"),
         (["--mirror=elsewhere"], "--mirror: 'elsewhere' is none of mtg-fast, mtg, nor an address"),
