@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import Any
 
+from absl import flags
+
 from kerastag import errors, files
 from kerastag.runs import run_folder
 
@@ -115,12 +117,29 @@ def perform(job: Job, title: str) -> str | None:
             return f"training failed with exit status {status}"
         if status:  # it came to its end, but some tracks could not be read, which it has told
             print(f"{job}: training ended with exit status {status}", file=sys.stderr)
+    return measure(job, title)
+
+
+def measure(job: Job, title: str) -> str | None:
+    """Evaluates a run that is there, and notes with which flags. Returns what went wrong, None for nothing."""
     print(f"{title}: evaluation", flush=True)
     status = run_command(["kerastag.evaluate", *evaluate_arguments(job)])
     if status or not job.metrics_path.is_file():
         return f"evaluation failed with exit status {status}"
     files.write_json(job.record_path, {"training": job.training, "evaluation": job.evaluation})
     return None
+
+
+def twins(jobs: list[Job]) -> list[str]:
+    """Lines that tell which systems are trained with the same flags, as some are without outside data."""
+    first: dict[tuple[tuple[str, str], ...], str] = {}
+    lines = []
+    for job in jobs:
+        if job.seed == 0:
+            name = first.setdefault(tuple(sorted(job.training.items())), job.name)
+            if name != job.name:
+                lines.append(f"{job.name}: with these flags the same as {name}")
+    return lines
 
 
 def train_arguments(job: Job, resumed: bool) -> list[str]:
@@ -144,6 +163,11 @@ def read_flags(path: pathlib.Path) -> dict[str, str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = (line.removeprefix("--").partition("=") for line in lines if line.startswith("--"))
     return {flag: value for flag, _, value in pairs}
+
+
+def given(values: flags.FlagValues, flag_names: tuple[str, ...]) -> dict[str, str]:
+    """Those of the flags that were given, by name."""
+    return {name: str(getattr(values, name)) for name in flag_names if getattr(values, name) is not None}
 
 
 def as_flags(flags_by_name: dict[str, str]) -> list[str]:

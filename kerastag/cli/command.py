@@ -29,6 +29,7 @@ COMMANDS = {
     "similar": "rank the tracks of a collection by how much they sound like one",
     "map": "draw a collection as a page on which tracks that sound alike lie close to each other",
     "pretrained": "list models that others published, and fetch one to tag with or to start from",
+    "download": "bring MTG-Jamendo here, verified, as a folder to train on",
     "prepare": "turn a dataset into 16 kHz mono files that cost almost nothing to read",
     "export": "write a run as a SavedModel that plain TensorFlow serves, as LiteRT, as ONNX",
 }

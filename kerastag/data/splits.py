@@ -127,7 +127,8 @@ def split_path(data_dir: str | os.PathLike[str], override: str | os.PathLike[str
 def resolve(root: str | os.PathLike[str], track: Track) -> pathlib.Path:
     """The audio file of `track` in the folder `root`.
 
-    That is its PATH, or its PATH and one of audio.ALL_EXTENSIONS if it has none. Symbolic links are followed.
+    That is its PATH, or its PATH and one of audio.ALL_EXTENSIONS if it has none, or FOLDER/N.low.mp3 where PATH is
+    FOLDER/N.mp3, as in MTG-Jamendo's smaller form. Symbolic links are followed.
 
     Raises:
       KerastagError: there is no such file.
@@ -135,7 +136,10 @@ def resolve(root: str | os.PathLike[str], track: Track) -> pathlib.Path:
     path = os.path.join(root, track.path)
     if os.path.isfile(path):
         return pathlib.Path(path)
-    if os.path.splitext(path)[1].lower() in audio.ALL_EXTENSIONS:
+    stem, extension = os.path.splitext(path)
+    if extension.lower() in audio.ALL_EXTENSIONS:
+        if os.path.isfile(f"{stem}.low{extension}"):
+            return pathlib.Path(f"{stem}.low{extension}")
         raise errors.KerastagError(f"{path}: no such file (track {track.track_id!r})")
     for extension in audio.ALL_EXTENSIONS:
         if os.path.isfile(path + extension):

@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Callable
 
 from kerastag import errors, files, runtime
-from kerastag.published import building, catalogue, fetching, places, wheel
+from kerastag.downloads import fetching
+from kerastag.published import building, catalogue, places, wheel
 from kerastag.runs import ensemble_folder, run_folder
 
 Say = Callable[[str], None]

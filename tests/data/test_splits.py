@@ -189,6 +189,16 @@ def test_audio_is_found_with_and_without_an_extension(tmp_path):
     assert splits.resolve(tmp_path, track("A/LOUD.MP3")) == tmp_path / "A/LOUD.MP3"
 
 
+def test_the_smaller_form_of_a_track_is_found_where_the_other_is_not(tmp_path):
+    (tmp_path / "14").mkdir()
+    (tmp_path / "14/214.low.mp3").touch()
+    assert splits.Lookup(tmp_path, track("14/214.mp3"))() == tmp_path / "14/214.low.mp3"
+    with pytest.raises(errors.KerastagError, match="14/21.mp3: no such file"):
+        splits.resolve(tmp_path, track("14/21.mp3"))
+    (tmp_path / "14/214.mp3").touch()
+    assert splits.resolve(tmp_path, track("14/214.mp3")) == tmp_path / "14/214.mp3"
+
+
 def test_symbolic_links_are_followed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/a.mp3").touch()

@@ -20,7 +20,7 @@ PAGES = [
 ]
 COMMANDS = (
     *("train", "evaluate", "ensemble", "report", "tag", "write", "playlist", "similar", "map"),
-    *("pretrained", "prepare", "export"),
+    *("pretrained", "download", "prepare", "export"),
 )
 TOOLS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -3,6 +3,7 @@
     python -m tools.paper.reproduce --epochs=12 --num_channels=8 --learning_rate=1e-3    # the demo set
     python -m tools.paper.reproduce --data_dir=MTG_JAMENDO --num_seeds=3 --pretrained=usc_msd \\
         --train_split=a.tsv,b.tsv --train_dirs=A,B
+    python -m tools.paper.reproduce --data_dir=MTG_JAMENDO --published
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ from kerastag.metrics import ensembles, groups, tables
 from kerastag.metrics.documents import Figures
 from kerastag.runs import run_folder
 from tools import experiments
-from tools.paper import paper_tables
+from tools.paper import authors_models, paper_tables
 
 NAMES = [system.name for system in paper_tables.SYSTEMS]
 TRAINING = (
@@ -45,6 +46,12 @@ flags.DEFINE_list(
     "train_dirs",
     None,
     "Folders of the audio of each file in --train_split. Systems trained on MTG-Jamendo only use the first.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool(
+    "published",
+    False,
+    "Train nothing: score the test split with the authors' own checkpoints, and print the distance to Table 1.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool(
@@ -74,17 +81,17 @@ options.define_verbosity(FLAGS)
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains and evaluates all runs, writes the tables. Exit status 1 if a run failed."""
     folder = dataset.folder(values.data_dir).resolve()
-    jobs = all_jobs(values, folder)
-    for job in jobs:
-        experiments.check_unchanged(job, values.overwrite)
+    jobs = published_jobs(values, folder) if values.published else all_jobs(values, folder)
+    perform = authors_models.perform if values.published else experiments.perform
     failures: dict[str, str] = {}
     for number, job in enumerate(jobs, 1):
-        failure = experiments.perform(job, f"[{number} of {len(jobs)}] {job}")
+        failure = perform(job, f"[{number} of {len(jobs)}] {job}")
         if failure:
             failures[str(job)] = failure
             print(f"{job}: {failure}", file=sys.stderr)
     results = gather(values, folder, [job for job in jobs if str(job) not in failures])
-    report(values, folder, results, [*twins(jobs), *(f"failed: {job}: {why}" for job, why in failures.items())])
+    remarks = [] if values.published else experiments.twins(jobs)
+    report(values, folder, results, [*remarks, *(f"failed: {job}: {why}" for job, why in failures.items())])
     return 1 if failures else 0
 
 
@@ -93,42 +100,64 @@ def all_jobs(values: flags.FlagValues, folder: pathlib.Path) -> list[experiments
 
     Raises:
       UsageError: a preset of no table.
+      KerastagError: a run was begun with other flags.
     """
     for name in names(values):
         if name not in NAMES:
             raise errors.UsageError(f"--presets: no system '{name}'; there are {', '.join(NAMES)}")
     systems = [system for system in paper_tables.SYSTEMS if system.name in names(values)]
-    return [
+    jobs = [
         make_job(values, folder, system, seed)
         for seed in range(values.num_seeds)
         for system in systems
         if seed == 0 or system.name != "popular"
     ]
+    for job in jobs:
+        experiments.check_unchanged(job, values.overwrite)
+    return jobs
+
+
+def published_jobs(values: flags.FlagValues, folder: pathlib.Path) -> list[experiments.Job]:
+    """One job for each of the authors' checkpoints; UsageError: a system without one, or a flag of training."""
+    of_training = {*TRAINING, "num_seeds", "pretrained", "train_dirs"} - {*EVALUATION}
+    authors_models.check(values, names(values), sorted(of_training))
+    return authors_models.jobs(names(values), output_folder(values), evaluation_flags(values, folder))
+
+
+def output_folder(values: flags.FlagValues) -> pathlib.Path:
+    """Where runs and tables go; those of the authors' checkpoints have a folder of their own."""
+    return pathlib.Path(values.output_dir) / ("published" if values.published else "")
+
+
+def evaluation_flags(values: flags.FlagValues, folder: pathlib.Path) -> dict[str, str]:
+    """Flags of the evaluation of every run."""
+    return {"data_dir": str(folder), "split": "test", **experiments.given(values, ("test_split", *EVALUATION))}
 
 
 def names(values: flags.FlagValues) -> list[str]:
     """The systems of --presets, with or without `paper_`."""
+    if values.published and values["presets"].using_default_value:
+        return list(authors_models.CHECKPOINTS)
     return [name.removeprefix("paper_") for name in values.presets]
 
 
 def make_job(values: flags.FlagValues, folder: pathlib.Path, system: paper_tables.System, seed: int) -> experiments.Job:
     """The run of a system with a seed."""
     preset = experiments.read_flags(presets.find(system.preset))
-    splits_given = given(values, ("validation_split", "test_split"))
+    splits_given = experiments.given(values, ("validation_split", "test_split"))
     overrides = {"data_dir": str(folder), **splits_given, **training_data(values, system)}
     if preset["model"] != "popular":
-        overrides |= given(values, TRAINING) | stage_lengths(values, preset) | {"seed": str(seed)}
-    test = {name: value for name, value in splits_given.items() if name == "test_split"}
-    evaluation = {"data_dir": str(folder), "split": "test", **test, **given(values, EVALUATION)}
-    run = run_folder.RunFolder(pathlib.Path(values.output_dir) / system.name / f"seed_{seed}")
+        overrides |= experiments.given(values, TRAINING) | stage_lengths(values, preset) | {"seed": str(seed)}
+    run = run_folder.RunFolder(output_folder(values) / system.name / f"seed_{seed}")
     return experiments.Job(
-        system.name, f"--preset={system.preset}", seed, run, overrides, {**preset, **overrides}, evaluation
+        system.name,
+        f"--preset={system.preset}",
+        seed,
+        run,
+        overrides,
+        {**preset, **overrides},
+        evaluation_flags(values, folder),
     )
-
-
-def given(values: flags.FlagValues, flag_names: tuple[str, ...]) -> dict[str, str]:
-    """Those of the flags that were given, by name."""
-    return {name: str(getattr(values, name)) for name in flag_names if getattr(values, name) is not None}
 
 
 def training_data(values: flags.FlagValues, system: paper_tables.System) -> dict[str, str]:
@@ -136,7 +165,7 @@ def training_data(values: flags.FlagValues, system: paper_tables.System) -> dict
     lists = {name: getattr(values, name) for name in ("train_split", "train_dirs") if getattr(values, name)}
     if not system.outside_data:
         return {name: items[0] for name, items in lists.items()}
-    return {name: ",".join(items) for name, items in lists.items()} | given(values, ("pretrained",))
+    return {name: ",".join(items) for name, items in lists.items()} | experiments.given(values, ("pretrained",))
 
 
 def stage_lengths(values: flags.FlagValues, preset: dict[str, str]) -> dict[str, str]:
@@ -173,7 +202,7 @@ def gather(values: flags.FlagValues, folder: pathlib.Path, jobs: list[experiment
         if set(paper_tables.MEMBERS) <= set(members):
             assert measure is not None
             chosen = [members[name] for name in paper_tables.MEMBERS]
-            run = run_folder.RunFolder(pathlib.Path(values.output_dir) / "ensemble" / f"seed_{seed}")
+            run = run_folder.RunFolder(output_folder(values) / "ensemble" / f"seed_{seed}")
             results.append(result_of("ensemble", seed, run, ensemble(run, chosen, measure)))
     return results
 
@@ -219,23 +248,11 @@ def ensemble(
     return figures
 
 
-def twins(jobs: list[experiments.Job]) -> list[str]:
-    """Lines that tell which systems are trained with the same flags, as some are without outside data."""
-    first: dict[tuple[tuple[str, str], ...], str] = {}
-    lines = []
-    for job in jobs:
-        if job.seed == 0:
-            name = first.setdefault(tuple(sorted(job.training.items())), job.name)
-            if name != job.name:
-                lines.append(f"{job.name}: with these flags the same as {name}")
-    return lines
-
-
 def report(values: flags.FlagValues, folder: pathlib.Path, results: list[dict[str, Any]], remarks: list[str]) -> None:
     """Prints the tables and the remarks; writes tables.md and results.json."""
-    output = pathlib.Path(values.output_dir)
+    output = output_folder(values)
     settings = {"data_dir": str(folder), "num_seeds": values.num_seeds}
-    settings |= given(values, tuple(dict.fromkeys((*TRAINING, *EVALUATION, "pretrained"))))
+    settings |= experiments.given(values, tuple(dict.fromkeys((*TRAINING, *EVALUATION, "pretrained"))))
     settings |= {name: ",".join(getattr(values, name)) for name in ("train_split", "train_dirs") if values[name].value}
     heading = "Ours: " + " ".join(f"--{name}={value}" for name, value in settings.items())
     shown = {
@@ -265,7 +282,8 @@ def paper_table(values: flags.FlagValues, number: int, results: list[dict[str, A
             f"Mean PR-AUC of tags with over {head_over} training tracks (head, {sizes['head']} tags here), up to "
             f"{head_over} (middle, {sizes['middle']}) and up to {tail_at_most} (tail, {sizes['tail']}). sd: over runs."
         )
-    return [paper_tables.areas_table(systems, runs), paper_tables.groups_table(systems, runs, note)]
+    shown = [paper_tables.areas_table(systems, runs), paper_tables.groups_table(systems, runs, note)]
+    return [*shown, paper_tables.distances_table(systems, runs)] if values.published else shown
 
 
 COMMAND = cli.Command(

@@ -1,6 +1,6 @@
 """A file over HTTP: verified, whole or not at all, and a download that broke off goes on where it stopped.
 
-pooch verifies the file and puts it in its place; how its bytes come is decided here, since pooch begins anew each time.
+How its bytes come is decided here, since pooch, which verifies them, begins anew each time.
 """
 
 import contextlib
@@ -10,11 +10,10 @@ import os
 import pathlib
 import time
 import urllib.parse
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from kerastag import errors, files, progress
-from kerastag.published import connection
+from kerastag.downloads import connection
 
 RAW_FILES = "https://raw.githubusercontent.com"
 PAUSE_SECONDS = 1.0  # before a connection that broke off is made again
@@ -39,21 +38,32 @@ def fetch(url: str, path: pathlib.Path, digest: str, proxy: str | None = None) -
     Raises:
       KerastagError: no network, no such file, a web page in its place, other bytes, or no room.
     """
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    kind, _, expected = digest.partition(":")
-    # pooch knows SHA-256; a blob's id it leaves to us
-    known, check = (digest, None) if kind == "sha256" else (None, _BlobCheck(expected))
-    downloader = _Downloader(path.with_name(f"{path.name}.partial"), connection.Connection(url, proxy))
     try:
-        while True:
-            try:
-                pooch.retrieve(url, known, path.name, path.parent, check, downloader)
-                return
-            except ValueError:  # other bytes
-                if downloader.began_anew:
-                    raise errors.KerastagError(f"{url}: {downloader.what_came()}; nothing of it is kept") from None
+        if path.is_file() and _has(path, digest):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.partial")
+        _Downloader(partial, connection.Connection(url, proxy)).bring(path, lambda: _has(partial, digest))
+    except OSError as error:
+        raise errors.KerastagError(f"{path}: cannot be written ({files.reason(error)})") from error
+
+
+def fetch_anew(url: str, path: pathlib.Path, proxy: str | None = None) -> None:
+    """Brings a file whose digest nobody published, whole, in place of what is there.
+
+    Args:
+      url: http or https.
+      path: where the file goes.
+      proxy: as of `fetch`.
+
+    Raises:
+      KerastagError: no network, no such file, a web page in its place, or no room.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)  # of a file that may have changed since
+        _Downloader(partial, connection.Connection(url, proxy)).bring(path, lambda: True)
     except OSError as error:
         raise errors.KerastagError(f"{path}: cannot be written ({files.reason(error)})") from error
 
@@ -64,56 +74,61 @@ def blob_id(path: str | os.PathLike[str]) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-class _BlobCheck:
-    """A processor of pooch: removes a file that is not the blob it should be.
+def _has(path: pathlib.Path, digest: str) -> bool:
+    """Whether a file has the bytes of a digest."""
+    import pooch
 
-    Raises:
-      ValueError: it is another one.
-    """
-
-    def __init__(self, expected: str):
-        self._expected = expected
-
-    def __call__(self, path: str, action: str, _: Any) -> str:
-        if blob_id(path) != self._expected:
-            os.unlink(path)
-            raise ValueError(f"not the blob {self._expected}")
-        return path
+    kind, _, expected = digest.partition(":")
+    # pooch knows SHA-256; a blob's id it leaves to us
+    return (pooch.file_hash(str(path)) if kind == "sha256" else blob_id(path)) == expected
 
 
 class _Downloader:
-    """A downloader of pooch that goes on with what is in a partial file.
-
-    Attributes:
-      began_anew: whether all bytes of the last file came from the connections of this downloader.
-    """
+    """Goes on with what is in a partial file, which stays until it has been verified and renamed."""
 
     def __init__(self, partial: pathlib.Path, source: connection.Connection):
         self._partial, self._source = partial, source
-        self._start = b""
-        self.began_anew = False
+        self._began_anew = False  # whether all bytes of the partial file came from connections of this downloader
 
-    def __call__(self, url: str, output_file: str, _: Any) -> None:
-        self.began_anew = not self._size()
+    def bring(self, path: pathlib.Path, is_right: Callable[[], bool]) -> None:
+        """Makes the partial file whole, and renames it.
+
+        Raises:
+          KerastagError: it cannot be brought, or `is_right` says no of it twice: gone on with, and begun anew.
+        """
         with self._held():
-            for _ in range(_MAX_CONNECTIONS):
-                before = self._size()
-                try:
-                    self._go_on()
-                    break
-                except connection.BrokenOff as error:
-                    if self._size() <= before:
-                        raise errors.KerastagError(self._told(str(error))) from error
-                    time.sleep(PAUSE_SECONDS)
-            else:
-                raise errors.KerastagError(self._told("the connection breaks off again and again"))
-            with self._partial.open("rb") as file:
-                self._start = file.read(512)
-            os.replace(self._partial, output_file)
+            if self._size() and is_right():  # it came, and the process ended before the renaming
+                os.replace(self._partial, path)
+                return
+            while True:
+                self._began_anew = not self._size()
+                self._complete()
+                if is_right():
+                    os.replace(self._partial, path)
+                    return
+                why = self._what_came()
+                self._partial.write_bytes(b"")
+                if self._began_anew:
+                    raise errors.KerastagError(f"{self._source.url}: {why}; nothing of it is kept")
 
-    def what_came(self) -> str:
+    def _complete(self) -> None:
+        """Makes as many connections as it takes while each brings bytes."""
+        for _ in range(_MAX_CONNECTIONS):
+            before = self._size()
+            try:
+                self._go_on()
+                return
+            except connection.BrokenOff as error:
+                if self._size() <= before:
+                    raise errors.KerastagError(self._told(str(error))) from error
+                time.sleep(PAUSE_SECONDS)
+        raise errors.KerastagError(self._told("the connection breaks off again and again"))
+
+    def _what_came(self) -> str:
         """What is wrong with bytes that are not the file's."""
-        if self._start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        with self._partial.open("rb") as file:
+            start = file.read(512)
+        if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
             return connection.A_PAGE
         return "gave other bytes than those that were published"
 
@@ -126,7 +141,7 @@ class _Downloader:
         try:
             with self._source.open(self._size()) as answer:
                 if not answer.starts_at:
-                    self.began_anew = True
+                    self._began_anew = True
                 with self._partial.open("ab" if answer.starts_at else "wb") as file, self._bar(answer) as bar:
                     for piece in answer.pieces(_PIECE):
                         file.write(piece)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerastag import errors
-from kerastag.published import fetching
+from kerastag.downloads import fetching
 
 CONTENT = np.random.default_rng(3).bytes(100_000)
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
@@ -79,6 +79,14 @@ def test_a_download_that_was_given_up_goes_on_another_time(url, path, server):
     assert server.ranges_asked()[-1] == "bytes=40960-"
 
 
+@pytest.mark.parametrize("digest", [SHA256, GIT])
+def test_what_came_before_the_process_ended_is_not_asked_for_again(url, path, server, digest):
+    path.parent.mkdir()
+    path.with_name(f"{NAME}.partial").write_bytes(CONTENT)
+    fetching.fetch(url, path, digest)
+    assert path.read_bytes() == CONTENT and left(path) == [NAME] and server.asked == []
+
+
 def test_a_server_without_ranges_sends_all_again(url, path, server):
     server.ranges, server.drop_after = False, [40_960]
     fetching.fetch(url, path, GIT)
@@ -109,6 +117,20 @@ def test_other_bytes_are_refused_and_not_kept(url, path, server, digest):
         failure(url, path, digest) == f"{url}: gave other bytes than those that were published; nothing of it is kept"
     )
     assert left(path) == [] and server.ranges_asked() == [None]
+
+
+def test_what_has_no_digest_is_fetched_anew_and_whole(url, path, server):
+    path.parent.mkdir()
+    path.write_bytes(b"old")
+    path.with_name(f"{NAME}.partial").write_bytes(bytes(5000))  # of what it was another time
+    server.drop_after = [40_960]
+    fetching.fetch_anew(url, path)
+    assert path.read_bytes() == CONTENT and left(path) == [NAME]
+    assert server.ranges_asked() == [None, "bytes=40960-"]
+    server.status = 404
+    with pytest.raises(errors.KerastagError, match="is not there"):
+        fetching.fetch_anew(url, path)
+    assert path.read_bytes() == CONTENT
 
 
 def test_a_web_page_is_no_file(url, path, server):

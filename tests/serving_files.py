@@ -5,6 +5,8 @@ import http.server
 import re
 import threading
 
+from kerastag.downloads import fetching
+
 
 class Server:
     """Files by path, and what goes wrong with them.
@@ -24,6 +26,18 @@ class Server:
 
     def ranges_asked(self):
         return [asked for _, asked in self.asked]
+
+
+@contextlib.contextmanager
+def of_a_test(monkeypatch, cache):
+    """The server in GitHub's place, with no proxy and no pause, and a user's cache in a folder."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(fetching, "PAUSE_SECONDS", 0.0)
+    with served() as state:
+        monkeypatch.setattr(fetching, "RAW_FILES", state.url)
+        yield state
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Data sets that others published, brought here as folders to train on."""
