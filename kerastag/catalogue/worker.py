@@ -19,7 +19,7 @@ from kerastag.library import listening
 
 NOT_READ = "remote files are not read: a path is needed"
 NO_NAME = "the table names no track here"
-LOOKS = 4.0  # within a lease's time, while other workers hold what is left
+LOOKS = 4.0  # within a lease's time at the least, while other workers hold what is left
 OnFiles = Callable[[int, int], None]  # called with the shard and the tracks of it that have been dealt with since
 
 
@@ -112,6 +112,7 @@ class Worker:
         if only is not None and only >= len(self.job.shards):
             last = len(self.job.shards) - 1
             raise errors.UsageError(f"{self.spec.output}: the shards are 0 to {last}", "shard")
+        pause = 1.0
         while True:
             free, num_taken = self.job.free(only)
             for shard in random.sample(sorted(free), len(free)):  # workers that begin together take different ones
@@ -124,7 +125,8 @@ class Worker:
             if not free and (not num_taken or not wait):
                 return
             if not free:
-                time.sleep(self.spec.lease_seconds / LOOKS)
+                time.sleep(min(pause, self.spec.lease_seconds / LOOKS))
+                pause *= 2  # what others hold may be done soon, or not for long
 
     def do(self, shard: int, term: int, on_files: OnFiles = lambda shard, count: None) -> dict[str, int] | None:
         """Does one shard; None: it is done already, or another worker has it, or took it over meanwhile."""

@@ -95,6 +95,16 @@ def test_an_actor_that_is_killed_costs_no_track(ray, spec):
     assert result(spec)[0] == [f"{number % 8}.wav" for number in range(24)] + ["missing.wav"]
 
 
+def test_a_job_that_is_stopped_goes_on(ray, spec):
+    patient = dataclasses.replace(spec, lease_seconds=1000.0)
+    first = ray_engine.work(patient, CLUSTER)
+    shard, _ = next(first)
+    first.close()  # as an interruption does: what was in work is given back
+    rest = dict(ray_engine.work(patient, CLUSTER))
+    assert shard not in rest and worker.Worker(spec).job.done() == {0, 1, 2, 3, 4}
+    assert result(spec)[0] == [f"{number % 8}.wav" for number in range(24)] + ["missing.wav"]
+
+
 def test_an_error_in_an_actor_is_told_as_elsewhere(ray, spec, tmp_path):
     lost = dataclasses.replace(spec, root=str(tmp_path / "nowhere"))
     with pytest.raises(errors.KerastagError, match="files of shard . is here"):
