@@ -48,7 +48,8 @@ def test_a_cache_without_room_leaves_an_older_run_as_it_was(run, music, run_trai
 def test_a_run_goes_on_in_the_precision_it_was_begun_in(music, tmp_path, monkeypatch):
     monkeypatch.setattr(precisions, "choose", lambda name: "mixed_bfloat16")  # as another machine would
     arguments = [f"--data_dir={music}", "--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--monitor=none"]
-    assert train.COMMAND.run([*arguments, f"--run_dir={tmp_path / 'run'}", "--epochs=1"]) == 0
+    arguments += [run_states.FEW_LAYERS, f"--run_dir={tmp_path / 'run'}", "--epochs=1"]
+    assert train.COMMAND.run(arguments) == 0
     monkeypatch.setattr(precisions, "choose", lambda name: "mixed_float16")
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--epochs=2"]) == 0
     assert files.read_json(tmp_path / "run" / "run.json")["precision"] == "mixed_bfloat16"
@@ -68,7 +69,7 @@ def test_where_devices_wait_for_files_a_line_names_prepare(
         return draws
 
     monkeypatch.setattr(loop.Trainer, "train_epoch", starved)
-    assert run_train(music, tmp_path / "run", "--epochs=2", *cache) == 0
+    assert run_train(music, tmp_path / "run", run_states.FEW_LAYERS, "--epochs=2", *cache) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "kerastag prepare" in line]
     assert len(lines) == said
     if said:
