@@ -46,9 +46,9 @@ def test_a_lock_of_a_killed_process_is_taken_over(tmp_path):
     assert not (tmp_path / "run" / lock.NAME).exists()
 
 
-@pytest.mark.parametrize("pid", [os.getppid(), os.getpid()])  # in a container every process may be number 1
-def test_a_number_that_another_process_has_by_now_does_not_count(tmp_path, pid):
-    holder = {"pid": pid, "host": socket.gethostname(), "since": "long ago", "started": "1"}
+@pytest.mark.parametrize("who", ["getppid", "getpid"])  # in a container every process may be number 1
+def test_a_number_that_another_process_has_by_now_does_not_count(tmp_path, who):
+    holder = {"pid": getattr(os, who)(), "host": socket.gethostname(), "since": "long ago", "started": "1"}
     (tmp_path / lock.NAME).write_text(json.dumps(holder))
     with lock.held(tmp_path):
         pass
