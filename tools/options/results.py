@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,7 +126,7 @@ def draw(path: pathlib.Path, rows: Sequence[differences.Difference], num_seeds: 
         )[:, 0]
         for axes, panel in zip(drawn, panels, strict=True):
             _forest(axes, panel)
-        drawn[-1].set_xlabel("difference in macro PR-AUC; right of the line: better than what the panel is against")
+        drawn[-1].set_xlabel("difference in macro PR-AUC; to the right: better")
         handles = [
             drawn[0].plot([], [], color=canvas.GREY, lw=3, alpha=0.5, label="over tracks")[0],
             drawn[0].plot([], [], color=canvas.GREY, lw=0.9, label=f"over tracks and {num_seeds} seeds")[0],
@@ -135,7 +136,7 @@ def draw(path: pathlib.Path, rows: Sequence[differences.Difference], num_seeds: 
 
 
 def _forest(axes: Any, panel: Sequence[differences.Difference]) -> None:
-    axes.set_title(f"against {panel[0].against}", loc="left")
+    axes.set_title(_wrapped(f"against {panel[0].against}"), loc="left")
     axes.axvline(0, color=canvas.GREY, lw=0.8, zorder=0)
     for place, row in enumerate(panel):
         is_real = row.verdict in ("better", "worse")
@@ -144,5 +145,10 @@ def _forest(axes: Any, panel: Sequence[differences.Difference]) -> None:
         if row.low is not None:
             axes.hlines(place, row.low, row.high, color=colour, lw=0.9)
         axes.plot(row.difference, place, "o", color=colour, ms=4, mfc=colour if is_real else "white")
-    axes.set_yticks(range(len(panel)), [row.option for row in panel])
+    axes.set_yticks(range(len(panel)), [_wrapped(row.option) for row in panel])
     axes.set_ylim(len(panel) - 0.5, -0.5)
+
+
+def _wrapped(name: str) -> str:
+    """A+B+C in lines that a picture has room for."""
+    return textwrap.fill(name.replace("+", " + "), 32)
