@@ -7,7 +7,7 @@ import pytest
 from kerastag import errors
 from kerastag.catalogue import manifest
 
-pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pa = pytest.importorskip("pyarrow", exc_type=ImportError, reason="pyarrow is missing or does not load")
 TRACKS = [f"folder/{number}.mp3" for number in range(23)]
 TRACKS[5] = "https://example.org/a b.mp3"
 TRACKS[7] = "Ünïcode/ß.flac"

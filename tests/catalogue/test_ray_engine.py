@@ -14,7 +14,7 @@ from kerastag.catalogue import ray_engine, worker
 from kerastag.computing import Computing
 from kerastag.data.reading import Reading
 
-dataset = pytest.importorskip("pyarrow.dataset", reason="pyarrow is not installed")
+dataset = pytest.importorskip("pyarrow.dataset", exc_type=ImportError, reason="pyarrow is missing or does not load")
 CLUSTER = ray_engine.Cluster(num_workers=2, cpus=0.5)
 
 

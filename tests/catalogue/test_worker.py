@@ -13,8 +13,8 @@ from kerastag.data.reading import Reading
 from kerastag.inference import model_source
 from kerastag.library import listening
 
-parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
-dataset = pytest.importorskip("pyarrow.dataset", reason="pyarrow is not installed")
+parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError, reason="pyarrow is missing or does not load")
+dataset = pytest.importorskip("pyarrow.dataset", exc_type=ImportError, reason="pyarrow is missing or does not load")
 HOW = {"reading": Reading(num_chunks=1), "computing": Computing("float32"), "lease_seconds": 1.0}
 
 

@@ -11,7 +11,7 @@ import pytest
 from kerastag import tag
 from kerastag.catalogue import shards
 
-dataset = pytest.importorskip("pyarrow.dataset", reason="pyarrow is not installed")
+dataset = pytest.importorskip("pyarrow.dataset", exc_type=ImportError, reason="pyarrow is missing or does not load")
 
 
 @pytest.fixture

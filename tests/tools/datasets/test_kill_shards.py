@@ -9,7 +9,7 @@ import pytest
 from kerastag.catalogue import worker
 from tools.datasets import kill_shards
 
-parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError, reason="pyarrow is missing or does not load")
 
 
 @pytest.fixture
