@@ -4,6 +4,7 @@ Whatever goes wrong is told of the target, by the name that the user gave.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -199,3 +200,12 @@ def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

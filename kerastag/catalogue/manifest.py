@@ -216,15 +216,6 @@ def location(track: str, root: pathlib.Path) -> pathlib.Path:
     return root / names.path_of(track)
 
 
-def sha256_of(path: pathlib.Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            total.update(block)
-    return total.hexdigest()
-
-
 def _column_of(path: pathlib.Path, header: Sequence[str]) -> int:
     small = [name.strip().lower() for name in header]
     for name in COLUMNS:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from kerastag import errors, files
 from kerastag.data import splits
-from kerastag.datasets import lists, mtg_jamendo, unpacking
+from kerastag.datasets import lists, mtg_jamendo
 
 STATE = ".mtg_jamendo"  # folder in it: lists, record, what is verified, lock
 ARCHIVES = "archives"
@@ -103,7 +103,7 @@ class Folder:
         for name, digest in part.tracks.items():
             facts = self._facts(name)
             known = facts is not None and before.get(name) == facts
-            if known or (facts is not None and unpacking.sha256(self.path / name) == digest):
+            if known or (facts is not None and files.sha256(self.path / name) == digest):
                 verified[name] = facts
             else:
                 missing[name] = digest

@@ -45,15 +45,6 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, wanted: Mapping[str, str
     return faults + [f"{name}: not in {archive.name}" for name in wanted if name not in seen]
 
 
-def sha256(path: pathlib.Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def _checked(
     opened: tarfile.TarFile, archive: pathlib.Path, folder: pathlib.Path, wanted: Mapping[str, str]
 ) -> dict[str, tarfile.TarInfo]:
