@@ -114,7 +114,14 @@ def music(tmp_path_factory):
 
 
 TINY = [
-    *("--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--precision=float32", "--learning_rate=1e-3"),
+    *(
+        "--num_channels=1",
+        "--num_blocks=2",
+        "--batch_size=8",
+        "--validation_chunks=2",
+        "--precision=float32",
+        "--learning_rate=1e-3",
+    ),
     "--monitor=scalars",
 ]
 

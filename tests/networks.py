@@ -26,9 +26,11 @@ def network() -> Callable[..., keras.Model]:
     near 0, each convolution twice as strong, and batch normalisation before the output knows how the features vary.
     """
 
-    def make(num_tags: int = 3, num_channels: int = 2, variant: str = "4s6", seed: int = 0, **options) -> keras.Model:
+    def make(
+        num_tags: int = 3, num_channels: int = 2, variant: str = "4s6", seed: int = 0, num_blocks: int = 2, **options
+    ) -> keras.Model:
         keras.utils.set_random_seed(seed)
-        made = models.short_chunk_resnet(num_tags, num_channels, variant, **options)
+        made = models.short_chunk_resnet(num_tags, num_channels, variant, num_blocks=num_blocks, **options)
         dense, norm, output, _ = variants.VARIANTS[variant].head
         _set_statistics(made.get_layer("spec_bn"), np.array([-40.0]), np.array([400.0]))
         for layer in made.layers:

@@ -11,6 +11,7 @@ _FRONT_END = ("num_mels", "mel_norm", "compression")
 _AUGMENTATION = ("time_masks", "frequency_masks", "gain_db", "filter_db", "time_roll")
 # the networks that each flag is for
 _USERS = {
+    "num_blocks": _SHORT_CHUNK,
     "heard_chunks": ("short_chunk_attention", "pool"),
     "attention_layers": ("short_chunk_attention",),
     **dict.fromkeys((*_FRONT_END, *_AUGMENTATION), _SHORT_CHUNK),
@@ -19,6 +20,14 @@ _USERS = {
 
 def define(values: flags.FlagValues) -> None:
     """The recipe's own by default."""
+    flags.DEFINE_integer(
+        "num_blocks",
+        models.RESIDUAL_BLOCKS,
+        "Residual blocks of the short-chunk networks; fewer hear less around each place and compute less.",
+        1,
+        models.RESIDUAL_BLOCKS,
+        flag_values=values,
+    )
     flags.DEFINE_integer(
         "heard_chunks",
         models.HEARD_CHUNKS,
@@ -87,6 +96,7 @@ def options(values: flags.FlagValues) -> dict[str, Any]:
         "compression": changed.get("compression"),
     }
     return {
+        "num_blocks": values.num_blocks,
         "heard_chunks": values.heard_chunks,
         "attention_layers": values.attention_layers,
         "front_end": {name: value for name, value in front_end.items() if value},

@@ -98,7 +98,7 @@ def frozen_blocks(values: flags.FlagValues) -> int:
     """
     _check_base(values)
     _check_probe(values)
-    num_blocks = models.NUM_BLOCKS.get(values.model, 0)
+    num_blocks = models.NUM_BLOCKS.get(values.model, 0) - (models.RESIDUAL_BLOCKS - values.num_blocks)
     number = {"none": "0", ALL_BUT_HEAD: str(num_blocks)}.get(values.freeze, values.freeze)
     if not (number.isascii() and number.isdigit()):
         raise errors.UsageError(f"--freeze={values.freeze}: not none, {ALL_BUT_HEAD} or a number of blocks")

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 MUSICNN = ("musicnn", "musicnn_msd_vgg", "musicnn_mtt_vgg")
 PROBES = ("probe", "pool")  # small heads on a network that stays as it is
 NAMES = ("short_chunk_resnet", "short_chunk_attention", "vggish", *MUSICNN, *PROBES, "popular")
+RESIDUAL_BLOCKS = 7  # of the published short-chunk networks
 # before the head, see models.blocks
 NUM_BLOCKS = {
-    "short_chunk_resnet": 7,
-    "short_chunk_attention": 8,
+    "short_chunk_resnet": RESIDUAL_BLOCKS,
+    "short_chunk_attention": RESIDUAL_BLOCKS + 1,
     "vggish": 5,
     "musicnn": 4,
     "musicnn_msd_vgg": 5,
@@ -34,7 +35,8 @@ def short_chunk_resnet(
       num_tags: outputs.
       num_channels: c of the blocks' c c 2c 2c 2c 2c 4c channels; the paper's network has 128.
       variant: "4s6" for chunks of 73,600 samples, "3s69" for 59,049.
-      **options: `dropout`, `precision`, `name`, `front_end`, `augmentation`; see resnet.ShortChunkResNet.
+      **options: `num_blocks`, `dropout`, `precision`, `name`, `front_end`, `augmentation`; see
+        resnet.ShortChunkResNet.
     """
     from kerastag.models import resnet
 

@@ -27,6 +27,7 @@ class ShortChunkAttention(keras.Model):
     Args:
       num_tags: outputs.
       num_channels: c of the residual CNN; tokens are 2c wide, 256 for the published width.
+      num_blocks: of the residual CNN.
       variant: of the residual CNN; it says how long one chunk is.
       heard_chunks: consecutive chunks that are heard together: 6 of "4s6" are 27.6 s.
       num_layers: Transformer layers.
@@ -50,12 +51,13 @@ class ShortChunkAttention(keras.Model):
         name: str = "short_chunk_attention",
         front_end: Config | None = None,
         augmentation: Config | None = None,
+        num_blocks: int = models.RESIDUAL_BLOCKS,
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
         options: dict[str, Any] = {"front_end": front_end, "augmentation": augmentation}
         how = (num_tags, num_channels, variant, dropout, precision, folded)
-        chunk_network = resnet.ShortChunkResNet(*how, **options, num_chunks=heard_chunks)
+        chunk_network = resnet.ShortChunkResNet(*how, **options, num_chunks=heard_chunks, num_blocks=num_blocks)
         waveform, embeddings = segments.over(chunk_network, heard_chunks)
         x = keras.layers.Reshape((heard_chunks, -1), name="chunks", dtype="float32")(embeddings)
         heard = segments.Heard(num_before=1, name="heard")(x)
@@ -71,6 +73,7 @@ class ShortChunkAttention(keras.Model):
         super().__init__(waveform, logits, name=name, **kwargs)
         self.num_tags = num_tags
         self.num_channels = num_channels
+        self.num_blocks = num_blocks
         self.variant = variant
         self.heard_chunks = heard_chunks
         self.num_layers = num_layers
@@ -98,11 +101,13 @@ class ShortChunkAttention(keras.Model):
     def block_names(self) -> list[tuple[str, ...]]:
         """How the names of each block's layers begin, see models.blocks."""
         variant = VARIANTS[self.variant]
-        return [*((block,) for block, _, _ in variant.blocks), variant.head[:2], ("attention", "output")]
+        residual = [(block,) for block, _, _ in variant.blocks[: self.num_blocks]]
+        return [*residual, variant.head[:2], ("attention", "output")]
 
     def get_config(self) -> Config:
-        names = ("num_tags", "num_channels", "variant", "heard_chunks", "num_layers", "dropout", "precision", "folded")
-        return {**{name: getattr(self, name) for name in names}, "name": self.name, **json.loads(self._options)}
+        names = ("num_tags", "num_channels", "num_blocks", "variant", "heard_chunks", "num_layers", "dropout")
+        kept = {name: getattr(self, name) for name in (*names, "precision", "folded", "name")}
+        return {**kept, **json.loads(self._options)}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "ShortChunkAttention":

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kerastag import models
 from kerastag.models import augmentation as augmenting
 from kerastag.models import bias, convolution, layers, norm
 from kerastag.models.variants import VARIANTS
@@ -19,6 +20,7 @@ class ShortChunkResNet(keras.Model):
     Args:
       num_tags: outputs.
       num_channels: c; the blocks have c c 2c 2c 2c 2c 4c channels.
+      num_blocks: so many of the seven, from the input on; with fewer, each place of the last one hears less around it.
       variant: "4s6" for chunks of 73,600 samples, "3s69" for 59,049.
       dropout: rate before the output layer.
       precision: policy of the layers between front end and output; None: Keras' global one. Front end and output
@@ -41,6 +43,7 @@ class ShortChunkResNet(keras.Model):
         front_end: Config | None = None,
         augmentation: Config | None = None,
         num_chunks: int = 1,
+        num_blocks: int = models.RESIDUAL_BLOCKS,
         **kwargs: Any,
     ):
         precision = precision or keras.config.dtype_policy().name
@@ -51,9 +54,9 @@ class ShortChunkResNet(keras.Model):
         x = layers.LogMelSpectrogram(name="log_mel", **front_end or {})(x)  # (batch, num_mels, num_frames, 1)
         x = augments.of_spectrogram(x, num_chunks)
         x = norm.BatchNormalization(name="spec_bn", dtype=policy)(x)
-        for block, multiple, stride in VARIANTS[variant].blocks:
+        for block, multiple, stride in VARIANTS[variant].blocks[:num_blocks]:
             x = residual_block(x, multiple * num_channels, stride, block, policy, folded)
-        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=policy)(x)  # (batch, 4 * num_channels)
+        x = keras.layers.GlobalMaxPooling2D(name="pool", dtype=policy)(x)  # (batch, channels of the last block)
         dense, dense_norm, output, multiple = VARIANTS[variant].head
         x = dense_layer(x, multiple * num_channels, dense, policy)
         x = norm.batch_norm(x, dense_norm, policy, folded)
@@ -63,6 +66,7 @@ class ShortChunkResNet(keras.Model):
         super().__init__(waveform, logits, name=name, **kwargs)
         self.num_tags = num_tags
         self.num_channels = num_channels
+        self.num_blocks = num_blocks
         self.variant = variant
         self.dropout = dropout
         self.precision = precision
@@ -91,10 +95,10 @@ class ShortChunkResNet(keras.Model):
     def block_names(self) -> list[tuple[str, ...]]:
         """How the names of each block's layers begin, see models.blocks."""
         variant = VARIANTS[self.variant]
-        return [*((block,) for block, _, _ in variant.blocks), variant.head[:3]]
+        return [*((block,) for block, _, _ in variant.blocks[: self.num_blocks]), variant.head[:3]]
 
     def get_config(self) -> Config:
-        names = ("num_tags", "num_channels", "variant", "dropout", "precision", "folded", "name")
+        names = ("num_tags", "num_channels", "num_blocks", "variant", "dropout", "precision", "folded", "name")
         return {**{name: getattr(self, name) for name in names}, **json.loads(self._options)}
 
     @classmethod

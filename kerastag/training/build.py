@@ -23,7 +23,7 @@ class Network:
       tag_names: tags of its outputs, (num_tags,).
       model: one of models.NAMES; a probe is built by training.probing.
       num_channels: its width; None: the published one.
-      variant: variant of the short-chunk residual CNN.
+      num_blocks, variant: of the short-chunk residual CNN.
       dropout: before the output layer.
       pretrained: weights to start from, see training.pretrained; None: fresh ones.
       frozen_blocks: how many of its first blocks stay as they are, see models.blocks.
@@ -37,6 +37,7 @@ class Network:
     tag_names: tuple[str, ...]
     model: str = "short_chunk_resnet"
     num_channels: int | None = None
+    num_blocks: int = models.RESIDUAL_BLOCKS
     variant: str = "4s6"
     dropout: float = 0.5
     pretrained: str | None = None
@@ -64,11 +65,12 @@ class Network:
             options["num_channels"] = self.num_channels
         if self.model == "vggish":
             return models.vggish(len(self.tag_names), **options)
+        options |= {"num_blocks": self.num_blocks, "variant": self.variant}
         options |= {"front_end": dict(self.front_end) or None, "augmentation": dict(self.augmentation) or None}
         if self.model == "short_chunk_attention":
             options |= {"heard_chunks": self.heard_chunks, "num_layers": self.attention_layers}
-            return models.short_chunk_attention(len(self.tag_names), variant=self.variant, **options)
-        return models.short_chunk_resnet(len(self.tag_names), variant=self.variant, **options)
+            return models.short_chunk_attention(len(self.tag_names), **options)
+        return models.short_chunk_resnet(len(self.tag_names), **options)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,7 +48,10 @@ def commands(run, music, place, tmp_path):
         "export": (export, [f"--run_dir={run}", f"--output_dir={place}"]),
         "prepare": (prepare, [f"--data_dir={music}", f"--output_dir={place}"]),
         "report": (report, [str(run), f"--output={place}.html"]),
-        "train": (train, [f"--data_dir={music}", f"--run_dir={place}", "--epochs=1", "--num_channels=1"]),
+        "train": (
+            train,
+            [f"--data_dir={music}", f"--run_dir={place}", "--epochs=1", "--num_channels=1", "--num_blocks=2"],
+        ),
     }
 
 

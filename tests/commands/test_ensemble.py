@@ -20,9 +20,9 @@ from kerastag.runs.model import Combination, Model
 
 TAGS = ("mood/theme---high", "mood/theme---low", "mood/theme---mid")
 NETWORKS = {  # name of a run: its network; none is trained, all have scores that spread
-    "one": lambda: models.short_chunk_resnet(3, num_channels=1),
-    "two": lambda: models.short_chunk_resnet(3, num_channels=1),
-    "short": lambda: models.short_chunk_resnet(3, num_channels=1, variant="3s69"),
+    "one": lambda: models.short_chunk_resnet(3, num_channels=1, num_blocks=2),
+    "two": lambda: models.short_chunk_resnet(3, num_channels=1, num_blocks=2),
+    "short": lambda: models.short_chunk_resnet(3, num_channels=1, num_blocks=2, variant="3s69"),
     "slow": lambda: models.vggish(3, num_channels=1),
     "rare": lambda: popularity.Popular([0.1, 0.2, 0.3]),  # these two are quick: a constant each
     "often": lambda: popularity.Popular([0.8, 0.7, 0.4]),

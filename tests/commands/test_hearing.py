@@ -34,7 +34,7 @@ def test_replicas_share_a_batch_of_long_chunks(music, run_train, tmp_path, capsy
 
 
 def test_attention_starts_from_a_network_of_single_chunks(run, music, run_train, tmp_path, capsys):
-    arguments = (*ATTENTION, f"--pretrained={run}", "--freeze=8", "--epochs=1")
+    arguments = (*ATTENTION, f"--pretrained={run}", "--freeze=3", "--epochs=1")
     assert run_train(music, tmp_path / "run", *arguments) == 0
     said = capsys.readouterr().err
     assert "layers loaded: spec_bn, layer1" in said and "fresh (no such layer in the file): attention" in said
@@ -66,6 +66,7 @@ def test_a_pool_is_trained_on_embeddings_of_several_chunks(run, music, run_train
             ["--model=pool", "--pretrained=x", "--attention_layers=2"],
             "--attention_layers=2 needs --model=short_chunk_attention",
         ),
+        (["--model=vggish", "--num_blocks=3"], "--num_blocks=3 needs --model=short_chunk_resnet or"),
         (["--model=pool"], "--model=pool needs --pretrained or --base"),
         (["--model=short_chunk_attention", "--heard_chunks=1"], "heard_chunks"),
         (["--model=short_chunk_attention", "--freeze=9", "--pretrained=x"], "8 blocks before its head"),

@@ -238,6 +238,7 @@ def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, tmp_path, 
     line = [f"--data_dir={music}", f"--run_dir={tmp_path / 'run'}", "--loss=cb_focal", "--epochs=3", "--resume"]
     tiny = [
         "--num_channels=1",
+        "--num_blocks=2",
         "--batch_size=8",
         "--validation_chunks=2",
         "--precision=float32",

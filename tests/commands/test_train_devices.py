@@ -47,7 +47,14 @@ def test_a_cache_without_room_leaves_an_older_run_as_it_was(run, music, run_trai
 
 def test_a_run_goes_on_in_the_precision_it_was_begun_in(music, tmp_path, monkeypatch):
     monkeypatch.setattr(precisions, "choose", lambda name: "mixed_bfloat16")  # as another machine would
-    arguments = [f"--data_dir={music}", "--num_channels=1", "--batch_size=8", "--validation_chunks=2", "--monitor=none"]
+    arguments = [
+        f"--data_dir={music}",
+        "--num_channels=1",
+        "--num_blocks=2",
+        "--batch_size=8",
+        "--validation_chunks=2",
+        "--monitor=none",
+    ]
     arguments += [run_states.FEW_LAYERS, f"--run_dir={tmp_path / 'run'}", "--epochs=1"]
     assert train.COMMAND.run(arguments) == 0
     monkeypatch.setattr(precisions, "choose", lambda name: "mixed_float16")

@@ -36,6 +36,7 @@ def test_a_run_with_frozen_blocks_keeps_them_and_resumes_exactly(run, music, run
 BAD_USES = {
     "--freeze=3": "needs --pretrained",
     "--freeze=8 --pretrained=x": "short_chunk_resnet has 7 blocks",
+    "--freeze=3 --num_blocks=2 --pretrained=x": "short_chunk_resnet has 2 blocks",
     "--freeze=6 --pretrained=x --model=vggish": "vggish has 5 blocks",
     "--freeze=half --pretrained=x": "not none, all_but_head or a number",
     "--freeze=all_but_head --model=popular --pretrained=x": "--model=popular has nothing to freeze",

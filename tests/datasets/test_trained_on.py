@@ -23,7 +23,14 @@ def test_the_papers_preset_trains_on_the_smaller_form(server, monkeypatch, tmp_p
     folder = tmp_path / "music"
     assert jamendo.download(folder, "--remove_archives") == 0
     assert len((folder / "train.tsv").read_bytes().splitlines()) == 1 + 6
-    small = ("--num_channels=2", "--epochs=1", "--adam_epochs=1", "--sgd_epochs=1", "--validation_chunks=1")
+    small = (
+        "--num_channels=2",
+        "--num_blocks=2",
+        "--epochs=1",
+        "--adam_epochs=1",
+        "--sgd_epochs=1",
+        "--validation_chunks=1",
+    )
     quick = ("--precision=float32", "--batch_size=6", "--monitor=none", f"--run_dir={tmp_path / 'run'}")
     status = train.COMMAND.run(["--preset=paper_bce", f"--data_dir={folder}", *small, *quick])
     assert status == 0, capsys.readouterr().err

@@ -92,7 +92,7 @@ def test_the_moving_mean_has_every_digit_of_the_bias_in_any_precision(precision,
 def test_weight_decay_acts_on_a_bias_without_gradient(precision, rng):
     strategy = devices.strategy("one")
     with strategy.scope():
-        model = models.short_chunk_resnet(3, 1, dropout=0.0, precision=precision)
+        model = models.short_chunk_resnet(3, 1, num_blocks=2, dropout=0.0, precision=precision)
         sgd = optimizers.SGD(0.1, momentum=0.9, coupled_weight_decay=0.5)
         scaled = keras.optimizers.LossScaleOptimizer(sgd) if precision == "mixed_float16" else sgd
     layers = [layer for layer in model.layers if getattr(layer, "leaves_bias", False)]
@@ -106,7 +106,7 @@ def test_weight_decay_acts_on_a_bias_without_gradient(precision, rng):
 
 
 def test_a_step_adds_and_differentiates_one_bias_that_of_the_output():
-    network = build.Network(("a", "b"), num_channels=1)
+    network = build.Network(("a", "b"), num_channels=1, num_blocks=2)
     trainer = build.trainer(
         devices.strategy("one"),
         network,

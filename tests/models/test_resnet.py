@@ -47,6 +47,21 @@ def test_chunk_and_frames_of_a_variant(variant, samples, frames):
     assert before_pool(np.zeros((1, samples), np.float32)).shape[1:3] == ((1, 1) if variant == "4s6" else (1, 2))
 
 
+def test_fewer_blocks_are_the_first_ones(small, tmp_path, rng):
+    fewer = models.short_chunk_resnet(5, 2, num_blocks=3, precision="float32")
+    for layer in fewer.layers:
+        if layer.name.startswith("layer"):
+            layer.set_weights(small.get_layer(layer.name).get_weights())
+    waveform = rng.normal(0, 0.1, (2, small.chunk_samples)).astype(np.float32)
+    third = keras.Model(small.input, small.get_layer("layer3_relu").output)(waveform)
+    pooled = keras.Model(fewer.input, fewer.get_layer("pool").output)(waveform)
+    np.testing.assert_allclose(pooled, np.max(third, axis=(1, 2)), rtol=1e-6)
+    fewer.save(tmp_path / "model.keras")
+    again = loading.load(tmp_path / "model.keras")
+    assert again.block_names == [("layer1",), ("layer2",), ("layer3",), ("dense_1", "bn_1", "dense_2")]
+    np.testing.assert_array_equal(again(waveform, training=False), fewer(waveform, training=False))
+
+
 def test_initial_weights_are_uniform_within_the_fan_in():
     model = models.short_chunk_resnet(3, 16)
     for name, fan_in in (("layer2_conv_1", 9 * 16), ("dense_1", 64)):

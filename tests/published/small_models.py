@@ -18,7 +18,7 @@ MEL = {"spec.spectrogram.window": np.ones(512), "spec.mel_scale.fb": np.ones((25
 def network(seed=0, variant="4s6"):
     """The network that an entry of `entry` is of, with random weights."""
     keras.utils.set_random_seed(seed)
-    return models.short_chunk_resnet(len(TAGS), 2, variant, precision="float32")
+    return models.short_chunk_resnet(len(TAGS), 2, variant, num_blocks=2, precision="float32")
 
 
 def entry(name, source, builder="short_chunk_resnet", **options):
@@ -35,7 +35,7 @@ def serve(server, name, state, path, write=torch_writer.write_zip, variant="4s6"
     server.files[f"/o/r/{COMMIT}/models/{name}/best_model.pth"] = content
     blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
     source = catalogue.GitHubFile("o/r", COMMIT, f"models/{name}/best_model.pth", f"git:{blob}", len(content))
-    return entry(name, source, num_channels=2, variant=variant)
+    return entry(name, source, num_channels=2, num_blocks=2, variant=variant)
 
 
 def wheel(folder, files, project="smallnet", version="1.0"):

@@ -114,7 +114,7 @@ def in_this_process(monkeypatch):
     return lines
 
 
-TINY = "--num_channels=1 --batch_size=8 --validation_chunks=2 --precision=float32 --monitor=none"
+TINY = "--num_channels=1 --num_blocks=2 --batch_size=8 --validation_chunks=2 --precision=float32 --monitor=none"
 
 
 def test_presets_and_files_of_flags_are_trained_measured_and_compared(music, in_this_process, tmp_path, capsys):

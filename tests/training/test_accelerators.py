@@ -11,7 +11,7 @@ from kerastag.inference import scoring
 from kerastag.models import layers, norm
 from kerastag.training import build, devices, loop, optimizers, schedules, state
 
-NETWORK = build.Network(("a", "b", "c"), num_channels=1, dropout=0.0)
+NETWORK = build.Network(("a", "b", "c"), num_channels=1, num_blocks=2, dropout=0.0)
 
 
 def trainer(precision, strategy):

@@ -20,6 +20,7 @@ HPARAMS = (
         "model",
         "variant",
         "num_channels",
+        "num_blocks",
         "learning_rate",
         "schedule",
         "batch_size",
