@@ -107,7 +107,10 @@ def _missing(section: Section) -> list[tuple[float, float]]:
     A hole's bytes over the mean size of a frame say how many are missing. The encoder's count says it better, if it is
     not far off that: a header can be wrong, and one that agrees with the file's size while frames are too few is.
     """
-    mean = section.num_bytes / max(1, section.num_frames)
+    if section.num_frames:
+        mean = section.num_bytes / section.num_frames
+    else:  # nothing is left but the encoder's header, a frame as the others
+        mean = len(section.info.frame) if section.info else 1.0
     before, holes = 0, []
     for run, following in itertools.pairwise(section.runs):
         before += run.num_frames

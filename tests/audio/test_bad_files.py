@@ -155,3 +155,9 @@ def test_a_file_of_nothing_but_beginnings_is_refused_within_moments(maker, conte
     path = maker.write("a.mp3", content)
     with pytest.raises(audio.AudioError, match="is not audio|holds no samples"):
         parallel.within(60.0, audio.read, path)
+
+
+def test_an_mp3_of_which_its_encoders_header_is_left(maker, mp3_frames):
+    content = maker.encode("mp3", maker.music(44_100, 2.0), 44_100)
+    path = maker.write("a.mp3", content[: mp3_frames(content)[1] + 47])
+    assert complaint(path) == "is not audio that libsndfile can read (Format not recognised)"
