@@ -62,13 +62,18 @@ def encoded(samples: np.ndarray) -> dict[str, bytes]:
     """The sound in each format."""
     by_format = {}
     for name, (container, codec, _) in LIBSNDFILE_FORMS.items():
-        memory = io.BytesIO()
-        with soundfile.SoundFile(memory, "w", RATE, 2, format=container, subtype=codec) as file:
-            file.write(samples)
-        by_format[name] = memory.getvalue()
+        by_format[name] = encoded_by_libsndfile(samples, container, codec)
     if second_reader.available():
         by_format |= {name: encoded_by_ffmpeg(samples, *form[:2]) for name, form in FFMPEG_FORMS.items()}
     return by_format
+
+
+def encoded_by_libsndfile(samples: np.ndarray, container: str, codec: str) -> bytes:
+    """The sound as a file of libsndfile's container and codec."""
+    memory = io.BytesIO()
+    with soundfile.SoundFile(memory, "w", RATE, 2, format=container, subtype=codec) as file:
+        file.write(samples)
+    return memory.getvalue()
 
 
 def encoded_by_ffmpeg(samples: np.ndarray, container_name: str, codec: str) -> bytes:

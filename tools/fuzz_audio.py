@@ -1,0 +1,192 @@
+"""Has every reader of files read files that were mutated, in processes with limits: none may crash, hang or swell.
+
+    python -m tools.fuzz_audio [--num_files=20000] [--readers=audio,ffmpeg,tags] [--keep=FOLDER]
+
+A second of music in every format that can be encoded here gets bits flipped, numbers at their extremes, parts cut out,
+repeated, or put in from another format. `audio` is the reading of commands, whole and in chunks, with FFmpeg's
+libraries behind libsndfile; `ffmpeg` is these alone; `tags` reads the fields of `kerastag write` and works out how one
+would be edited. A file may be read or refused in one line; a crash, any other exception, 20 s or 1 GB is a fault, told
+with the number that makes the file again (--first). The exit status is 1 if there was one.
+"""
+
+import collections
+import dataclasses
+import pathlib
+import random
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from absl import flags
+
+from kerastag import audio, cli, errors, progress
+from kerastag.audio import second_reader
+from kerastag.cli import options
+from kerastag.library import fields
+from kerastag.library.fields import opening
+from kerastag.metrics import tables
+from tools.attacks import mutating, watching
+from tools.datasets import damaged_music
+
+LIMIT_SECONDS, LIMIT_MB = 20.0, 1024.0
+MORE_BY_LIBSNDFILE = {  # name: libsndfile's container and codec, the suffix
+    "au": ("AU", "PCM_16", "au"),
+    "caf": ("CAF", "PCM_24", "caf"),
+    "w64": ("W64", "FLOAT", "w64"),
+    "rf64": ("RF64", "PCM_16", "rf64"),
+    "wav, u-law": ("WAV", "ULAW", "wav"),
+    "wav, ADPCM": ("WAV", "IMA_ADPCM", "wav"),
+    "wav, float": ("WAV", "DOUBLE", "wav"),
+}
+MORE_BY_FFMPEG = {
+    "adts": ("adts", "aac", "aac"),
+    "ac3": ("ac3", "ac3", "ac3"),
+    "matroska": ("matroska", "pcm_s16le", "mka"),
+    "webm": ("webm", "libopus", "webm"),
+    "tta": ("tta", "tta", "tta"),
+    "alac": ("mp4", "alac", "m4a"),
+}
+
+FLAGS = flags.FlagValues()
+options.positive(FLAGS, "num_files", 20_000, "How many files.")
+flags.DEFINE_integer(
+    "first", 0, "Number of the first file; each is a function of its number and --seed.", 0, flag_values=FLAGS
+)
+flags.DEFINE_list("readers", ["audio", "ffmpeg", "tags"], "Which readers.", flag_values=FLAGS)
+flags.DEFINE_string("keep", None, "A folder for the files that were faults.", flag_values=FLAGS)
+options.positive(FLAGS, "num_processes", 2, "How many read at a time.")
+flags.DEFINE_integer("seed", 0, "Random seed; the same gives the same files.", 0, flag_values=FLAGS)
+MAIN_FLAGS = len(list(FLAGS))
+options.define_verbosity(FLAGS)
+
+
+def whole_files(seconds: int = 1) -> dict[str, tuple[bytes, str]]:
+    """A file of each format, and its suffix."""
+    samples = damaged_music.sound(seconds, seed=0)
+    first = damaged_music.LIBSNDFILE_FORMS | MORE_BY_LIBSNDFILE
+    made = {name: (damaged_music.encoded_by_libsndfile(samples, *form[:2]), form[2]) for name, form in first.items()}
+    if second_reader.available():
+        second = damaged_music.FFMPEG_FORMS | MORE_BY_FFMPEG
+        made |= {name: (damaged_music.encoded_by_ffmpeg(samples, *form[:2]), form[2]) for name, form in second.items()}
+    return made
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """A mutated file, and who is to read it."""
+
+    path: pathlib.Path
+    form: str
+    readers: tuple[str, ...]
+
+
+def mutants(folder: pathlib.Path, numbers: Iterable[int], seed: int, readers: Sequence[str]) -> Iterator[Mutant]:
+    """Writes mutated files one after the other; each is a function of its number and the seed."""
+    whole = whole_files()
+    for number in numbers:
+        form = list(whole)[number % len(whole)]
+        mutation = mutating.NAMES[number // len(whole) % len(mutating.NAMES)]
+        content, suffix = whole[form]
+        others = [other for name, (other, _) in whole.items() if name != form]
+        path = folder / f"{number}.{suffix}"
+        path.write_bytes(mutating.mutated(content, others, mutation, random.Random(f"{seed} {number}")))
+        yield Mutant(path, form, tuple(readers))
+
+
+def attack(mutant: Mutant) -> None:
+    """Has a file read by each reader; raises a refusal if all of them refuse it, and whatever else they raise."""
+    refusals = []
+    for reader in mutant.readers:
+        try:
+            READERS[reader](mutant.path)
+        except errors.KerastagError as error:
+            refusals.append(error)
+    if len(refusals) == len(mutant.readers):
+        raise refusals[0]
+
+
+def read_audio(path: pathlib.Path) -> None:
+    """As training and tagging read a file."""
+    try:
+        audio.read_chunks(path, 4, 16_000)
+        audio.random_chunk(path, 0.7, 16_000)
+        audio.read(path)
+        audio.account_of(path).text()
+    finally:
+        audio.forget_files()
+
+
+def read_by_ffmpeg(path: pathlib.Path) -> None:
+    """By FFmpeg's libraries, whatever libsndfile makes of it."""
+    decoder = second_reader.Decoder(str(path))
+    decoder.run(0, np.empty(min(decoder.stated_frames, 2 * decoder.rate), np.float32))
+
+
+def read_tags(path: pathlib.Path) -> None:
+    """The fields of its tags, and how a mood would be written."""
+    with opening.open_tags(path) as tags:
+        for field in fields.FIELDS:
+            tags.values(field)
+        changes = tags.changes("mood", ["calm", "épique"])
+        tags.inverse(changes)
+        tags.others("mood")
+        tags.audio()
+        tags.seen()
+
+
+READERS = {"audio": read_audio, "ffmpeg": read_by_ffmpeg, "tags": read_tags}
+
+
+def table(outcomes: Sequence[watching.Outcome]) -> tables.Table:
+    """How many files of each format were read, refused, and the rest."""
+    kinds = (*watching.FINE, *watching.FAULTS)
+    by_form: dict[str, list[watching.Outcome]] = collections.defaultdict(list)
+    for outcome in outcomes:
+        by_form[outcome.task.form].append(outcome)
+    lines: list[tuple[tables.Cell, ...]] = []
+    for form, some in by_form.items():
+        counts = collections.Counter(outcome.kind for outcome in some)
+        slowest, most = max(outcome.seconds for outcome in some), max(outcome.megabytes for outcome in some)
+        lines.append((form, *(counts[kind] for kind in kinds), f"{slowest:.1f}", f"{most:.0f}"))
+    note = f"Slowest: in seconds, of a file by all readers. Limits: {LIMIT_SECONDS:g} s, {LIMIT_MB:g} MB."
+    return tables.Table(("format", *kinds, "slowest", "MB"), tuple(lines), note)
+
+
+def main(values: flags.FlagValues, arguments: list[str]) -> int:
+    """Makes the files, has them read, prints the table. Returns 1 if there was a fault."""
+    unknown = set(values.readers) - set(READERS)
+    if unknown:
+        raise errors.UsageError(f"--readers: {min(unknown)} is none of {', '.join(READERS)}")
+    if "ffmpeg" in values.readers and not second_reader.available():
+        raise errors.UsageError(f"--readers=ffmpeg: {second_reader.REMEDY}")
+    numbers = range(values.first, values.first + values.num_files)
+    outcomes = []
+    with tempfile.TemporaryDirectory() as folder, progress.Bar(values.num_files, "reading") as bar:
+        files_to_read = mutants(pathlib.Path(folder), numbers, values.seed, values.readers)
+        for outcome in watching.watched(attack, files_to_read, values.num_processes, LIMIT_SECONDS, LIMIT_MB):
+            bar.advance()
+            outcomes.append(outcome)
+            _tell(outcome, values.keep)
+            outcome.task.path.unlink()
+    print(tables.text([table(outcomes)]))
+    num_faults = sum(outcome.kind in watching.FAULTS for outcome in outcomes)
+    print(f"{len(outcomes)} files, readers {', '.join(values.readers)}: {num_faults} faults")
+    return int(num_faults > 0)
+
+
+def _tell(outcome: watching.Outcome, keep: str | None) -> None:
+    """A line for a fault, whose file is kept."""
+    if outcome.kind not in watching.FAULTS:
+        return
+    path = outcome.task.path
+    print(f"{path.stem}, {outcome.task.form}: {outcome.kind}: {outcome.detail}", file=sys.stderr)
+    if keep is not None:
+        pathlib.Path(keep).mkdir(parents=True, exist_ok=True)
+        pathlib.Path(keep, path.name).write_bytes(path.read_bytes())
+
+
+COMMAND = cli.Command("python -m tools.fuzz_audio", "has every reader read mutated files", FLAGS, main, MAIN_FLAGS)
+
+if __name__ == "__main__":
+    sys.exit(COMMAND.run(sys.argv[1:]))
