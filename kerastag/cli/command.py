@@ -88,7 +88,13 @@ class Command:
             print(_one_line(error) + (f" ({advice})" if advice else ""), file=sys.stderr)
             return 1
         except Exception as error:
-            _tell_unexpected(self.name, error, _verbose(self.flag_values))
+            if _is_out_of_memory(error) and not _verbose(self.flag_values):
+                lower = "batch_size" in self.flag_values
+                advice = f"; try a lower --batch_size than {self.flag_values.batch_size}" if lower else ""
+                _write(f"{self.name}: out of memory ({_first_line(error)}){advice}")
+                _let_go(error)
+            else:
+                _tell_unexpected(self.name, error, _verbose(self.flag_values))
             return 1
 
     def parse(self, argv: Sequence[str]) -> list[str]:
@@ -181,16 +187,33 @@ def _one_line(error: BaseException) -> str:
 
 
 def _tell_unexpected(name: str, error: Exception, verbose: bool) -> None:
-    """Says what nobody foresaw, and lets go of the frames it came through.
-
-    They hold TensorFlow's input pipelines, and Python does not end while one of those still calls into it.
-    """
+    """Says what nobody foresaw."""
     if verbose:
         traceback.print_exception(error)
     else:
-        text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-        # in one piece: threads of TensorFlow may be writing there too
-        sys.stderr.write(f"{name}: unexpected {names.printable(text)} (--verbosity=1 shows where)\n")
+        _write(f"{name}: unexpected {type(error).__name__}: {_first_line(error)} (--verbosity=1 shows where)")
+    _let_go(error)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or TensorFlow, which must not be imported for it, could not have more memory."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def _first_line(error: Exception) -> str:
+    return names.printable(str(error).strip().partition("\n")[0])
+
+
+def _write(line: str) -> None:
+    """To standard error, in one piece: threads of TensorFlow may be writing there too."""
+    sys.stderr.write(f"{line}\n")
+
+
+def _let_go(error: Exception) -> None:
+    """Lets go of the frames an error came through.
+
+    They hold TensorFlow's input pipelines, and Python does not end while one of those still calls into it.
+    """
     traceback.clear_frames(error.__traceback__)
     error.__traceback__ = None
 

@@ -3,11 +3,9 @@
 import contextlib
 import dataclasses
 import math
-import signal
 import sys
 import time
-import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -17,7 +15,7 @@ from kerastag.computing import Computing
 from kerastag.data import sampling
 from kerastag.models import loading
 from kerastag.runs import run_folder
-from kerastag.training import build, loop, norm_statistics, schedules, validating
+from kerastag.training import build, loop, norm_statistics, schedules, stopping, validating
 from kerastag.training import callbacks as training_callbacks
 from kerastag.training import state as training_state
 from kerastag.training import validation as validation_results
@@ -85,7 +83,7 @@ class Fit:
           KerastagError: no audio can be read, or the loss is not finite any more.
         """
         self._trainer.model.stop_training = False
-        with _stop_on_signals(self._trainer):
+        with stopping.on_signals(self._trainer):
             if (
                 self._workers.is_chief and not self._folder.holds_checkpoint()
             ):  # a run that is killed in its first epoch begins it again
@@ -181,7 +179,12 @@ class Fit:
         start = self._state.draw
         if start >= len(plan):  # interrupted while validating
             return
-        draws = self._trainer.train_epoch(self._inputs.training(plan, start, self._fill), self._state, self._on_step)
+        batches = self._inputs.training(plan, start, self._fill)
+        try:
+            draws = self._trainer.train_epoch(batches, self._state, self._on_step)
+        except loop.LossNotFinite as error:
+            names = [self._training.name(row) for row in plan.tracks[error.draws]]
+            raise loop.LossNotFinite(error.loss, error.step, error.draws, names) from None
         trained_on = np.zeros(len(plan), np.int64)
         trained_on[:start], trained_on[draws] = 1, 1
         missing = self._workers.total(trained_on) == 0
@@ -275,24 +278,3 @@ class Fit:
             epochs=settings.epochs,
             steps=num_steps,
         )
-
-
-@contextlib.contextmanager
-def _stop_on_signals(trainer: loop.Trainer) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks the trainer to stop after its step, the second one stops at once."""
-
-    def request(number: int, frame: types.FrameType | None) -> None:
-        if trainer.stop_requested:
-            raise KeyboardInterrupt
-        trainer.stop_requested = True
-
-    try:
-        before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread, as in a notebook's worker
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

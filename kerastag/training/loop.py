@@ -25,6 +25,22 @@ class Interrupted(Exception):
     """The user asked to stop; the state stands at the end of a step."""
 
 
+class LossNotFinite(errors.KerastagError):
+    """The weights are of no use any more; the best model and the last checkpoint are as they were.
+
+    Args:
+      loss: NaN or infinity.
+      step: the number of the step, from 1.
+      draws: what the step was trained on here.
+      tracks: what these are called, if that is known.
+    """
+
+    def __init__(self, loss: float, step: int, draws: np.ndarray, tracks: Sequence[str] = ()):
+        on = f", on {', '.join(tracks)}" if tracks else ""
+        super().__init__(f"the loss became {loss} in step {step}{on}; try a lower learning rate", "learning_rate")
+        self.loss, self.step, self.draws = loss, step, draws
+
+
 class Trainer:
     """Trains a model for one epoch at a time.
 
@@ -100,7 +116,7 @@ class Trainer:
 
         Raises:
           Interrupted: `stop_requested` was set, here or in another process; all steps so far are in the state.
-          KerastagError: the loss is not finite any more.
+          LossNotFinite: the loss is not a number any more; names the draws of that step.
         """
         draws = [np.zeros(0, np.int64)]
         began, working = time.perf_counter(), 0.0
@@ -159,7 +175,7 @@ class Trainer:
         with tf.device("/cpu:0"):  # where a branch is chosen without waiting for a GPU
             options = (*map(tf.constant, (share, seed, watched)), tf.constant(epoch, tf.int32))
             options += (tf.constant(float(self.stop_requested)),)
-        return _Launched(take(batch, *options), int(draws.max()) + 1, watched)
+        return _Launched(take(batch, *options), draws, watched)
 
     def _step(self, compiled: bool, batches: tf.data.Dataset) -> Callable[..., Tensor]:
         """The traced step: the plain one for batches of any size, the compiled one for those of one size."""
@@ -192,10 +208,8 @@ class Trainer:
         loss, norm, stopping = map(float, launched.results.numpy())
         self._all_stop = self._all_stop or stopping > 0
         if not np.isfinite(loss):
-            raise errors.KerastagError(
-                f"the loss became {loss} in step {state.step + 1}; try a lower learning rate", "learning_rate"
-            )
-        state.draw = launched.next_draw
+            raise LossNotFinite(loss, state.step + 1, launched.draws)
+        state.draw = int(launched.draws.max()) + 1
         state.step += 1
         state.loss_sum += loss
         state.loss_steps += 1
@@ -207,10 +221,10 @@ class Trainer:
 
 @dataclasses.dataclass(frozen=True)
 class _Launched:
-    """A step that may still run: what it will have given, the draw after its last, whether the norm is measured."""
+    """A step that may still run: what it will have given, its draws, whether the norm is measured."""
 
     results: Tensor
-    next_draw: int
+    draws: np.ndarray
     watched: bool
 
 

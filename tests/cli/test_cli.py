@@ -31,6 +31,18 @@ def raising(error):
     return main
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 9 GiB"), type("ResourceExhaustedError", (Exception,), {})("OOM")]
+)
+def test_out_of_memory_says_what_to_lower(error, capsys):
+    toy = command(raising(error))
+    assert toy.run([]) == 1
+    assert capsys.readouterr().err == f"kerastag toy: out of memory ({error})\n"
+    flags.DEFINE_integer("batch_size", 32, "Chunks.", flag_values=toy.flag_values)
+    assert toy.run(["--batch_size=64"]) == 1
+    assert capsys.readouterr().err == f"kerastag toy: out of memory ({error}); try a lower --batch_size than 64\n"
+
+
 @pytest.mark.parametrize("name", [None, *cli.COMMANDS])
 def test_help_answers_without_tensorflow(name):
     module = ["kerastag"] if name is None else [f"kerastag.{name}"]

@@ -1,6 +1,7 @@
 """`kerastag train` on a few seconds of music: what it writes, that it resumes exactly, every way of training."""
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 import kerastag
 from kerastag import evaluate, export, files, train
+from kerastag.models import loading
 from kerastag.runs import run_folder
 from kerastag.training import loop
 from tests import run_states
@@ -229,6 +231,27 @@ def test_runs_without_a_name_do_not_collide(tmp_path):
     (tmp_path / "bce").mkdir()
     (tmp_path / "bce-2").mkdir()
     assert run_folder.free(tmp_path / "bce").path == tmp_path / "bce-3"
+
+
+def test_a_loss_that_is_lost_names_its_tracks_and_loses_nothing(run, music, run_train, tmp_path, capsys, monkeypatch):
+    train_epoch = loop.Trainer.train_epoch
+
+    def spoilt(self, batches, state, *more):
+        if state.epoch == 1:
+            self.model.output_layer.bias.assign(np.full(3, np.nan))
+        return train_epoch(self, batches, state, *more)
+
+    arguments, folder = ("--loss=cb_focal", "--epochs=3"), run_folder.RunFolder(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "train_epoch", spoilt)
+        assert run_train(music, folder.path, *arguments) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("the loss became nan in step 4, on ") and told.endswith("(see --learning_rate)")
+    named = re.findall(r"train/\d+\.wav", told)
+    assert len(set(named)) == len(named) == 8
+    assert all(np.isfinite(weight).all() for weight in loading.load(folder.model_path).get_weights())
+    assert run_train(music, folder.path, *arguments, "--resume") == 0
+    run_states.assert_same(run, folder.path)
 
 
 def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, tmp_path, capsys):
