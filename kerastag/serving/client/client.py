@@ -135,6 +135,10 @@ class Client:
         """
         return self._session.with_version(lambda served: self._session.run(served, signature, inputs))
 
+    def served(self) -> signatures.Served:
+        """The version that is meant, and what it can be asked; raises ServingError."""
+        return self._session.with_version(lambda served: served)
+
     def tags(self) -> list[str]:
         """The tags in column order, by the short names that `score` has as keys, (num_tags,)."""
         return self._session.with_version(lambda served: list(self._session.facts(served).vocabulary.short_names))

@@ -8,7 +8,7 @@ from kerastag.inference import export_facts
 from kerastag.serving import signatures
 from kerastag.serving.bundle import saved_model
 from kerastag.serving.check import bare_process
-from tools.serving import check_bundle
+from tools.serving import check_bundle, comparing
 
 FLOATS, NUMBERS = signatures.Tensor("float32", (None, None)), signatures.Tensor("int32", (None,))
 FACTS = export_facts.ExportFacts(
@@ -63,13 +63,13 @@ def answer(monkeypatch):
 
 
 def test_the_difference_is_absolute_below_one_and_relative_above():
-    assert check_bundle.difference(np.array([0.5, 0.1]), np.array([0.5, 0.3])) == pytest.approx(0.2)
-    assert check_bundle.difference(np.array([50.0, 0.0]), np.array([49.0, 0.0])) == pytest.approx(0.02)
-    assert check_bundle.difference(np.array([True]), np.array([False])) == 1
-    assert check_bundle.difference(np.array(["a"]), np.array(["a"])) == 0
+    assert comparing.difference(np.array([0.5, 0.1]), np.array([0.5, 0.3])) == pytest.approx(0.2)
+    assert comparing.difference(np.array([50.0, 0.0]), np.array([49.0, 0.0])) == pytest.approx(0.02)
+    assert comparing.difference(np.array([True]), np.array([False])) == 1
+    assert comparing.difference(np.array(["a"]), np.array(["a"])) == 0
     for other in (np.array([[0.5]]), np.array([np.nan])):
-        assert check_bundle.difference(np.array([0.5]), other) == np.inf
-    assert check_bundle.difference(np.array(["a", "b"]), np.array(["b", "a"])) == np.inf
+        assert comparing.difference(np.array([0.5]), other) == np.inf
+    assert comparing.difference(np.array(["a", "b"]), np.array(["b", "a"])) == np.inf
 
 
 def test_interpreters_get_the_same_requests_about_the_newest_version(saved, answer, capsys):
