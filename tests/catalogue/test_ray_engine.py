@@ -2,14 +2,17 @@
 
 import dataclasses
 import os
+import pathlib
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from kerastag import errors
+from kerastag import errors, tag
 from kerastag.catalogue import ray_engine, worker
 from kerastag.computing import Computing
 from kerastag.data.reading import Reading
@@ -79,3 +82,23 @@ def test_an_error_in_an_actor_is_told_as_elsewhere(two_actors, spec, tmp_path):
     with pytest.raises(errors.KerastagError, match="files of shard . is here"):
         list(ray_engine.work(lost, two_actors))
     assert worker.Worker(spec).job.status().shards_left == 5
+
+
+def test_a_driver_that_is_killed_can_be_started_again(two_actors, spec):
+    job = pathlib.Path(spec.output)
+    flags = [f"--{name}={getattr(spec, name)}" for name in ("tracks", "output", "model")]
+    how = ["--shards=5", "--num_chunks=1", "--precision=float32", "--lease_seconds=10", "--engine=ray"]
+    arguments = [*flags, *how, "--ray_workers=1", "--quiet"]
+    root = pathlib.Path(tag.__file__).parents[1]
+    command = [sys.executable, "-m", "kerastag.tag", *arguments]
+    driver = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(root)})
+    for _ in range(6000):
+        if driver.poll() is not None or list(job.glob("done/*.json")):
+            break
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGKILL)
+    assert driver.wait() == -signal.SIGKILL
+    done = {path: path.stat().st_ino for path in job.glob("parts/*.parquet")}
+    assert done and tag.COMMAND.run(arguments) == 0
+    assert {path: path.stat().st_ino for path in done} == done
+    assert result(spec)[0] == [f"{number % 8}.wav" for number in range(24)] + ["missing.wav"]

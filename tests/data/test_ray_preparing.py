@@ -70,7 +70,7 @@ def test_a_driver_that_is_killed_can_be_started_again(two_actors, dataset):
     command = [sys.executable, "-m", "kerastag.prepare", *arguments]
     driver = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(root)})
     for _ in range(1200):
-        if list(pathlib.Path().glob("out/*.wav")) or driver.poll() is not None:
+        if list(pathlib.Path().glob("out/[0-9]*.wav")) or driver.poll() is not None:
             break
         time.sleep(0.05)
     driver.send_signal(signal.SIGKILL)
