@@ -21,7 +21,7 @@ from concurrent import futures
 import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors, ray_actors
+from kerastag import audio, cli, errors, precisions, ray_actors
 from kerastag.cli import options
 from tools.benchmarks import catalogue_memory, collection, machine, processes, random_run
 
@@ -39,6 +39,9 @@ flags.DEFINE_float("sample_seconds", 5.0, "Between two looks at the actor's memo
 flags.DEFINE_string("model", None, "A run; None: a network with random weights.", flag_values=FLAGS)
 options.positive(FLAGS, "num_channels", 32, "Width of the network that is made.")
 options.positive(FLAGS, "num_chunks", 16, "Chunks of each file.")
+flags.DEFINE_enum(
+    "precision", "float32", precisions.NAMES, "Of the network; in half precision tables may differ.", flag_values=FLAGS
+)
 flags.DEFINE_string("work_dir", None, "Where files are made; None: among temporary files.", flag_values=FLAGS)
 
 
@@ -71,8 +74,8 @@ class Bench:
 
     @property
     def command(self) -> list[str]:
-        chunks = f"--num_chunks={self.values.num_chunks}"
-        return ["-m", "kerastag.tag", f"--model={self.model}", "--quiet", "--results=none", chunks]
+        how = [f"--{name}={getattr(self.values, name)}" for name in ("num_chunks", "precision")]
+        return ["-m", "kerastag.tag", f"--model={self.model}", "--quiet", "--results=none", *how]
 
     def commands(self, way: Way, library: pathlib.Path, output: pathlib.Path, num_shards: int) -> list[list[str]]:
         """What the processes of a way are started with."""
