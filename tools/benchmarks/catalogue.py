@@ -106,9 +106,9 @@ class Bench:
         return f"{told} {100 * (whole / other - 1):>+9.1f} % {100 * (slower - 1):>+9.1f} %  {way.beside}"
 
     def rate(self, name: str, num_workers: int) -> float:
-        """Tracks a second after the start."""
+        """Tracks a second after the start; NaN where too few tracks were heard for the start to be told apart."""
         start, whole = (statistics.median(times[name]) for times in (self.starts, self.times))
-        return (self.values.num_files - num_workers) / max(whole - start, 1e-9)
+        return (self.values.num_files - num_workers) / (whole - start) if whole > start else float("nan")
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+import numpy as np
 import pytest
 
 from kerastag import errors, ray_actors
@@ -37,6 +38,8 @@ def test_the_start_is_taken_off_the_rate(bench):
     made.times = {"1 worker": [60.5], "Ray": [80.0, 78.125, 1.0], "2": [60.0]}
     assert made.rate("1 worker", 1) == pytest.approx(2.0) and made.rate("2", 2) == pytest.approx(2.0)
     assert made.rate("Ray", 1) == pytest.approx(101 / 56.125)
+    made.times["2"] = [9.0]
+    assert np.isnan(made.rate("2", 2))
     words = made.line(catalogue.Way("Ray", 1, [], "1 worker")).split()
     assert words == ["Ray", "78.12", "s", "22.00", "s", "1.80", "+29.1", "%", "+11.1", "%", "1", "worker"]
 
