@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from kerastag import cli, errors, files, names, published, tags
-from kerastag.cli import options
+from kerastag.cli import engines, options
 from kerastag.inference import evaluation_subject
 from kerastag.inference.evaluation_subject import EvaluationSubject, ScoreFiles
 from kerastag.inference.split_scoring import SplitSource
@@ -80,6 +80,7 @@ flags.DEFINE_string(
 )
 options.define_reading(FLAGS)
 options.define_devices(FLAGS)
+engines.define(FLAGS, "Who scores the tracks: this process, or actors on a Ray cluster.")
 options.define_verbosity(FLAGS)
 
 
@@ -112,6 +113,8 @@ def _checked(values: flags.FlagValues) -> run_folder.RunFolder | None:
     """The run of --run_dir, if there is one; all that can be wrong with the flags is found here, before any work."""
     if (values.run_dir is None) == (values.predictions is None):
         raise errors.UsageError("give either --run_dir or --predictions")
+    if engines.cluster_of(values) is not None and values.predictions is not None:
+        raise errors.UsageError("--engine=ray and --predictions: nothing is to be scored")
     for path in (values.output, values.decisions):
         files.check_output(path, values.overwrite)
     for folder in (values.tables_dir, values.plots_dir):
@@ -175,6 +178,7 @@ def _of_run(values: flags.FlagValues, run: run_folder.RunFolder) -> EvaluationSu
         values.verbosity,
         values.fit_on_the_labels_reported_on,
         values.validation_split,
+        engines.cluster_of(values),
     )
 
 

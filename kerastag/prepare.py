@@ -6,8 +6,8 @@ import sys
 from absl import flags
 
 from kerastag import audio, cli, errors, files
-from kerastag.cli import options
-from kerastag.data import dataset, preparing, splits
+from kerastag.cli import engines, options
+from kerastag.data import dataset, preparing, ray_preparing, splits
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("data_dir", None, "The dataset to prepare.", flag_values=FLAGS)
@@ -32,13 +32,20 @@ flags.DEFINE_integer(
     192_000,
     flag_values=FLAGS,
 )
-options.positive(FLAGS, "num_workers", None, "Threads; default: one per core.")
+options.positive(
+    FLAGS,
+    "num_workers",
+    None,
+    "Threads; default: one per core. On Ray, of each actor; default: one for each of its CPUs.",
+)
+engines.define(FLAGS)
 options.define_verbosity(FLAGS)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Prepares. Returns 1 if files could not be read."""
     options.require(values, "data_dir", "output_dir")
+    cluster = engines.cluster_of(values)
     folder, output = dataset.folder(values.data_dir), pathlib.Path(values.output_dir)
     if output.resolve() == folder.resolve():
         raise errors.UsageError("--output_dir is --data_dir")
@@ -50,12 +57,14 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     size = preparing.expected_bytes([conversion.track for conversion in conversions], values.format, values.sample_rate)
     about = "" if size is None else f", about {size / 1e9:.2f} GB in all"
     print(f"{output}: {len(conversions)} files, {done} there already{about}", file=sys.stderr)
-    unreadable = preparing.convert_all(conversions, values.format, values.sample_rate, values.num_workers)
+    how = (conversions, values.format, values.sample_rate, values.num_workers)
+    converted = preparing.convert_all(*how) if cluster is None else ray_preparing.convert_all(*how, cluster)
+    unreadable = converted.unreadable
     if len(unreadable) == len(conversions):
         raise errors.KerastagError(f"no file can be read: {next(iter(unreadable.values()))}")
     for name, path in tables.items():
         preparing.rewrite_split(path, output / f"{name}.tsv", values.format, set(unreadable))
-    cli.warn(f"heard in part: {path}: {heard.text()}" for path, heard in audio.heard_in_part().items())
+    cli.warn(f"heard in part: {path}: {heard.text()}" for path, heard in converted.heard_in_part.items())
     cli.warn(f"left out: {reason}" for reason in unreadable.values())
     print(f"{output}: {len(conversions) - len(unreadable)} files, {', '.join(f'{name}.tsv' for name in tables)}")
     return 1 if unreadable else 0

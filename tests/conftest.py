@@ -17,6 +17,7 @@ FIXTURES = (
     "browser",
     "listening_fixture",
     "networks",
+    "ray_fixture",
     "serving_fixture",
     "serving_model",
 )  # modules beside this one

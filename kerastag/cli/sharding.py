@@ -9,17 +9,15 @@ from types import FrameType
 
 from absl import flags
 
-from kerastag import cli, errors, progress, published
+from kerastag import cli, errors, progress, published, ray_actors
 from kerastag.catalogue import leases, ray_engine, shards, worker
-from kerastag.cli import collection, options
+from kerastag.cli import collection, engines, options
 
-ENGINES = ("local", "ray")
 _OTHERS = (  # flags of `kerastag tag` that say nothing about a table of tracks
     *("embeddings", "taggrams", "segments", "hop_seconds", "explain", "overwrite", "watch", "top", "max_tags"),
     *("min_score", "exclude", "rename", "exclude_paths"),
 )
 _OF_TABLES = ("shards", "shard", "tracks_root", "with_embeddings", "lease_seconds", "wait", "engine")
-_OF_RAY = ("ray_address", "ray_workers", "ray_cpus", "ray_gpus")
 
 
 def define(values: flags.FlagValues) -> None:
@@ -57,21 +55,7 @@ def define(values: flags.FlagValues) -> None:
         "With --tracks: stay until other workers have done their shards, to take over those of workers that die.",
         flag_values=values,
     )
-    _define_ray(values)
-
-
-def _define_ray(values: flags.FlagValues) -> None:
-    flags.DEFINE_enum(
-        "engine", ENGINES[0], ENGINES, "With --tracks: this process, or actors on a Ray cluster.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "ray_address", None, "Of the Ray cluster, or auto; without it Ray starts on this machine.", flag_values=values
-    )
-    options.positive(values, "ray_workers", None, "Actors on Ray. Default: as many as its CPUs or GPUs carry.")
-    flags.DEFINE_float("ray_cpus", 1.0, "CPUs of each actor on Ray.", 0.0, 1024.0, flag_values=values)
-    flags.DEFINE_float(
-        "ray_gpus", 0.0, "GPUs of each actor on Ray; 0.5: two actors share one.", 0.0, 64.0, flag_values=values
-    )
+    engines.define(values, "With --tracks: this process, or actors on a Ray cluster.")
 
 
 def asked(values: flags.FlagValues) -> bool:
@@ -81,16 +65,15 @@ def asked(values: flags.FlagValues) -> bool:
       UsageError: they do not.
     """
     if values.tracks is None and not values.status:
-        _refuse(values, (*_OF_TABLES, *_OF_RAY), "for --tracks, which is not given")
+        _refuse(values, (*_OF_TABLES, *engines.OF_RAY), "for --tracks, which is not given")
         return False
     _refuse(values, _OTHERS, "not for --tracks")
     if values.output is None:
         raise errors.UsageError("--tracks and --status need --output, the folder that workers share")
-    if values.engine != "ray":
-        _refuse(values, _OF_RAY, "for --engine=ray")
-    elif values.shard is not None:
+    on_ray = engines.cluster_of(values) is not None
+    if on_ray and values.shard is not None:
         raise errors.UsageError("--shard and --engine=ray: Ray does all shards")
-    elif values.results not in (None, collection.KEEP_NOTHING):
+    if on_ray and values.results not in (None, collection.KEEP_NOTHING):
         raise errors.UsageError("--results and --engine=ray: the file would be one for many machines")
     if values.shard is not None and values.shards is not None and values.shard >= values.shards:
         raise errors.UsageError(f"--shard={values.shard}: the shards are 0 to {values.shards - 1}")
@@ -110,14 +93,17 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
         print(shards.Job(pathlib.Path(values.output), values.lease_seconds).status().text())
         return 0
     spec = _spec(values)
+    cluster = engines.cluster_of(values)
+    if cluster is not None:
+        ray_actors.require()
     with _terminated_as_interrupted():
         one = worker.Worker(spec)
-        if values.engine == "ray":
-            how = ray_engine.Cluster(values.ray_address, values.ray_workers, values.ray_cpus, values.ray_gpus)
-            done = ray_engine.work(spec, how)
-            return _told(values, one.job, done)
         with _Progress(one.job, values.quiet) as bar:
-            status = _told(values, one.job, bar.following(one.work(values.shard, values.wait, bar.on_files)))
+            if cluster is None:
+                done = one.work(values.shard, values.wait, bar.on_files)
+            else:
+                done = ray_engine.work(spec, cluster)
+            status = _told(values, one.job, bar.following(done))
         cli.warn(filter(None, [one.not_kept]))
         return status
 

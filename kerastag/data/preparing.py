@@ -29,6 +29,19 @@ class Conversion:
     target: pathlib.Path
 
 
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """What became of conversions.
+
+    Attributes:
+      unreadable: the reason by PATH for each that cannot be read.
+      heard_in_part: accounts of sources of which some of the music is missing, by file.
+    """
+
+    unreadable: dict[str, str]
+    heard_in_part: dict[str, audio.Account]
+
+
 def plan(
     folder: pathlib.Path, output: pathlib.Path, tracks: Sequence[splits.Track], file_format: str
 ) -> list[Conversion]:
@@ -63,12 +76,8 @@ def expected_bytes(tracks: Sequence[splits.Track], file_format: str, sample_rate
 
 def convert_all(
     conversions: Sequence[Conversion], file_format: str, sample_rate: int, num_workers: int | None = None
-) -> dict[str, str]:
-    """Writes every file that is not there yet, in threads.
-
-    Returns:
-      the reason by PATH for each that cannot be read.
-    """
+) -> Converted:
+    """Writes every file that is not there yet, in threads; what cannot be read does not stop the others."""
 
     def convert(conversion: Conversion) -> str:
         if conversion.target.is_file():
@@ -84,7 +93,8 @@ def convert_all(
 
     reasons = parallel.run(convert, conversions, f"preparing {len(conversions)} files", num_workers)
     paths = (conversion.track.path for conversion in conversions)
-    return {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
+    unreadable = {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
+    return Converted(unreadable, audio.heard_in_part())
 
 
 def convert_file(source: pathlib.Path, target: pathlib.Path, file_format: str, sample_rate: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kerastag import audio, errors, tags
+from kerastag import audio, errors, ray_actors, tags
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import splits
 from kerastag.data.reading import Reading
@@ -88,18 +88,19 @@ def of_run(
     verbosity: int = 0,
     fit_on_reported: bool = False,
     validation_split: str | None = None,
+    cluster: ray_actors.Cluster | None = None,
 ) -> EvaluationSubject:
     """Scores a split with the run's best model.
 
     Args:
-      run, split, source, reading, computing, skip_unreadable, verbosity: see split_scoring.score_run.
+      run, split, source, reading, computing, skip_unreadable, verbosity, cluster: see split_scoring.score_run.
       fit_on_reported: fit on the very labels that are reported on, which flatters.
       validation_split: names the validation tracks of an older run, which did not keep them.
 
     Raises:
       KerastagError: see split_scoring.score_run; or the run's validation scores are damaged.
     """
-    scoring = split_scoring.score_run(run, split, source, reading, computing, skip_unreadable, verbosity)
+    scoring = split_scoring.score_run(run, split, source, reading, computing, skip_unreadable, verbosity, cluster)
     fitted_on = scoring.scores if fit_on_reported else None
     if fitted_on is None and split == "test":
         fitted_on = score_files.read_validation(run, _validation_file(run, source.data_dir, validation_split))

@@ -2,16 +2,13 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import numpy as np
-
-from kerastag import audio, errors, progress
-from kerastag.audio import tfio_decoder
+from kerastag import audio, errors, ray_actors
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data import dataset, splits
 from kerastag.data.reading import Reading
-from kerastag.inference import tagger
+from kerastag.inference import ray_scoring, track_scores
 from kerastag.metrics import split_scores
 from kerastag.runs import run_folder
 
@@ -61,6 +58,7 @@ def score_run(
     computing: Computing = AUTOMATIC,
     skip_unreadable: bool = False,
     verbosity: int = 0,
+    cluster: ray_actors.Cluster | None = None,
 ) -> Scoring:
     """Scores a split and keeps scores and labels in the run's folder.
 
@@ -72,23 +70,29 @@ def score_run(
       computing: how.
       skip_unreadable: leave out tracks that cannot be read, instead of stopping.
       verbosity: above 0 shows TensorFlow's own log.
+      cluster: whose actors score; None: this process.
 
     Raises:
-      KerastagError: no model, no dataset, a track or all of them cannot be read.
+      KerastagError: no model, no dataset, a track or all of them cannot be read, or see ray_scoring.score.
     """
-    reading = reading or Reading(num_chunks=32)
     folder, path = locate(run, split, source)
-    model = tagger.load(run.path, computing.precision, verbosity, xla=computing.xla, tf32=computing.tf32)
-    listed = splits.read(path, model.vocabulary)
-    if reading.decoder == "tfio":
-        tfio_decoder.require()
-    scores, unreadable, heard = _scores(model, folder, listed, reading, skip_unreadable)
+    vocabulary = run.vocabulary()
+    listed = splits.read(path, vocabulary)
+    lookups = [splits.Lookup(folder, track) for track in listed.tracks]
+    how = track_scores.How(str(run.path), reading or Reading(num_chunks=32), computing, verbosity)
+    if cluster is None:
+        scored = track_scores.score(how, lookups, skip_unreadable)
+    else:
+        scored = ray_scoring.score(how, lookups, skip_unreadable, cluster)
+    unreadable = scored.unreadable
+    if len(unreadable) == len(lookups):
+        raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")
     rows = [row for row in range(len(listed)) if row not in unreadable]
     readable = dataclasses.replace(listed, tracks=tuple(listed.tracks[row] for row in rows))
     kept = split_scores.SplitScores(
-        scores[rows],
-        readable.labels(model.vocabulary),
-        model.vocabulary,
+        scored.scores[rows],
+        readable.labels(vocabulary),
+        vocabulary,
         [track.identity for track in readable.tracks],
         run.class_counts(),
         str(run.path),
@@ -98,7 +102,7 @@ def score_run(
         run.write_scores(split, kept)
     except errors.KerastagError as error:  # a run that may only be read can be measured all the same
         not_kept = str(error)
-    return Scoring(kept, tuple(unreadable.values()), heard, not_kept)
+    return Scoring(kept, tuple(unreadable.values()), scored.heard_in_part, not_kept)
 
 
 def locate(
@@ -129,27 +133,3 @@ def find_validation(run: run_folder.RunFolder) -> tuple[pathlib.Path, pathlib.Pa
     except errors.KerastagError:  # moved since, or a run that was not trained here
         return None
     return (folder, path) if path.is_file() else None
-
-
-def _scores(
-    model: tagger.Tagger, folder: pathlib.Path, listed: splits.Split, reading: Reading, skip_unreadable: bool
-) -> tuple[np.ndarray, dict[int, str], dict[str, audio.Account]]:
-    """Scores (num_tracks, num_tags), by row why a track could not be read, by path what was heard in part."""
-    from kerastag.data import pipeline
-
-    tracks = pipeline.Tracks([splits.Lookup(folder, track) for track in listed.tracks])
-    num_chunks = len(tracks) * model.num_chunks(reading.num_chunks)
-
-    with progress.Bar(num_chunks, f"scoring {len(tracks)} tracks", "chunks") as bar:
-
-        def on_chunks(rows: Sequence[int] | np.ndarray) -> None:
-            bar.advance(len(rows))
-            if tracks.unreadable and not skip_unreadable:
-                raise errors.KerastagError(next(iter(tracks.unreadable.values())), "skip_unreadable")
-
-        scores, unreadable = model.score_tracks(tracks, reading, on_chunks)
-        if len(unreadable) == len(tracks):
-            raise errors.KerastagError(f"no track can be read: {next(iter(unreadable.values()))}")
-        on_chunks(())
-    heard = {tracks.path(row): account for row, account in tracks.heard_in_part().items()}
-    return scores, unreadable, heard

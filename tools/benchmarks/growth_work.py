@@ -207,9 +207,13 @@ def _start() -> float:
     return held_mb()
 
 
-def held_mb() -> float:
-    """Memory that this process holds, in MB."""
-    return _status_mb("VmRSS")
+def held_mb(process: int | str = "self") -> float:
+    """Memory that a process holds, by its number, or this one, in MB.
+
+    Raises:
+      OSError: there is no such process.
+    """
+    return _status_mb("VmRSS", process)
 
 
 def peak_mb() -> float:
@@ -217,9 +221,9 @@ def peak_mb() -> float:
     return _status_mb("VmHWM")
 
 
-def _status_mb(name: str) -> float:
-    """A figure of /proc/self/status, which is in KiB, in MB."""
-    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+def _status_mb(name: str, process: int | str = "self") -> float:
+    """A figure of a process's status in /proc, which is in KiB, in MB."""
+    lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
