@@ -9,9 +9,6 @@ import pytest
 
 from kerastag.training import loop
 
-# for what a training does around its network: of the models with a width, the one with the fewest layers to trace
-FEW_LAYERS = "--model=vggish"
-
 
 def variables(run_dir: pathlib.Path) -> dict[str, np.ndarray]:
     """Every variable of a run's checkpoint."""

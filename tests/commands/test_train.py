@@ -85,7 +85,6 @@ def test_an_interrupted_run_resumes_exactly(step, stopped_after, run, music, run
 
 def test_early_stopping_counts_epochs_since_the_best(music, run_train, tmp_path):
     arguments = [
-        run_states.FEW_LAYERS,
         "--epochs=30",
         "--patience=2",
         "--learning_rate=0",
@@ -99,7 +98,7 @@ def test_early_stopping_counts_epochs_since_the_best(music, run_train, tmp_path)
 
 
 def test_no_epoch_is_begun_after_the_seconds_that_were_given(music, run_train, tmp_path):
-    arguments = [run_states.FEW_LAYERS, "--epochs=5000", "--validate_every=4000"]
+    arguments = ["--epochs=5000", "--validate_every=4000"]
     assert run_train(music, tmp_path / "run", *arguments, "--max_seconds=1") == 0
     state = files.read_json(tmp_path / "run" / "checkpoint" / "state.json")
     assert state["seconds"] >= 1 and 0 < state["epoch"] < 4000
@@ -154,7 +153,7 @@ def test_several_training_splits_with_their_own_folders(music, run_train, tmp_pa
     lines = (music / "test.tsv").read_text().splitlines()
     (tmp_path / "more.tsv").write_text("\n".join([*lines, "x\t\t\tx.wav\t1\tother", "y\t\t\ty.wav\t1"]) + "\n")
     splits = f"--train_split={music / 'train.tsv'},{tmp_path / 'more.tsv'}"
-    arguments = [splits, f"--train_dirs={music},{music}", "--epochs=1", run_states.FEW_LAYERS]
+    arguments = [splits, f"--train_dirs={music},{music}", "--epochs=1"]
     assert run_train(music, tmp_path / "run", *arguments) == 0
     assert (
         "1 tags outside the vocabulary dropped (other), 2 tracks left without a tag dropped" in capsys.readouterr().err
@@ -168,7 +167,7 @@ def test_several_training_splits_with_their_own_folders(music, run_train, tmp_pa
 def test_tags_without_a_track_are_named_or_dropped(music, run_train, tmp_path, capsys):
     names = ["mood/theme---high", "mood/theme---low", "mood/theme---mid", "mood/theme---none"]
     (tmp_path / "tags.txt").write_text("\n".join(names) + "\n")
-    arguments = [f"--tags_file={tmp_path / 'tags.txt'}", "--loss=cb_focal", "--epochs=1", run_states.FEW_LAYERS]
+    arguments = [f"--tags_file={tmp_path / 'tags.txt'}", "--loss=cb_focal", "--epochs=1"]
     assert run_train(music, tmp_path / "run", *arguments) == 1
     assert "these have none: none; --drop_empty_tags" in capsys.readouterr().err
     assert run_train(music, tmp_path / "run", *arguments, "--drop_empty_tags") == 0

@@ -7,7 +7,7 @@ from kerastag import files, losses, train
 from kerastag.cli import presets
 from tests import run_states
 
-SPLC = [run_states.FEW_LAYERS, "--loss=splc", "--mixup_alpha=1", "--epochs=2", "--monitor=none"]
+SPLC = ["--loss=splc", "--mixup_alpha=1", "--epochs=2", "--monitor=none"]
 
 
 def test_a_run_that_was_interrupted_before_labels_were_corrected_resumes_exactly(
@@ -22,7 +22,7 @@ def test_a_run_that_was_interrupted_before_labels_were_corrected_resumes_exactly
 
 
 def test_two_way_over_two_devices_takes_its_flags(music, run_train, tmp_path):
-    arguments = ["--loss=two_way", "--positive_temperature=2", "--epochs=1", "--monitor=none", run_states.FEW_LAYERS]
+    arguments = ["--loss=two_way", "--positive_temperature=2", "--epochs=1", "--monitor=none"]
     assert run_train(music, tmp_path / "run", *arguments, "--strategy=mirrored", "--num_devices=2") == 0
     assert files.read_json(tmp_path / "run" / "run.json")["flags"]["positive_temperature"] == 2
     scores = np.load(tmp_path / "run" / "predictions" / "validation.npy")

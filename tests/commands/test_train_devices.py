@@ -55,7 +55,7 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(music, tmp_path, monkeyp
         "--validation_chunks=2",
         "--monitor=none",
     ]
-    arguments += [run_states.FEW_LAYERS, f"--run_dir={tmp_path / 'run'}", "--epochs=1"]
+    arguments += [f"--run_dir={tmp_path / 'run'}", "--epochs=1"]
     assert train.COMMAND.run(arguments) == 0
     monkeypatch.setattr(precisions, "choose", lambda name: "mixed_float16")
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--epochs=2"]) == 0
@@ -76,7 +76,7 @@ def test_where_devices_wait_for_files_a_line_names_prepare(
         return draws
 
     monkeypatch.setattr(loop.Trainer, "train_epoch", starved)
-    assert run_train(music, tmp_path / "run", run_states.FEW_LAYERS, "--epochs=2", *cache) == 0
+    assert run_train(music, tmp_path / "run", "--epochs=2", *cache) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "kerastag prepare" in line]
     assert len(lines) == said
     if said:

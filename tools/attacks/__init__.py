@@ -1,1 +1,1 @@
-"""Attacks on purpose: files that were mutated, and processes that watch what becomes of those who read them."""
+"""Attacks on purpose: files that were mutated, processes that are killed at any moment, and what becomes of them."""

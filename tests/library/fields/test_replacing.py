@@ -266,7 +266,7 @@ def test_many_writers_at_once_lose_nothing(place, write, undo, tmp_path):
 
 
 def test_the_killer_finds_nothing_lost():
-    command = [sys.executable, "-m", "tools.datasets.kill_writes", "--num_kills=12", "--seconds=1"]
+    command = [sys.executable, "-m", "tools.attacks.kill_writes", "--num_kills=12", "--seconds=1"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=pathlib.Path(__file__).parents[3])
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]

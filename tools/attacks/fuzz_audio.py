@@ -1,6 +1,6 @@
 """Has every reader of files read files that were mutated, in processes with limits: none may crash, hang or swell.
 
-    python -m tools.fuzz_audio [--num_files=20000] [--readers=audio,ffmpeg,tags] [--keep=FOLDER]
+    python -m tools.attacks.fuzz_audio [--num_files=20000] [--readers=audio,ffmpeg,tags] [--keep=FOLDER]
 
 A second of music in every format that can be encoded here gets bits flipped, numbers at their extremes, parts cut out,
 repeated, or put in from another format. `audio` is the reading of commands, whole and in chunks, with FFmpeg's
@@ -186,7 +186,9 @@ def _tell(outcome: watching.Outcome, keep: str | None) -> None:
         pathlib.Path(keep, path.name).write_bytes(path.read_bytes())
 
 
-COMMAND = cli.Command("python -m tools.fuzz_audio", "has every reader read mutated files", FLAGS, main, MAIN_FLAGS)
+COMMAND = cli.Command(
+    "python -m tools.attacks.fuzz_audio", "has every reader read mutated files", FLAGS, main, MAIN_FLAGS
+)
 
 if __name__ == "__main__":
     sys.exit(COMMAND.run(sys.argv[1:]))

@@ -9,8 +9,7 @@ import time
 import pytest
 
 from kerastag import errors
-from tools import fuzz_audio
-from tools.attacks import mutating, watching
+from tools.attacks import fuzz_audio, mutating, watching
 
 
 def misbehave(task):

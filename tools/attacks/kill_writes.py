@@ -1,6 +1,6 @@
 """Kills the writer of tags at random moments, over and over, and counts what is lost.
 
-    python -m tools.datasets.kill_writes [--num_kills=500] [--output=FOLDER]
+    python -m tools.attacks.kill_writes [--num_kills=500] [--output=FOLDER]
 
 A small library of every format is written by a process of its own, which SIGKILL ends somewhere on its way; then the
 journal is undone, and that is killed too every other time before it is let to its end. Each file must be at any moment
@@ -169,7 +169,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 COMMAND = cli.Command(
-    "python -m tools.datasets.kill_writes", "kill the writer of tags at random moments", FLAGS, main, MAIN_FLAGS
+    "python -m tools.attacks.kill_writes", "kill the writer of tags at random moments", FLAGS, main, MAIN_FLAGS
 )
 
 if __name__ == "__main__":

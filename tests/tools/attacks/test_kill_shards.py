@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from kerastag.catalogue import worker
-from tools.datasets import kill_shards
+from tools.attacks import kill_shards
 
 parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError, reason="pyarrow is missing or does not load")
 

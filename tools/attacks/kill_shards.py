@@ -1,6 +1,6 @@
 """Kills, stops and ends workers of `kerastag tag --tracks` at random moments, and counts tracks in the result.
 
-    python -m tools.datasets.kill_shards [--num_kills=300] [--num_workers=4]
+    python -m tools.attacks.kill_shards [--num_kills=300] [--num_workers=4]
 
 Jobs of many small shards are done by workers whose every other step is the real one, but which make up a track's
 scores from its name instead of hearing it, so that a kill falls into claiming, writing and renaming rather than into
@@ -213,7 +213,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 COMMAND = cli.Command(
-    "python -m tools.datasets.kill_shards", "kill workers of a catalogue at random moments", FLAGS, main, MAIN_FLAGS
+    "python -m tools.attacks.kill_shards", "kill workers of a catalogue at random moments", FLAGS, main, MAIN_FLAGS
 )
 
 if __name__ == "__main__":
