@@ -23,6 +23,10 @@ _HTTP = ("http", "https")
 Result = TypeVar("Result")
 
 
+class MissingPackage(errors.KerastagError):
+    """A package that URLs of some kind need is not installed."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Facts:
     """What a store says of a file.
@@ -71,19 +75,20 @@ def open_store(url: str) -> tuple[Any, str]:
     """fsspec's file system of a URL, and the path in it.
 
     Raises:
-      KerastagError: a package is missing, or nothing is known by such a scheme.
+      MissingPackage: of what such a URL needs.
+      KerastagError: nothing is known by such a scheme.
       OSError: as retrying.tried; an archive is looked into.
     """
     try:
         core = importlib.import_module("fsspec.core")
     except ImportError:
-        raise errors.KerastagError(f"{shown(url)}: fsspec is missing: pip install 'kerastag[remote]'") from None
+        raise MissingPackage(f"{shown(url)}: fsspec is missing: pip install 'kerastag[remote]'") from None
     try:
         return core.url_to_fs(url, **_options(url))  # file systems that are known already are not made anew
     except ImportError as error:
         names = [_PACKAGES[scheme] for scheme in _schemes(url) if scheme in _PACKAGES]
         remedy = f"{names[-1]} is missing: pip install {names[-1]}" if names else retrying.plain(str(error))
-        raise errors.KerastagError(f"{shown(url)}: {remedy}") from None
+        raise MissingPackage(f"{shown(url)}: {remedy}") from None
     except ValueError as error:
         raise errors.KerastagError(f"{shown(url)}: {retrying.plain(str(error))}") from None
 

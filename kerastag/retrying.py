@@ -1,6 +1,5 @@
 """Requests to stores of files, asked again where that may help; and which stores give no answer any more."""
 
-import collections
 import errno
 import random
 import re
@@ -14,6 +13,7 @@ from kerastag import errors
 TRIES = 5  # of one request
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0  # seconds between them, doubled each time, and drawn by lot
 DOWN = 5  # requests in a row that a store did not answer: it is down
+DOWN_SECONDS = 30.0  # for which it is then not asked
 Result = TypeVar("Result")
 
 
@@ -34,8 +34,11 @@ def tried(store: str, ask: Callable[[], Result]) -> Result:
       OSError: it refused.
       KerastagError: whatever `ask` raised.
     """
+    count, since = _SILENT.get(store, (0, 0.0))
+    if count >= DOWN and time.monotonic() - since < DOWN_SECONDS:
+        raise Unanswered(errno.EIO, "no answer any more")
     pause = FIRST_PAUSE
-    for tries_left in range(1 if _SILENT[store] >= DOWN else TRIES, 0, -1):
+    for tries_left in range(1 if count >= DOWN else TRIES, 0, -1):
         try:
             result = ask()
         except errors.KerastagError:
@@ -58,10 +61,10 @@ def tried(store: str, ask: Callable[[], Result]) -> Result:
 
 def silent_stores(at_least: int = 1) -> list[str]:
     """Stores whose last requests, so many or more, were not answered."""
-    return [store for store, count in list(_SILENT.items()) if count >= at_least]
+    return [store for store, (count, _) in list(_SILENT.items()) if count >= at_least]
 
 
-_SILENT: collections.Counter[str] = collections.Counter()
+_SILENT: dict[str, tuple[int, float]] = {}  # requests in a row without an answer, and when the last one was given up
 _LOCK = threading.Lock()
 
 
@@ -70,7 +73,7 @@ def _note(store: str, answered: bool) -> None:
         if answered:
             _SILENT.pop(store, None)
         else:
-            _SILENT[store] += 1
+            _SILENT[store] = (_SILENT.get(store, (0, 0.0))[0] + 1, time.monotonic())
 
 
 def _status(error: BaseException | None) -> int | None:

@@ -208,7 +208,7 @@ def open_job(
 def _begin(folder: pathlib.Path, table: manifest.Table, num_shards: int, facts: Mapping[str, Any]) -> None:
     """Writes what the job is; of several workers that begin it at a time the first one's holds."""
     shards = manifest.cut(table, num_shards)
-    about = {**facts, **_table_facts(table), "table_sha256": files.sha256(table.path)}
+    about = {**facts, **_table_facts(table), "table_sha256": table.file.sha256()}
     about |= {"rows": table.num_rows, "shards": num_shards, "kerastag_version": version.__version__}
     lines = [
         f"{number}\t{shard.first_row}\t{shard.num_rows}\t{shard.offset}\t{shard.sha256}"
@@ -238,8 +238,8 @@ def _rename(source: pathlib.Path, target: pathlib.Path) -> None:
 def _check_same(job: Job, table: manifest.Table, num_shards: int | None, facts: Mapping[str, Any]) -> None:
     """Raises KerastagError: the job is another one."""
     ours: dict[str, Any] = {**facts, **_table_facts(table), "kerastag_version": version.__version__}
-    if table.path.stat().st_size <= FULL_CHECK_BYTES:
-        ours["table_sha256"] = files.sha256(table.path)
+    if table.file.size <= FULL_CHECK_BYTES:
+        ours["table_sha256"] = table.file.sha256()
     if num_shards is not None:
         ours["shards"] = num_shards
     for name, value in ours.items():
@@ -249,7 +249,7 @@ def _check_same(job: Job, table: manifest.Table, num_shards: int | None, facts: 
 
 
 def _table_facts(table: manifest.Table) -> dict[str, Any]:
-    return {"table_bytes": table.path.stat().st_size}
+    return {"table_bytes": table.file.size}
 
 
 def _id_of(facts: Mapping[str, Any]) -> str:
