@@ -181,12 +181,24 @@ def read_bytes(url: str) -> bytes:
     return _tried(url, ask)
 
 
-def write_bytes(url: str, content: bytes) -> None:
-    """Puts a file there, as one object; raises as retrying.tried."""
+def write_bytes(url: str, content: bytes, only_new: bool = False) -> None:
+    """Puts a file there, as one object.
+
+    Args:
+      url: where.
+      content: of it.
+      only_new: nothing that is there already is replaced, as far as the store can promise that.
+
+    Raises:
+      FileExistsError: something is there.
+      OSError: as retrying.tried.
+    """
 
     def put() -> None:
         store, path = open_store(url)
-        store.pipe_file(path, content)
+        if _is(store, *_HTTP):
+            raise NotImplementedError("over HTTP nothing is written")
+        store.pipe_file(path, content, mode="create" if only_new else "overwrite")
 
     _tried(url, put)
 

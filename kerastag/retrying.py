@@ -98,8 +98,10 @@ def _refusal(error: Exception) -> OSError | None:
         return FileNotFoundError(errno.ENOENT, "no such file")
     if status is not None and status < 500 and status not in (408, 425, 429):
         return OSError(errno.EIO, f"the server refuses ({status})")
+    if isinstance(error, FileExistsError):
+        return FileExistsError(errno.EEXIST, "is there already")
     if isinstance(error, IsADirectoryError | NotADirectoryError | NotImplementedError | KeyError):
-        return OSError(errno.EIO, plain(f"{type(error).__name__}: {error}"))
+        return OSError(errno.EIO, plain(str(error) or type(error).__name__))
     return None
 
 

@@ -17,6 +17,7 @@ FIXTURES = (
     "browser",
     "listening_fixture",
     "networks",
+    "remote_fixture",
     "serving_fixture",
     "serving_model",
 )  # modules beside this one

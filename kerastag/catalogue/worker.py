@@ -7,11 +7,12 @@ import pathlib
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from kerastag import audio, errors, names, remote, retrying, version
-from kerastag.catalogue import leases, manifest, rows, shards, stores
+from kerastag.catalogue import leases, manifest, rows, shards, stored_job, stores
 from kerastag.computing import Computing
 from kerastag.data.reading import Reading
 from kerastag.inference import columns, model_source
@@ -19,6 +20,7 @@ from kerastag.library import listening
 
 NO_NAME = "the table names no track here"
 LOOKS = 4.0  # within a lease's time at the least, while other workers hold what is left
+Job: TypeAlias = Any  # shards.Job or stored_job.StoredJob, each with its own kind of lease
 OnFiles = Callable[[int, int], None]  # called with the shard and the tracks of it that have been dealt with since
 
 
@@ -28,7 +30,7 @@ class Spec:
 
     Attributes:
       tracks: the table, a path or a URL.
-      output: the shared folder.
+      output: the shared folder; at a URL, a folder whose shards are done one by one, see stored_job.
       model: the model's folder or name.
       num_shards: None: those of the job.
       root: the folder of relative paths, a path or a URL; None: the table's.
@@ -57,6 +59,13 @@ class Spec:
     verbosity: int = 0
 
 
+def job_in(output: str, lease_seconds: float) -> Job:
+    """The job that is in a folder, or at a URL; raises KerastagError: there is none."""
+    if remote.is_url(output):
+        return stored_job.StoredJob(output)
+    return shards.Job(pathlib.Path(output), lease_seconds)
+
+
 class Worker:
     """Joins the job of a spec, which is begun if there is none; the model is loaded with the first shard.
 
@@ -83,7 +92,12 @@ class Worker:
             **listening.settings(spec.reading, spec.computing.precision, spec.calibrated),
             "embeddings": spec.embeddings,
         }
-        self.job = shards.open_job(pathlib.Path(spec.output), self._table, spec.num_shards, facts, spec.lease_seconds)
+        how = (self._table, spec.num_shards, facts)
+        self.job: Job
+        if remote.is_url(spec.output):
+            self.job = stored_job.open_job(spec.output, *how)
+        else:
+            self.job = shards.open_job(pathlib.Path(spec.output), *how, spec.lease_seconds)
 
     @functools.cached_property
     def _listener(self) -> listening.Listener:
@@ -148,7 +162,7 @@ class Worker:
         name = os.path.basename(os.path.normpath(self._source.name))
         return {"kerastag_version": version.__version__, "kerastag_model": names.printable(name)}
 
-    def _heard(self, lease: leases.Lease, on_files: Callable[[int], None]) -> rows.Rows:
+    def _heard(self, lease: leases.Lease | stored_job.Claim, on_files: Callable[[int], None]) -> rows.Rows:
         """The rows of a shard."""
         tracks = manifest.read(self._table, self.job.shards[lease.shard])
         places = [manifest.location(track, self._root) if track else None for track in tracks]
