@@ -80,7 +80,7 @@ def _status(error: BaseException | None) -> int | None:
     """The status of an HTTP answer that an error, or what it came from, tells of."""
     while error is not None:
         for name in ("status", "status_code", "code"):
-            value = getattr(error, name, None)
+            value = getattr(error, name, None) if type(error).__module__ != "aiohttp.http_exceptions" else None
             if isinstance(value, int) and 400 <= value < 600:
                 return value
         error = error.__cause__

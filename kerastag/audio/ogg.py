@@ -15,6 +15,7 @@ from kerastag.audio import spliced
 from kerastag.audio.link import Layout, Link
 
 _SMALL = 1 << 23  # bytes of a remote file that is fetched whole: a decoder that seeks in it looks at most of it
+_DENSITY = 0.6  # of the pages for each byte at the end: a file with fewer was joined of streams that count anew
 _ENDS = (1 << 16, 5 << 14)  # bytes at the beginning and the end of a remote file that are looked at
 _MOST_PAGE = 27 + 255 + 255 * 255  # bytes
 _MOST_REFUSED = 20_000  # pages that are not whole, before the rest is given up
@@ -103,7 +104,8 @@ def outline(path: str) -> Layout | None:
                 return None
     music = any(page.position > 0 for page in front)
     alone = {page.serial for page in (*front, *back)} == {front[0].serial} and back[0].number >= front[0].number
-    return Layout([Link(states_length=front[0].codec != _CODECS[3])]) if music and alone else None
+    as_dense = (back[-1].number + 1) / size > _DENSITY * len(back) / (size - back[0].start)
+    return Layout([Link(states_length=front[0].codec != _CODECS[3])]) if music and alone and as_dense else None
 
 
 def _add(chained: _Chained, page: Page) -> None:

@@ -27,8 +27,8 @@ def define(values: flags.FlagValues) -> None:
         "tracks",
         None,
         "Table of paths to hear in shards, instead of PATH arguments: .tsv or .parquet with a column path, or .txt, a "
-        "path in each line; the table and the paths in it may be URLs. --output is then a folder that all workers share, "
-        "or, with --shard, a URL.",
+        "path in each line; the table and the paths in it may be URLs. --output is then a folder that all workers "
+        "share, or, with --shard, a URL.",
         flag_values=values,
     )
     options.positive(
