@@ -3,7 +3,7 @@
 In such a stream a frame's number says where it stands, within some bytes. What a stretch needs is decoded as a stream
 of its own that begins some frames earlier: to the last bit what decoding the whole gives there, since a seek precedes
 every stretch, which resets the decoder but for its place in a ring of 16 terms. From wherever a frame of MPEG-1 begins
-there, terms are added up in the same order (on x86-64, measured); those of 24 kHz and less differ in the last bit, and so
+there, terms are added up in the same order (measured on x86-64); those of 24 kHz and less differ in the last bit, and
 are not read like this. What turns out otherwise is fetched whole and read anew.
 """
 

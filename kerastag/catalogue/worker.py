@@ -169,6 +169,8 @@ class Worker:
         known = list(dict.fromkeys(place for place in places if place is not None))
         self._check_mounted(lease.shard, [place for place in known if isinstance(place, pathlib.Path)])
         urls = [place for place in known if isinstance(place, str)]
+        if urls and self.spec.reading.decoder == "tfio":
+            raise errors.KerastagError(f"{remote.shown(urls[0])}: the tfio decoder reads no URLs", "decoder")
         answering = stores.Stores(urls, alone=len(urls) == len(known))
 
         def on_some(count: int) -> None:
