@@ -1,5 +1,8 @@
 """Files at URLs: a web server, fsspec's memory, and pauses that last no time."""
 
+import time
+import types
+
 import pytest
 
 from tests import web as web_server
@@ -11,7 +14,7 @@ def quick(monkeypatch):
     from kerastag import audio, retrying
 
     pauses = []
-    monkeypatch.setattr(retrying.time, "sleep", pauses.append)
+    monkeypatch.setattr(retrying, "time", types.SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic))
     monkeypatch.setattr(retrying, "_SILENT", {})
     audio.forget_files()
     yield pauses

@@ -22,6 +22,7 @@ class Web:
       headers: of answers that are no success.
       asked: requests (method, path, status).
       sent: bytes of bodies, by path.
+      most_at_once: bodies that were sent at the same time.
     """
 
     files: dict = dataclasses.field(default_factory=dict)
@@ -31,6 +32,7 @@ class Web:
     asked: list = dataclasses.field(default_factory=list)
     sent: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     address: str = ""
+    most_at_once: int = 0
 
     def put(self, name, content):
         """A file; its URL."""
@@ -49,6 +51,8 @@ class Web:
 
 
 def _handler(web):
+    running = []
+
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -62,6 +66,17 @@ def _handler(web):
             self.answer(body=True)
 
         def answer(self, body):
+            if not body:
+                self.give(body)
+                return
+            running.append(self)
+            web.most_at_once = max(web.most_at_once, len(running))
+            try:
+                self.give(body)
+            finally:
+                running.remove(self)
+
+        def give(self, body):
             path = urllib.parse.unquote(self.path.partition("?")[0])
             fault = web.fault(path) if body or web.faults[path] or web.faults["*"] else None
             content = web.files.get(path)
@@ -69,7 +84,7 @@ def _handler(web):
                 self.refuse(path, fault if isinstance(fault, int) else 404)
                 return
             if fault == "slow":
-                time.sleep(0.5)
+                time.sleep(0.2)
             asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             status, start, stop = 200, 0, len(content)
             if asked and web.ranges:

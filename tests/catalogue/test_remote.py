@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+import kerastag
 from kerastag import errors, retrying
 from kerastag.catalogue import manifest, rows, shards, stored_job, worker
 from kerastag.computing import Computing
@@ -33,10 +34,12 @@ def test_a_table_and_its_tracks_over_http(local, web, tmp_path):
     list(worker.Worker(spec).work())
     for path in folder.iterdir():
         web.put(f"music/{path.name}", path.read_bytes())
+        web.faults[f"/music/{path.name}"] += [("always", "slow")]
     tracks = f"{web.address}/music/tracks.txt?signature=secret"
     there = dataclasses.replace(spec, tracks=tracks, output=str(tmp_path / "there"))
     assert dict(worker.Worker(there).work()) == {0: {"rows": 4, "failed": 0}, 1: {"rows": 4, "failed": 0}}
     assert [result(there, shard) for shard in (0, 1)] == [result(spec, shard) for shard in (0, 1)]
+    assert web.most_at_once == 4  # tracks of a shard
 
 
 def test_urls_beside_paths_and_what_is_wrong_with_some(local, web, memory, tmp_path):
@@ -60,6 +63,8 @@ def test_urls_beside_paths_and_what_is_wrong_with_some(local, web, memory, tmp_p
     assert "libsndfile" in reasons[2] and "nothing" in reasons[6]
     assert not any("secret" in reason or "http" in reason for reason in reasons if reason)
     assert table["high"][0] == table["high"][1] == table["high"][5]
+    model = kerastag.load(spec.model)
+    assert model.score(good) == model.score(str(folder / "0.wav"))
 
 
 def test_a_store_that_is_down_stops_the_worker_and_the_shard_is_given_back(local, web):
