@@ -119,6 +119,7 @@ class Fetched:
             if self.ranges:
                 self.fetch(0, self.size)
                 return
+            self._here = bytearray(len(self._here))  # the copy begins anew
             size = remote.copy(self.url, self._open(), MOST_BYTES)
             if self._size not in (None, size):
                 raise OSError(errno.EIO, f"gives {size} bytes, and says that it has {self._size}")
