@@ -18,6 +18,7 @@ FIXTURES = (
     "listening_fixture",
     "networks",
     "ray_fixture",
+    "remote_fixture",
     "serving_fixture",
     "serving_model",
 )  # modules beside this one

@@ -16,13 +16,14 @@ whole process, and pointing it away while other threads run would lose their mes
 """
 
 import io
+import os
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from kerastag import audio
-from kerastag.audio import layout, pcm, spliced
+from kerastag import audio, remote
+from kerastag.audio import fetched, layout, pcm, spliced
 from kerastag.audio.link import Link
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
@@ -31,6 +32,7 @@ VORBIS_NEAR_SECONDS = 2
 VORBIS_END = 255 * 1024  # frames in the longest page of long blocks, 5.9 s at 44.1 kHz
 _BLOCK_VALUES = 1 << 22
 _BUFFER_BYTES = 1 << 16  # libsndfile asks for a few bytes at a time
+_REMOTE_BUFFER_BYTES = 1 << 13
 _PLAIN = (("WAV", "PCM_16"), ("WAVEX", "PCM_16"), ("AIFF", "PCM_16"))
 _UNSEEKABLE = ("GSM610", "G721_", "G723_", "NMS_ADPCM_", "DWVW_", "DPCM_", "VOX_")
 
@@ -226,11 +228,17 @@ def _open(path: str, link: Link) -> soundfile.SoundFile:
 
 
 def _content(path: str, link: Link) -> Any:
-    """What soundfile opens: the name, or the link's pieces as a file."""
-    if not link.pieces:
+    """What soundfile opens: the name, or the link's pieces as a file; a remote track as a file until all is here."""
+    pieces = link.pieces
+    if not pieces and remote.is_url(path):
+        track = fetched.of(path)
+        if track.path is not None:
+            return os.fsencode(track.path)
+        pieces = ((0, track.size),)
+    if not pieces:
         return layout.system_path(path)
-    file = spliced.SplicedFile(layout.system_path(path), link.pieces, link.claims_more)
-    return io.BufferedReader(file, _BUFFER_BYTES)
+    file = spliced.SplicedFile(path, pieces, link.claims_more)
+    return io.BufferedReader(file, _REMOTE_BUFFER_BYTES if remote.is_url(path) else _BUFFER_BYTES)
 
 
 def _reason(error: Exception | None) -> str:

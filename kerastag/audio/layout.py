@@ -9,8 +9,8 @@ import os
 import stat
 from collections.abc import Iterator
 
-from kerastag import audio
-from kerastag.audio import account, containers, mpeg_layout, spliced
+from kerastag import audio, remote
+from kerastag.audio import account, containers, fetched, mpeg_layout, outline, spliced
 from kerastag.audio.link import Layout, Link
 
 _KNOWN: dict[tuple[str, int, int], Layout] = {}  # (path, bytes, time) -> layout
@@ -25,20 +25,18 @@ KINDS = {
 
 
 def of(path: str) -> Layout:
-    """The layout of a file; what is learnt about it later stays in it.
+    """The layout of a file, or of what is at a URL; what is learnt about it later stays in it.
 
     Raises:
       AudioError: the file is missing, empty, no regular file, or may not be read.
     """
-    name = system_path(path)
     try:
-        status = os.stat(name)
-        key = (path, status.st_size, status.st_mtime_ns)
+        key = _identity(path)
         if key in _KNOWN:
             return _KNOWN[key]
-        _check_kind(path, status)
-        with spliced.Blocks(name) as blocks:
-            layout = containers.of(blocks) or mpeg_layout.of(blocks) or Layout([Link()])
+        with spliced.Blocks(path) as blocks:
+            laid_out = _outline(path, blocks) if remote.is_url(path) else None
+            layout = laid_out or containers.of(blocks) or mpeg_layout.of(blocks) or Layout([Link()])
     except ValueError:  # a zero byte in the name
         raise audio.AudioError(f"{path!r}: no such file") from None
     except OSError as error:
@@ -57,8 +55,15 @@ def accounts() -> Iterator[tuple[str, account.Account]]:
 
 
 def forget() -> None:
-    """Lets go of all layouts, and so of all accounts."""
+    """Lets go of all layouts, and so of all accounts, and of what was fetched."""
     _KNOWN.clear()
+    fetched.forget()
+
+
+def unlearn(path: str) -> None:
+    """Lets go of a track's layouts, which a failure may have falsified."""
+    for key in [key for key in _KNOWN if key[0] == path]:
+        _KNOWN.pop(key, None)
 
 
 def reason(error: OSError) -> str:
@@ -75,9 +80,30 @@ def system_path(path: str) -> bytes:
     return os.fsencode(path)
 
 
-def _check_kind(path: str, status: os.stat_result) -> None:
-    kind = KINDS.get(stat.S_IFMT(status.st_mode))
-    if kind:
-        raise audio.AudioError(f"{path}: {kind}")
-    if not status.st_size:
+def _identity(path: str) -> tuple[str, int, int]:
+    """The name, the size and what changes with the content.
+
+    Raises:
+      AudioError: it is empty, or no regular file.
+      OSError: it cannot be looked at.
+    """
+    if remote.is_url(path):
+        track = fetched.of(path)
+        size, version = track.size, hash(track.version)
+    else:
+        status = os.stat(system_path(path))
+        size, version = status.st_size, status.st_mtime_ns
+        kind = KINDS.get(stat.S_IFMT(status.st_mode))
+        if kind:
+            raise audio.AudioError(f"{path}: {kind}")
+    if not size:
         raise audio.AudioError(f"{path}: is empty (0 bytes)")
+    return path, size, version
+
+
+def _outline(path: str, blocks: spliced.Blocks) -> Layout | None:
+    """The layout of a remote track of which only stretches are fetched; None: all of it is here now."""
+    laid_out = outline.of(path, blocks) if fetched.trusted(path) else None
+    if laid_out is None:
+        fetched.of(path).fetch_all()
+    return laid_out

@@ -2,8 +2,12 @@
 
 import dataclasses
 import threading
+from typing import TYPE_CHECKING
 
 from kerastag.audio import account, spliced
+
+if TYPE_CHECKING:
+    from kerastag.audio import evenly
 
 _MOST_SILENCE = 600.0  # seconds
 
@@ -22,6 +26,7 @@ class Link:
       follows: it is a piece of the same stream as the link before it, and something between them is missing.
       ends_at, clock: where it ends in that stream, counted at `clock` Hz; 0: at its own rate.
       stated: frames that its header counts, where that count is to be believed; 0: it is not, or there is none.
+      frames: of a remote track, whose stretches are decoded from some of them alone; None: it is decoded as a stream.
     """
 
     pieces: tuple[spliced.Piece, ...] = ()
@@ -34,6 +39,7 @@ class Link:
     follows: bool = False
     ends_at: int = 0
     clock: int = 0
+    frames: "evenly.Frames | None" = None
 
     @classmethod
     def of_bytes(

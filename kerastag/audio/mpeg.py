@@ -107,7 +107,7 @@ def runs(blocks: spliced.Blocks) -> list[Run]:
     while (start := _acquire(blocks, position, found[-1].key if found else None)) is not None:
         if found and start != position:
             found[-1] = _without_last(found[-1])  # what comes next is junk, and so may be this frame's end
-        run = _follow(blocks, start)
+        run = follow(blocks, start)
         found.append(run)
         if run.cut:
             break
@@ -153,7 +153,7 @@ def info_at(blocks: spliced.Blocks, position: int, key: Key) -> Info | None:
     """The encoder's header in the frame at `position`; None if that frame is music."""
     if key.layer != 3:
         return None
-    frame = blocks.at(position, _size(key, blocks.at(position, 4)[2]))
+    frame = blocks.at(position, frame_bytes(key, blocks.at(position, 4)[2]))
     side = side_bytes(key)
     if frame[36:40] == b"VBRI" and len(frame) >= 54:
         num_bytes, num_frames = struct.unpack(">II", frame[46:54])
@@ -173,8 +173,8 @@ def rewritten(info: Info, key: Key, num_frames: int, num_bytes: int, padding: in
       num_frames, num_bytes: to state.
       padding: samples that the encoder put behind the stream's end; None: not known.
     """
-    first = next(third for third in _THIRD if third & 0x0E == key.rate_bits and _size(key, third) >= _INFO_BYTES)
-    frame = bytearray(_size(key, first))
+    first = next(third for third in _THIRD if third & 0x0E == key.rate_bits and frame_bytes(key, third) >= _INFO_BYTES)
+    frame = bytearray(frame_bytes(key, first))
     frame[:4] = bytes((0xFF, key.second | 1, first, 0xC0 if key.mono else 0x40))
     start = 4 + side_bytes(key)
     frame[start : start + 16] = b"Info" + struct.pack(">III", 3, num_frames, num_bytes + len(frame))
@@ -212,11 +212,19 @@ def _sizes(second: int, rate_bits: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _size(key: Key, third: int) -> int:
+def mean_bytes(key: Key, third: int) -> float:
+    """Bytes of a frame with its share of padding, by its third byte, in a stream of one bit rate."""
+    kilobits = _KILOBITS[key.second >> 3 & 3 == 3, key.layer][(third >> 4) - 1]
+    return key.frame_samples * kilobits * 125 / key.rate
+
+
+def frame_bytes(key: Key, third: int) -> int:
+    """Bytes of a frame by its third byte; 0: there is no such frame in this stream."""
     return _sizes(key.second, key.rate_bits)[third]
 
 
-def _key(header: bytes) -> Key:
+def key_of(header: bytes) -> Key:
+    """The key of a frame by its first four bytes."""
     return Key(header[1], header[2] & 0x0C, header[3] >> 6 == 3)
 
 
@@ -240,21 +248,21 @@ def _confirmed(block: bytes, place: int, known: Key | None) -> bool:
     """Whether frames follow each other from `place` on, up to the end of `block` if that is the file's."""
     if place + 4 > len(block):
         return False
-    key = _key(block[place : place + 4])
+    key = key_of(block[place : place + 4])
     wanted = 2 if known is not None and key.alike(known) else _CONFIRMED
     for number in range(wanted):
         header = block[place : place + 4]
         if len(header) < 4 or header[:3] in (b"TAG", b"APE", b"LYR", b"ID3"):
             return number > 0
-        if header[0] != 0xFF or not key.alike(_key(header)) or not _size(_key(header), header[2]):
+        if header[0] != 0xFF or not key.alike(key_of(header)) or not frame_bytes(key_of(header), header[2]):
             return False
-        place += _size(_key(header), header[2])
+        place += frame_bytes(key_of(header), header[2])
     return True
 
 
 def split(blocks: spliced.Blocks, run: Run, place: int) -> tuple[Run, Run] | None:
     """A run in two, the second from `place` on; None if no frame begins there."""
-    first = _follow(blocks, run.start, place)
+    first = follow(blocks, run.start, place)
     if first.stop != place or not first.num_frames:
         return None
     return first, dataclasses.replace(run, start=place, num_frames=run.num_frames - first.num_frames)
@@ -269,7 +277,7 @@ def info_places(blocks: spliced.Blocks, run: Run) -> list[int]:
         while place >= 0:
             start = place - 4 - side
             header = blocks.at(start, 4)
-            if header[0] == 0xFF and run.key.alike(_key(header)):
+            if header[0] == 0xFF and run.key.alike(key_of(header)):
                 places.append(start)
             place = blocks.find(mark, place + 1, run.stop)
     return sorted(places)
@@ -282,10 +290,10 @@ def side_bytes(key: Key) -> int:
     return 9 if key.mono else 17
 
 
-def _follow(blocks: spliced.Blocks, start: int, limit: int | None = None) -> Run:
-    """The run that begins at `start`, up to the frame that ends at or behind `limit`."""
+def follow(blocks: spliced.Blocks, start: int, limit: int | None = None) -> Run:
+    """The run of frames that begins at `start`, up to the frame that ends at or behind `limit`."""
     block, base = blocks.at(start), start
-    key = _key(block[:4])
+    key = key_of(block[:4])
     sizes, second, mono = _sizes(key.second, key.rate_bits), key.second, key.mono
     place = size = num_frames = 0
     while True:

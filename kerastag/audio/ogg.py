@@ -6,6 +6,7 @@ becomes a stream of its own, with the link's first pages in front, and pages' ow
 """
 
 import dataclasses
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 from kerastag.audio import spliced
 from kerastag.audio.link import Layout, Link
 
+_SMALL = 1 << 23  # bytes of a remote file that is fetched whole: a decoder that seeks in it looks at most of it
+_DENSITY = 0.6  # of the pages for each byte at the end: a file with fewer was joined of streams that count anew
+_ENDS = (1 << 16, 5 << 14)  # bytes at the beginning and the end of a remote file that are looked at
 _MOST_PAGE = 27 + 255 + 255 * 255  # bytes
 _MOST_REFUSED = 20_000  # pages that are not whole, before the rest is given up
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -73,6 +77,35 @@ def layout(blocks: spliced.Blocks, start: int) -> Layout | None:
     if start == 0 and len(chain) == 1 and len(chain[0].runs) == 1 and chain[0].runs[0].start == chain[0].head[1]:
         return Layout([Link(states_length=chain[0].codec != _CODECS[3])])
     return Layout([link for chained in chain for link in _links(chained)])
+
+
+def outline(path: str) -> Layout | None:
+    """The layout of an Ogg file that is one stream without a hole, as far as its beginning and its end tell.
+
+    Returns:
+      None: they do not, or it is small.
+
+    Raises:
+      OSError: it cannot be fetched.
+    """
+    with spliced.Blocks(path) as whole:
+        size = whole.size
+    if size <= _SMALL:
+        return None
+    with spliced.Blocks(path, 0, _ENDS[0]) as blocks:
+        front = list(_pages(blocks, 0))
+    with spliced.Blocks(path, size - _ENDS[1]) as blocks:
+        back = list(_pages(blocks, blocks.start))
+    if not front or not back or not front[0].codec or front[0].start or back[-1].stop != size:
+        return None
+    for pages in (front, back):
+        for before, page in itertools.pairwise(pages):
+            if page.start != before.stop or page.number != before.number + 1 or page.flags & _FIRST:
+                return None
+    music = any(page.position > 0 for page in front)
+    alone = {page.serial for page in (*front, *back)} == {front[0].serial} and back[0].number >= front[0].number
+    as_dense = (back[-1].number + 1) / size > _DENSITY * len(back) / (size - back[0].start)
+    return Layout([Link(states_length=front[0].codec != _CODECS[3])]) if music and alone and as_dense else None
 
 
 def _add(chained: _Chained, page: Page) -> None:

@@ -1,18 +1,37 @@
 """Waveforms out of audio files, or of `audio.Waveform`: whole, one chunk, a random chunk, chunks spread evenly."""
 
 import dataclasses
+import functools
 import os
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
 from kerastag import audio
-from kerastag.audio import account, cutting, in_memory, layout, pcm, resampling, source
+from kerastag.audio import account, cutting, fetched, in_memory, layout, pcm, resampling, source
 
 SEEKING_COST = 1.2  # decoding a chunk after a seek takes so much longer than decoding it in passing
 Path: TypeAlias = str | bytes | os.PathLike[str]
 Sound: TypeAlias = Path | in_memory.Waveform
 Opened: TypeAlias = source.Source | in_memory.Waveform
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def _twice(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Reads once more, with all of it, what is remote and not what its beginning and its end suggest."""
+
+    @functools.wraps(function)
+    def reading(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        try:
+            return function(*arguments, **named)
+        except fetched.Unlike as unlike:
+            fetched.distrust(unlike.url)
+            layout.unlearn(unlike.url)
+            return function(*arguments, **named)
+
+    return reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +44,14 @@ class AudioInfo:
     seconds: float
 
 
+@_twice
 def info(path: Sound) -> AudioInfo:
     """The rate, channels and true length of a file; raises AudioError as `read` does."""
     with _opened(path) as file:
         return AudioInfo(file.rate, file.num_channels, file.num_frames, file.num_frames / file.rate)
 
 
+@_twice
 def account_of(path: Path) -> account.Account:
     """How much of a file was heard, by all readings of it in this process; raises AudioError as `read` does.
 
@@ -50,17 +71,19 @@ def forget_files() -> None:
     layout.forget()
 
 
+@_twice
 def num_samples(path: Sound, sample_rate: int = audio.SAMPLE_RATE) -> int:
     """The length of `read(path, sample_rate)`, without decoding it all; raises AudioError as `read` does."""
     with _opened(path) as file:
         return _length(file, sample_rate)
 
 
+@_twice
 def read(path: Sound, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
     """Reads a whole file.
 
     Args:
-      path: the file; its content tells the format, its suffix does not matter.
+      path: the file, or its URL (see kerastag.remote); its content tells the format, its suffix does not matter.
       sample_rate: sample rate of the result, in Hz.
 
     Returns:
@@ -75,6 +98,7 @@ def read(path: Sound, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
         return _read(file, sample_rate)
 
 
+@_twice
 def read_chunk(path: Sound, start: int, num_samples: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
     """Reads `read(path)[start : start + num_samples]`, decoding little more than that.
 
@@ -94,6 +118,7 @@ def read_chunk(path: Sound, start: int, num_samples: int, sample_rate: int = aud
         return _read_chunk(file, start, num_samples, sample_rate)
 
 
+@_twice
 def random_chunk(
     path: Sound,
     fraction: float,
@@ -159,6 +184,7 @@ def read_chunks(
     return read[0] if len(read) == 1 else np.concatenate(read)
 
 
+@_twice
 def read_consecutive(
     path: Sound,
     chunk_samples: int,
@@ -188,6 +214,7 @@ def read_consecutive(
     return cutting.cut_at(stretch, starts - first, chunk_samples)
 
 
+@_twice
 def _read_part(path: Sound, num_chunks: int, chunk_samples: int, sample_rate: int, part: int) -> np.ndarray:
     with _opened(path) as file:
         length = _length(file, sample_rate)

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastag import audio
-from kerastag.audio import layout
+from kerastag import audio, remote
+from kerastag.audio import fetched, layout
 
 REMEDY = "pip install 'kerastag[formats]'"
 TIME_LIMIT = 90.0  # seconds that a process may take to answer; less than parallel.READ_SECONDS, which waits for it
@@ -48,7 +48,8 @@ class Decoder:
 
     def __init__(self, path: str):
         self._path = path
-        facts = _ask(path)
+        self._file = _file_of(path)
+        facts = _ask(path, self._file)
         self.rate: int = facts["rate"]
         self.num_channels: int = facts["num_channels"]
         self.form: tuple[str, str] = tuple(facts["form"])
@@ -60,7 +61,7 @@ class Decoder:
         return position < self.stated_frames
 
     def run(self, position: int, mono: np.ndarray) -> int:
-        samples = _ask(self._path, int(position), int(position) + len(mono))["samples"]
+        samples = _ask(self._path, self._file, int(position), int(position) + len(mono))["samples"]
         mono[: len(samples)] = samples
         mono[len(samples) :] = 0
         return len(samples)
@@ -156,14 +157,31 @@ def _idle(path: str) -> _Process | None:
         return process
 
 
-def _ask(path: str, start: int | None = None, stop: int | None = None) -> dict[str, Any]:
-    """What a process says of a file, or a stretch of it.
+def _file_of(path: str) -> bytes:
+    """The name of a file that another process can open; of a remote track, all of which is fetched for it.
+
+    Raises:
+      AudioError: it cannot be fetched.
+    """
+    if not remote.is_url(path):
+        return layout.system_path(path)
+    track = fetched.of(path)
+    try:
+        track.fetch_all()
+    except OSError as error:
+        raise audio.AudioError(f"{path}: {layout.reason(error)}") from None
+    assert track.path is not None
+    return os.fsencode(track.path)
+
+
+def _ask(path: str, file: bytes, start: int | None = None, stop: int | None = None) -> dict[str, Any]:
+    """What a process says of a file that is there as `file`, or a stretch of it.
 
     Raises:
       AudioError: it cannot be read.
     """
     process = _idle(path) or _Process()
-    request: dict[str, Any] = {"path": layout.system_path(path).hex()}
+    request: dict[str, Any] = {"path": file.hex()}
     if start is not None:
         request |= {"start": start, "stop": stop}
     try:

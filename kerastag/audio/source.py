@@ -1,16 +1,18 @@
 """An audio file as it really is: all of its streams one after the other."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from types import TracebackType
 
 import numpy as np
 
-from kerastag import audio
-from kerastag.audio import account, decoder, layout, resampling, second_reader, stream
+from kerastag import audio, remote
+from kerastag.audio import account, decoder, evenly, fetched, layout, resampling, second_reader, spliced, stream
 
 
 class Source:
-    """An open audio file: any stretch of it as mono float32 at its own rate.
+    """An open audio file, which may be at a URL: any stretch of it as mono float32 at its own rate.
 
     Attributes:
       path: the file's name.
@@ -24,7 +26,9 @@ class Source:
         """Opens the file; raises AudioError where that fails or its header states no samples."""
         self.path = os.fsdecode(path)
         self._layout = layout.of(self.path)
-        first = self._open(0)
+        self._track = fetched.of(self.path) if remote.is_url(self.path) else None
+        with self._fetching():
+            first = self._open(0)
         self._streams = {0: first}
         self.rate, self.num_channels = first.rate, first.decoder.num_channels
         self.form, self.stores_int16 = first.decoder.form, first.decoder.stores_int16
@@ -53,7 +57,8 @@ class Source:
         Raises:
           AudioError: not one frame decodes.
         """
-        total = self._spans()[-1][-1]
+        with self._fetching():
+            total = self._spans()[-1][-1]
         if not total:
             raise audio.AudioError(f"{self.path}: is damaged, none of its samples can be decoded")
         return total
@@ -62,7 +67,7 @@ class Source:
     def plain(self) -> bool:
         """Whether whoever decodes the file by its name, from its first byte to its last, gets just what this gives."""
         links, link = self._layout.links, self._layout.links[0]
-        everything = ((0, os.path.getsize(layout.system_path(self.path))),)
+        everything = ((0, self._num_bytes()),)
         if len(links) > 1 or self._layout.foreign or link.pieces not in ((), everything) or self.account().gaps:
             return False
         return link.states_length or self.num_frames == self._streams[0].decoder.stated_frames
@@ -84,8 +89,13 @@ class Source:
           dtype: float32, or int16 where `stores_int16`.
 
         Raises:
-          AudioError: there are NaN or infinite samples among them, or nothing in the file decodes.
+          AudioError: there are NaN or infinite samples among them, nothing decodes, or the file cannot be fetched.
+          Unlike: a remote file is not what it seemed.
         """
+        with self._fetching():
+            return self._decoded(start, stop, dtype)
+
+    def _decoded(self, start: int, stop: int, dtype: type[np.number]) -> np.ndarray:
         if len(self._layout.links) == 1:
             mono = self._streams[0].decode(start, stop, dtype)
             if len(mono) < stop - start:
@@ -133,8 +143,36 @@ class Source:
             self._streams[number] = self._open(number)
         return self._streams[number]
 
+    def _num_bytes(self) -> int:
+        with spliced.Blocks(self.path) as blocks:
+            return blocks.size
+
+    @contextlib.contextmanager
+    def _fetching(self) -> Iterator[None]:
+        """Raises AudioError: bytes were missing since they could not be fetched, whatever decoders made of that."""
+        before = self._track.failures if self._track else 0
+        try:
+            yield
+        except (OSError, audio.AudioError) as error:
+            if self._track and (self._track.failures != before or isinstance(error, OSError)):
+                raise self._not_fetched(error) from None
+            raise
+        if self._track and self._track.failures != before:
+            raise self._not_fetched(None)
+
+    def _not_fetched(self, error: Exception | None) -> audio.AudioError:
+        assert self._track
+        layout.unlearn(self.path)
+        reason = error if isinstance(error, OSError) else self._track.failure
+        return audio.AudioError(f"{self.path}: {layout.reason(reason)}")
+
     def _open(self, number: int) -> stream.Stream:
-        opened = second_reader.Decoder(self.path) if self._layout.foreign else self._by_libsndfile(number)
+        opened: stream.Decoder
+        frames = self._layout.links[number].frames
+        if frames is not None:
+            opened = evenly.Decoder(self.path, frames)
+        else:
+            opened = second_reader.Decoder(self.path) if self._layout.foreign else self._by_libsndfile(number)
         return stream.Stream(self.path, opened, self._layout, self._layout.links[number])
 
     def _by_libsndfile(self, number: int) -> stream.Decoder:
@@ -151,7 +189,7 @@ class Source:
             return instead
         if link.num_frames is not None and opened.stated_frames < link.num_frames:  # an estimate, and too short
             opened.close()
-            link.pieces = link.pieces or ((0, os.path.getsize(layout.system_path(self.path))),)
+            link.pieces = link.pieces or ((0, self._num_bytes()),)
             link.claims_more = True
             opened = decoder.Decoder(self.path, link)
         return opened

@@ -5,36 +5,77 @@ import io
 import itertools
 import os
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+from kerastag import remote
+from kerastag.audio import fetched
 
 Piece: TypeAlias = bytes | tuple[int, int]  # bytes as they are, or (first, last) of the file's own, last excluded
 BLOCK = 1 << 20
 LENGTH_CLAIM = 40  # from 8 to 320 kbit/s: no estimate by the first frame's bit rate is further off
 
 
+class Bytes(Protocol):
+    """Where the bytes of a track are; see fetched.Fetched."""
+
+    @property
+    def size(self) -> int: ...
+
+    def at(self, position: int, size: int) -> bytes: ...
+
+    def into(self, view: memoryview, position: int) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class _Local:
+    """A file of this machine: one that shrinks meanwhile gives fewer bytes, not a signal."""
+
+    def __init__(self, path: str):
+        self._file = os.open(os.fsencode(path), os.O_RDONLY | os.O_CLOEXEC)
+        self.size = os.fstat(self._file).st_size
+
+    def at(self, position: int, size: int) -> bytes:
+        return os.pread(self._file, size, position)
+
+    def into(self, view: memoryview, position: int) -> int:
+        return os.preadv(self._file, [view], position)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def opened(path: str) -> Bytes:
+    """The bytes of a file, which may be a URL; raises OSError."""
+    return fetched.of(path) if remote.is_url(path) else _Local(path)
+
+
 class Blocks:
-    """A file's bytes, read where they are wanted: a file that shrinks meanwhile gives fewer, not a signal.
+    """A track's bytes, read where they are wanted.
 
     Args:
-      path: the file.
+      path: the file, or the URL.
+      start, stop: nothing else of it is looked at; None: up to its end.
 
     Attributes:
-      size: in bytes.
+      start: as given.
+      size: in bytes, up to `stop`.
     """
 
-    def __init__(self, path: str | bytes):
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.size = os.fstat(self._file).st_size
+    def __init__(self, path: str, start: int = 0, stop: int | None = None):
+        self._bytes = opened(path)
+        self.start, self.size = start, self._bytes.size if stop is None else min(stop, self._bytes.size)
 
     def __enter__(self) -> "Blocks":
         return self
 
     def __exit__(self, *error: Any) -> None:
-        os.close(self._file)
+        self._bytes.close()
 
     def at(self, position: int, size: int = BLOCK) -> bytes:
-        """Up to `size` bytes from `position` on; fewer only at the file's end."""
-        return os.pread(self._file, size, position) if position < self.size else b""
+        """Up to `size` bytes from `position` on; fewer only at the end."""
+        size = min(size, self.size - position)
+        return self._bytes.at(position, size) if size > 0 else b""
 
     def find(self, mark: bytes, start: int, stop: int | None = None) -> int:
         """The first place of `mark` that begins from `start` on and ends before `stop`; -1 if there is none."""
@@ -54,14 +95,14 @@ class SplicedFile(io.RawIOBase):
     """Pieces one after the other, as a file to read.
 
     Args:
-      path: the file that pieces are of.
+      path: the file that pieces are of, or its URL.
       pieces: see Piece.
       claims_more: says that it is far longer than it is to whoever seeks its end: libsndfile estimates the length of
         an MPEG stream by its size, and gives out nothing past the estimate.
     """
 
-    def __init__(self, path: str | bytes, pieces: Sequence[Piece], claims_more: bool = False):
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, path: str, pieces: Sequence[Piece], claims_more: bool = False):
+        self._bytes = opened(path)
         self._pieces = tuple(pieces)
         sizes = [len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in self._pieces]
         self._ends = list(itertools.accumulate(sizes))
@@ -77,7 +118,7 @@ class SplicedFile(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            os.close(self._file)
+            self._bytes.close()
         super().close()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -101,6 +142,6 @@ class SplicedFile(io.RawIOBase):
             view[:] = piece[offset : offset + wanted]
             got = wanted
         else:
-            got = os.preadv(self._file, [view], piece[0] + offset)
+            got = self._bytes.into(view, piece[0] + offset)
         self._position += got
         return got

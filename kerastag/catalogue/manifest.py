@@ -9,11 +9,11 @@ import hashlib
 import itertools
 import os
 import pathlib
-import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
-from kerastag import errors, files, names
+from kerastag import errors, files, names, remote
+from kerastag.catalogue import table_file
 from kerastag.inference import score_table
 
 FORMATS = (".tsv", ".txt", ".parquet")
@@ -43,11 +43,11 @@ class Table(Protocol):
     """A table of tracks.
 
     Attributes:
-      path: its file.
+      file: its file.
       num_rows: how many tracks it has; the first time all of a text file is read for it.
     """
 
-    path: pathlib.Path
+    file: table_file.TableFile
 
     @property
     def num_rows(self) -> int: ...
@@ -68,42 +68,40 @@ def open_table(path: str | os.PathLike[str]) -> Table:
       UsageError: the suffix is none of FORMATS.
       KerastagError: it cannot be read, has no such column, or pyarrow is missing.
     """
-    path = pathlib.Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise errors.UsageError(f"{path}: the suffix must be one of {', '.join(FORMATS)}", "tracks")
-    if not path.is_file():
-        raise errors.KerastagError(f"{path}: no such file")
+    name = remote.shown(path) if isinstance(path, str) and remote.is_url(path) else os.fspath(path)
+    if not name.partition("::")[0].lower().endswith(FORMATS):
+        raise errors.UsageError(f"{name}: the suffix must be one of {', '.join(FORMATS)}", "tracks")
+    file = table_file.TableFile(path)
     try:
-        return ParquetTable(path) if suffix == ".parquet" else TextTable(path, suffix == ".tsv")
+        return ParquetTable(file) if file.suffix == ".parquet" else TextTable(file, file.suffix == ".tsv")
     except OSError as error:
-        raise errors.KerastagError(f"{path}: cannot be read ({files.reason(error)})") from None
+        raise errors.KerastagError(f"{file.name}: cannot be read ({files.reason(error)})") from None
 
 
 class TextTable:
     """Lines of UTF-8, which may end in CRLF; see `Table`.
 
     Args:
-      path: the file.
+      file: where it is.
       has_header: whether the first line names columns, with tabs between them.
     """
 
-    def __init__(self, path: pathlib.Path, has_header: bool):
-        self.path, self._has_header, self._column, self._start = path, has_header, 0, 0
+    def __init__(self, file: table_file.TableFile, has_header: bool):
+        self.file, self._has_header, self._column, self._start = file, has_header, 0, 0
         if has_header:
-            with path.open("rb") as file:
-                header = file.readline()
+            with file.open() as opened:
+                header = opened.readline()
             self._start = len(header)
-            self._column = _column_of(path, header.decode("utf-8-sig", "replace").rstrip("\r\n").split("\t"))
+            self._column = _column_of(file.name, header.decode("utf-8-sig", "replace").rstrip("\r\n").split("\t"))
 
     @functools.cached_property
     def num_rows(self) -> int:
-        with self.path.open("rb") as file:
+        with self.file.open() as file:
             file.seek(self._start)
             return _num_lines(file)
 
     def cells(self) -> Iterator[tuple[int, bytes]]:
-        with self.path.open("rb") as file:
+        with self.file.open() as file:
             file.seek(self._start)
             place = self._start
             for line in file:
@@ -111,7 +109,7 @@ class TextTable:
                 place += len(line)
 
     def cells_of(self, shard: Shard) -> list[bytes]:
-        with self.path.open("rb") as file:
+        with self.file.open() as file:
             file.seek(shard.offset)
             return [self._cell(line) for line in itertools.islice(file, shard.num_rows)]
 
@@ -124,24 +122,24 @@ class ParquetTable:
     """A column of strings in a Parquet file; see `Table`.
 
     Args:
-      path: the file.
+      file: where it is.
 
     Raises:
       KerastagError: pyarrow is missing, or the file is damaged.
     """
 
-    def __init__(self, path: pathlib.Path):
-        score_table.require_pyarrow(path)
+    def __init__(self, file: table_file.TableFile):
+        score_table.require_pyarrow(file.name)
         import pyarrow as pa
         from pyarrow import parquet
 
-        self.path = path
+        self.file = file
         try:
-            with parquet.ParquetFile(path) as file:
-                self._name = file.schema_arrow.names[_column_of(path, file.schema_arrow.names)]
-                self._group_rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            with file.open() as opened, parquet.ParquetFile(opened) as table:
+                self._name = table.schema_arrow.names[_column_of(file.name, table.schema_arrow.names)]
+                self._group_rows = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
         except pa.ArrowException as error:
-            raise errors.KerastagError(f"{path}: no Parquet file ({error})") from None
+            raise errors.KerastagError(f"{file.name}: no Parquet file ({error})") from None
 
     @property
     def num_rows(self) -> int:
@@ -162,8 +160,8 @@ class ParquetTable:
     def _read(self, groups: Sequence[int]) -> Iterator[bytes]:
         from pyarrow import parquet
 
-        with parquet.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(_BATCH, row_groups=list(groups), columns=[self._name]):
+        with self.file.open() as opened, parquet.ParquetFile(opened) as table:
+            for batch in table.iter_batches(_BATCH, row_groups=list(groups), columns=[self._name]):
                 for value in batch.column(0).to_pylist():
                     yield str(value or "").encode()
 
@@ -176,9 +174,11 @@ def cut(table: Table, num_shards: int) -> list[Shard]:
       KerastagError: there are none.
     """
     if not table.num_rows:
-        raise errors.KerastagError(f"{table.path}: no tracks")
+        raise errors.KerastagError(f"{table.file.name}: no tracks")
     if num_shards > table.num_rows:
-        raise errors.UsageError(f"{table.path}: {table.num_rows} tracks are fewer than {num_shards} shards", "shards")
+        raise errors.UsageError(
+            f"{table.file.name}: {table.num_rows} tracks are fewer than {num_shards} shards", "shards"
+        )
     edges = [shard * table.num_rows // num_shards for shard in range(num_shards + 1)]
     cells, shards = table.cells(), []
     for first_row, end in itertools.pairwise(edges):
@@ -202,26 +202,31 @@ def read(table: Table, shard: Shard) -> list[str]:
         sha256.update(cell + b"\n")
     if sha256.hexdigest() != shard.sha256:
         rows = f"rows {shard.first_row + 1} to {shard.first_row + shard.num_rows}"
-        raise errors.KerastagError(f"{table.path}: {rows} are not those that the job began with", "tracks")
+        raise errors.KerastagError(f"{table.file.name}: {rows} are not those that the job began with", "tracks")
     return [cell.decode("utf-8", "backslashreplace") for cell in cells]
 
 
-def is_url(track: str) -> bool:
-    """Whether a track is a URL, and no path."""
-    return "://" in track and urllib.parse.urlsplit(track).scheme != ""
+def location(track: str, root: pathlib.Path | str) -> pathlib.Path | str:
+    """Where a track is: a URL as a string, or a path.
+
+    Args:
+      track: a URL, or a path as `names.shown` writes names, which may be relative to `root`.
+      root: a folder; a string is a URL.
+    """
+    if remote.is_url(track):
+        return track
+    path = names.path_of(track)
+    if isinstance(root, str) and not os.path.isabs(path):
+        return remote.join(root, path)
+    return pathlib.Path() / path if isinstance(root, str) else root / path
 
 
-def location(track: str, root: pathlib.Path) -> pathlib.Path:
-    """The file of a track that is a path, which may be relative to `root`; read as `names.shown` writes names."""
-    return root / names.path_of(track)
-
-
-def _column_of(path: pathlib.Path, header: Sequence[str]) -> int:
-    small = [name.strip().lower() for name in header]
-    for name in COLUMNS:
-        if name in small:
-            return small.index(name)
-    raise errors.KerastagError(f"{path}: no column is called {' or '.join(COLUMNS)}", "tracks")
+def _column_of(name: str, header: Sequence[str]) -> int:
+    small = [title.strip().lower() for title in header]
+    for title in COLUMNS:
+        if title in small:
+            return small.index(title)
+    raise errors.KerastagError(f"{name}: no column is called {' or '.join(COLUMNS)}", "tracks")
 
 
 def _num_lines(file: BinaryIO) -> int:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from kerastag import ray_actors
+from kerastag import ray_actors, remote
 from kerastag.catalogue import shards, worker
 
 
@@ -105,6 +105,7 @@ class _Driver:
 def _absolute(spec: worker.Spec) -> worker.Spec:
     """The same with paths from the root: actors work in another folder."""
     paths = {name: getattr(spec, name) for name in ("tracks", "output", "root", "results")}
-    whole = {name: os.path.abspath(path) for name, path in paths.items() if path is not None}
+    local = {name: path for name, path in paths.items() if path is not None and not remote.is_url(path)}
+    whole = {name: os.path.abspath(path) for name, path in local.items()}
     model = os.path.abspath(spec.model) if os.path.isdir(spec.model) else spec.model
     return dataclasses.replace(spec, model=model, **whole)

@@ -201,22 +201,41 @@ def open_job(
         folder.mkdir(parents=True, exist_ok=True)
         _begin(folder, table, num_shards or -(-table.num_rows // DEFAULT_ROWS), facts)
     job = Job(folder, lease_seconds)
-    _check_same(job, table, num_shards, facts)
+    check_same(str(job.folder), job.facts, table, num_shards, facts)
     return job
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What a job is.
+
+    Attributes:
+      facts: all that job.json says, its id too.
+      shards: rows of each shard.
+    """
+
+    facts: dict[str, Any]
+    shards: list[manifest.Shard]
+
+
+def about(table: manifest.Table, num_shards: int, facts: Mapping[str, Any]) -> About:
+    """What a job on a table is, which is read for it; see `open_job`."""
+    shards = manifest.cut(table, num_shards)
+    told = {**facts, **_table_facts(table), "table_sha256": table.file.sha256()}
+    told |= {"rows": table.num_rows, "shards": num_shards, "kerastag_version": version.__version__}
+    return About({**told, "id": _id_of(told)}, shards)
 
 
 def _begin(folder: pathlib.Path, table: manifest.Table, num_shards: int, facts: Mapping[str, Any]) -> None:
     """Writes what the job is; of several workers that begin it at a time the first one's holds."""
-    shards = manifest.cut(table, num_shards)
-    about = {**facts, **_table_facts(table), "table_sha256": files.sha256(table.path)}
-    about |= {"rows": table.num_rows, "shards": num_shards, "kerastag_version": version.__version__}
+    job = about(table, num_shards, facts)
     lines = [
         f"{number}\t{shard.first_row}\t{shard.num_rows}\t{shard.offset}\t{shard.sha256}"
-        for number, shard in enumerate(shards)
+        for number, shard in enumerate(job.shards)
     ]
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=".job.", suffix=".partial", dir=folder))
     try:
-        files.write_json(temporary / "job.json", {**about, "id": _id_of(about)})
+        files.write_json(temporary / "job.json", job.facts)
         files.write_text(temporary / "shards.tsv", "\n".join([_TABLE_HEADER, *lines]) + "\n")
         temporary.chmod(0o777 & ~files.umask())  # mkdtemp makes folders that only their owner can read
         with contextlib.suppress(FileExistsError):
@@ -235,21 +254,31 @@ def _rename(source: pathlib.Path, target: pathlib.Path) -> None:
         raise
 
 
-def _check_same(job: Job, table: manifest.Table, num_shards: int | None, facts: Mapping[str, Any]) -> None:
-    """Raises KerastagError: the job is another one."""
+def check_same(
+    folder: str,
+    known: Mapping[str, Any],
+    table: manifest.Table,
+    num_shards: int | None,
+    facts: Mapping[str, Any],
+) -> None:
+    """Checks that the job in a folder, of which job.json says what is `known`, is the one that is asked for.
+
+    Raises:
+      KerastagError: it is another one.
+    """
     ours: dict[str, Any] = {**facts, **_table_facts(table), "kerastag_version": version.__version__}
-    if table.path.stat().st_size <= FULL_CHECK_BYTES:
-        ours["table_sha256"] = files.sha256(table.path)
+    if table.file.size <= FULL_CHECK_BYTES:
+        ours["table_sha256"] = table.file.sha256()
     if num_shards is not None:
         ours["shards"] = num_shards
     for name, value in ours.items():
-        if job.facts.get(name) != value:
-            told = f"{name} {job.facts.get(name)}, here it is {value}"
-            raise errors.KerastagError(f"{job.folder}: another job's folder, which began with {told}")
+        if known.get(name) != value:
+            told = f"{name} {known.get(name)}, here it is {value}"
+            raise errors.KerastagError(f"{folder}: another job's folder, which began with {told}")
 
 
 def _table_facts(table: manifest.Table) -> dict[str, Any]:
-    return {"table_bytes": table.path.stat().st_size}
+    return {"table_bytes": table.file.size}
 
 
 def _id_of(facts: Mapping[str, Any]) -> str:

@@ -7,19 +7,20 @@ import pathlib
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from kerastag import audio, errors, names, version
-from kerastag.catalogue import leases, manifest, rows, shards
+from kerastag import audio, errors, names, remote, retrying, version
+from kerastag.catalogue import leases, manifest, rows, shards, stored_job, stores
 from kerastag.computing import Computing
 from kerastag.data.reading import Reading
 from kerastag.inference import columns, model_source
 from kerastag.library import listening
 
-NOT_READ = "remote files are not read: a path is needed"
 NO_NAME = "the table names no track here"
 LOOKS = 4.0  # within a lease's time at the least, while other workers hold what is left
+Job: TypeAlias = Any  # shards.Job or stored_job.StoredJob, each with its own kind of lease
 OnFiles = Callable[[int, int], None]  # called with the shard and the tracks of it that have been dealt with since
 
 
@@ -28,11 +29,11 @@ class Spec:
     """What a worker needs to know, in values that can be sent to another process.
 
     Attributes:
-      tracks: the table.
-      output: the shared folder.
+      tracks: the table, a path or a URL.
+      output: the shared folder; at a URL, a folder whose shards are done one by one, see stored_job.
       model: the model's folder or name.
       num_shards: None: those of the job.
-      root: the folder of relative paths; None: the table's.
+      root: the folder of relative paths, a path or a URL; None: the table's.
       reading: how files are read.
       computing: how the networks are computed.
       calibrated: scores as probabilities.
@@ -56,6 +57,13 @@ class Spec:
     results: str | None = None
     by_content: bool = False
     verbosity: int = 0
+
+
+def job_in(output: str, lease_seconds: float) -> Job:
+    """The job that is in a folder, or at a URL; raises KerastagError: there is none."""
+    if remote.is_url(output):
+        return stored_job.StoredJob(output)
+    return shards.Job(pathlib.Path(output), lease_seconds)
 
 
 class Worker:
@@ -84,7 +92,12 @@ class Worker:
             **listening.settings(spec.reading, spec.computing.precision, spec.calibrated),
             "embeddings": spec.embeddings,
         }
-        self.job = shards.open_job(pathlib.Path(spec.output), self._table, spec.num_shards, facts, spec.lease_seconds)
+        how = (self._table, spec.num_shards, facts)
+        self.job: Job
+        if remote.is_url(spec.output):
+            self.job = stored_job.open_job(spec.output, *how)
+        else:
+            self.job = shards.open_job(pathlib.Path(spec.output), *how, spec.lease_seconds)
 
     @functools.cached_property
     def _listener(self) -> listening.Listener:
@@ -149,24 +162,38 @@ class Worker:
         name = os.path.basename(os.path.normpath(self._source.name))
         return {"kerastag_version": version.__version__, "kerastag_model": names.printable(name)}
 
-    def _heard(self, lease: leases.Lease, on_files: Callable[[int], None]) -> rows.Rows:
+    def _heard(self, lease: leases.Lease | stored_job.Claim, on_files: Callable[[int], None]) -> rows.Rows:
         """The rows of a shard."""
         tracks = manifest.read(self._table, self.job.shards[lease.shard])
-        root = self._table.path.parent if self.spec.root is None else pathlib.Path(self.spec.root)
-        places = [None if not track or manifest.is_url(track) else manifest.location(track, root) for track in tracks]
-        paths = list(dict.fromkeys(place for place in places if place is not None))
-        self._check_mounted(lease.shard, paths)
+        places = [manifest.location(track, self._root) if track else None for track in tracks]
+        known = list(dict.fromkeys(place for place in places if place is not None))
+        self._check_mounted(lease.shard, [place for place in known if isinstance(place, pathlib.Path)])
+        urls = [place for place in known if isinstance(place, str)]
+        if urls and self.spec.reading.decoder == "tfio":
+            raise errors.KerastagError(f"{remote.shown(urls[0])}: the tfio decoder reads no URLs", "decoder")
+        answering = stores.Stores(urls, alone=len(urls) == len(known))
 
         def on_some(count: int) -> None:
             lease.check_quickly()
+            answering.check_now()
             on_files(count)
 
         try:
-            heard = self._listener.hear(paths, on_some, self.spec.embeddings)
+            answering.check_before(f"shard {lease.shard}")
+            heard = self._listener.hear(known, on_some, self.spec.embeddings)
+            answering.check_after([place for place in heard.files if isinstance(place, str)])
         finally:
             audio.forget_files()
         self.not_kept = self.not_kept or heard.not_kept
         return _rows(tracks, places, heard)
+
+    @property
+    def _root(self) -> pathlib.Path | str:
+        """Where relative paths begin; a string is a URL."""
+        root = self.spec.root
+        if root is None:
+            return self._table.file.folder
+        return root if remote.is_url(root) else pathlib.Path(root)
 
     def _check_mounted(self, shard: int, paths: Sequence[pathlib.Path]) -> None:
         """A machine that lacks the music must not say of every track that it cannot be heard."""
@@ -175,13 +202,13 @@ class Worker:
             raise errors.KerastagError(f"{names.shown(paths[0])}: {reason}", "tracks_root")
 
 
-def _rows(tracks: Sequence[str], places: Sequence[pathlib.Path | None], heard: listening.Heard) -> rows.Rows:
+def _rows(tracks: Sequence[str], places: Sequence[pathlib.Path | str | None], heard: listening.Heard) -> rows.Rows:
     """What was heard, in the order of the table."""
     row_of = {path: row for row, path in enumerate(heard.files)}
     reasons: list[str | None] = []
-    for track, place in zip(tracks, places, strict=True):
+    for place in places:
         if place is None:
-            reasons.append(NOT_READ if track else NO_NAME)
+            reasons.append(NO_NAME)
         else:
             reasons.append(None if place in row_of else _without_place(heard.failures[place], place))
     which = np.array([row_of.get(place, -1) if place is not None else -1 for place in places], int)
@@ -196,5 +223,8 @@ def _picked(values: np.ndarray, which: np.ndarray) -> np.ndarray:
     return np.vstack([values, np.full((1, values.shape[1]), np.nan, np.float32)])[which]
 
 
-def _without_place(reason: str, place: pathlib.Path) -> str:
-    return reason.removeprefix(f"{names.shown(place)}: ")
+def _without_place(reason: str, place: pathlib.Path | str) -> str:
+    """What is wrong with a file; of one at a URL without what may let others in."""
+    for name in (names.shown(place), *([place, remote.shown(place)] if isinstance(place, str) else [])):
+        reason = reason.removeprefix(f"{name}: ")
+    return retrying.plain(reason) if isinstance(place, str) else reason

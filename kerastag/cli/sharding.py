@@ -1,7 +1,6 @@
 """Flags and steps of `kerastag tag --tracks`: a table of tracks in shards, which any number of workers share."""
 
 import contextlib
-import pathlib
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,7 @@ from types import FrameType
 
 from absl import flags
 
-from kerastag import cli, errors, progress, published, ray_actors
+from kerastag import cli, errors, progress, published, ray_actors, remote
 from kerastag.catalogue import leases, ray_engine, shards, worker
 from kerastag.cli import collection, engines, options
 
@@ -26,7 +25,8 @@ def define(values: flags.FlagValues) -> None:
         "tracks",
         None,
         "Table of paths to hear in shards, instead of PATH arguments: .tsv or .parquet with a column path, or .txt, a "
-        "path in each line. --output is then a folder that all workers share.",
+        "path in each line; the table and the paths in it may be URLs. --output is then a folder that all workers "
+        "share, or, with --shard, a URL.",
         flag_values=values,
     )
     options.positive(
@@ -37,7 +37,7 @@ def define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_bool("status", False, "Print how far the job in --output is, and do nothing.", flag_values=values)
     flags.DEFINE_string(
-        "tracks_root", None, "With --tracks: folder of relative paths. Default: the table's.", flag_values=values
+        "tracks_root", None, "With --tracks: folder or URL of relative paths. Default: the table's.", flag_values=values
     )
     flags.DEFINE_bool(
         "with_embeddings", False, "With --tracks: a column embedding beside the scores.", flag_values=values
@@ -71,10 +71,16 @@ def asked(values: flags.FlagValues) -> bool:
     if values.output is None:
         raise errors.UsageError("--tracks and --status need --output, the folder that workers share")
     on_ray = engines.cluster_of(values) is not None
+    if on_ray and remote.is_url(values.output):
+        raise errors.UsageError("--output at a URL and --engine=ray: a store has no leases; use --shard=NUMBER")
     if on_ray and values.shard is not None:
         raise errors.UsageError("--shard and --engine=ray: Ray does all shards")
     if on_ray and values.results not in (None, collection.KEEP_NOTHING):
         raise errors.UsageError("--results and --engine=ray: the file would be one for many machines")
+    if remote.is_url(values.output) and values.shard is None and not values.status:
+        raise errors.UsageError(
+            "--output at a URL needs --shard=NUMBER, of each worker its own: a store has no leases to share by"
+        )
     if values.shard is not None and values.shards is not None and values.shard >= values.shards:
         raise errors.UsageError(f"--shard={values.shard}: the shards are 0 to {values.shards - 1}")
     return True
@@ -90,7 +96,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     if arguments:
         raise errors.UsageError(f"'{arguments[0]}' and --tracks: give paths or a table of them")
     if values.status:
-        print(shards.Job(pathlib.Path(values.output), values.lease_seconds).status().text())
+        print(worker.job_in(values.output, values.lease_seconds).status().text())
         return 0
     spec = _spec(values)
     cluster = engines.cluster_of(values)
@@ -108,7 +114,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
         return status
 
 
-def _told(values: flags.FlagValues, job: shards.Job, done: Iterable[tuple[int, dict[str, int]]]) -> int:
+def _told(values: flags.FlagValues, job: worker.Job, done: Iterable[tuple[int, dict[str, int]]]) -> int:
     """Goes through the shards that are done, and says what they came to."""
     num_shards = num_rows = num_failed = 0
     for _, counts in done:
@@ -143,7 +149,7 @@ def _spec(values: flags.FlagValues) -> worker.Spec:
 class _Progress(progress.Lines):
     """Tracks of a job as this worker and others get on with it."""
 
-    def __init__(self, job: shards.Job, quiet: bool):
+    def __init__(self, job: worker.Job, quiet: bool):
         self._job, self._seen = job, job.done()
         total = sum(shard.num_rows for number, shard in enumerate(job.shards) if number not in self._seen)
         super().__init__(total, f"hearing {total} tracks", "tracks", quiet=quiet)

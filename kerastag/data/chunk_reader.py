@@ -12,6 +12,7 @@ from kerastag.data.tracks import ChunkFormat, Tracks
 from kerastag.tensors import Tensor
 
 plain = tf.autograph.experimental.do_not_convert  # nothing here needs it, and it takes a third of a second at the start
+FETCHED = 16  # calls at a time where tracks are remote
 AUTOTUNE = tf.data.AUTOTUNE  # of a map: as many calls at a time as there are threads, see `pipeline._finished`
 
 
@@ -43,7 +44,14 @@ class ChunkReader:
         """
         if self.chunk.decoder == "tfio":  # an error in the graph cannot be caught; what is missing shows in the rows
             return positions.unbatch().map(plain(self._decode_in_graph), AUTOTUNE).ignore_errors()
-        return positions.map(plain(lambda block: self._call(self.read_block, block)), AUTOTUNE)
+        reads = positions.map(
+            plain(lambda block: self._call(self.read_block, block)), FETCHED if self.tracks.are_remote else AUTOTUNE
+        )
+        if not self.tracks.are_remote:
+            return reads
+        waiting = tf.data.Options()
+        waiting.threading.private_threadpool_size = FETCHED
+        return reads.with_options(waiting)
 
     def _call(
         self, function: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Tensor

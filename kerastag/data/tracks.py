@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from kerastag import audio, errors, parallel
+from kerastag import audio, errors, parallel, remote
 from kerastag.data import decoded
 
 Sound: TypeAlias = str | os.PathLike[str] | audio.Waveform
@@ -95,6 +95,11 @@ class Tracks:
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    @property
+    def are_remote(self) -> bool:
+        """Whether some of them are at URLs, for which reading waits longer than it computes."""
+        return any(isinstance(path, str) and remote.is_url(path) for path in self._paths)
 
     def first(self, count: int) -> "Tracks":
         """The first `count` of them."""

@@ -150,7 +150,7 @@ def check_format(output: pathlib.Path) -> None:
         require_pyarrow(output)
 
 
-def require_pyarrow(path: pathlib.Path) -> None:
+def require_pyarrow(path: str | pathlib.Path) -> None:
     """Checks that what reads and writes Parquet files such as `path` is here.
 
     Raises:

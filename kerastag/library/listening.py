@@ -7,12 +7,12 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from kerastag import audio, errors, files, names, parallel, tags
-from kerastag.audio import second_reader
+from kerastag import audio, errors, files, names, parallel, retrying, tags
+from kerastag.audio import fetched, second_reader
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
 from kerastag.inference import model_source, tagger
@@ -22,10 +22,11 @@ FIRST_PORTION = 32  # files
 LARGEST_PORTION = 4096
 PORTION_SECONDS = 10.0  # of work that an interruption may cost
 OnFiles = Callable[[int], None]  # called with the number of files that have been dealt with since
+Place = TypeVar("Place", bound=pathlib.Path | str)  # of a file; a string is a URL
 
 
 @dataclasses.dataclass(frozen=True)
-class Heard:
+class Heard(Generic[Place]):
     """What a model says of the files of a collection.
 
     Attributes:
@@ -39,19 +40,19 @@ class Heard:
       not_kept: why no results were kept any more from some file on; empty: they were.
     """
 
-    files: tuple[pathlib.Path, ...]
+    files: tuple[Place, ...]
     scores: np.ndarray
     embeddings: np.ndarray | None
-    failures: Mapping[pathlib.Path, str]
+    failures: Mapping[Place, str]
     vocabulary: tags.Vocabulary
     heard_in_part: Mapping[str, audio.Account]
-    new: frozenset[pathlib.Path]
+    new: frozenset[Place]
     not_kept: str = ""
 
     def warnings(self, skipped: Iterable[str] = ()) -> list[str]:
         """Lines for people about files that were heard in part, about what was skipped, and about what is not kept."""
-        in_part = (f"heard in part: {names.shown(path)}: {heard.text()}" for path, heard in self.heard_in_part.items())
-        return [*in_part, *(f"skipped: {reason}" for reason in skipped), *filter(None, [self.not_kept])]
+        lines = [f"heard in part: {names.shown(path)}: {heard.text()}" for path, heard in self.heard_in_part.items()]
+        return [*lines, *(f"skipped: {reason}" for reason in skipped), *filter(None, [self.not_kept])]
 
 
 class Listener:
@@ -90,12 +91,12 @@ class Listener:
         return tagger.open_source(self._source, self._computing, self._verbosity)
 
     def hear(
-        self, paths: Sequence[pathlib.Path], on_files: OnFiles = lambda count: None, embeddings: bool = False
-    ) -> Heard:
+        self, paths: Sequence[Place], on_files: OnFiles = lambda count: None, embeddings: bool = False
+    ) -> Heard[Place]:
         """Hears files, each content once.
 
         Args:
-          paths: audio files.
+          paths: audio files, or URLs of some (see kerastag.remote) as strings.
           on_files: called as the work goes on; it may raise to stop, and what was heard in whole portions is kept.
           embeddings: whether embeddings are wanted.
 
@@ -105,7 +106,7 @@ class Listener:
         known, failures = self._identities(paths)
         by_identity = {} if self._kept is None else self._kept.find(known.values())
         by_identity = {file: result for file, result in by_identity.items() if self._usable(result, embeddings)}
-        missing: dict[str, pathlib.Path] = {}
+        missing: dict[str, Place] = {}
         for path, file in known.items():
             if file not in by_identity:
                 missing.setdefault(file, path)
@@ -116,17 +117,17 @@ class Listener:
             by_identity.update(self._hear_portion(portion, embeddings, len(missing), on_files))
         return self._heard(paths, known, by_identity, failures, frozenset(missing.values()), embeddings)
 
-    def _identities(self, paths: Sequence[pathlib.Path]) -> tuple[dict[pathlib.Path, str], dict[pathlib.Path, str]]:
+    def _identities(self, paths: Sequence[Place]) -> tuple[dict[Place, str], dict[Place, str]]:
         """What files are known by, and why others cannot be looked at."""
 
-        def of(path: pathlib.Path) -> str | OSError:
+        def of(path: Place) -> str | OSError:
             try:
                 return identity.of_file(path, self._by_content)
-            except OSError as error:
-                return error
+            except (OSError, errors.KerastagError) as error:
+                return fetched.as_os_error(error)
 
         told = parallel.run(of, paths, f"reading {len(paths)} files") if self._by_content else map(of, paths)
-        known, failures = {}, {}
+        known, failures = dict[Place, str](), dict[Place, str]()
         for path, answer in zip(paths, told, strict=True):
             if isinstance(answer, str):
                 known[path] = answer
@@ -142,7 +143,7 @@ class Listener:
             return False
         return result.embedding is not None or not embeddings
 
-    def _portions(self, missing: list[tuple[str, pathlib.Path]]) -> Iterator[list[tuple[str, pathlib.Path]]]:
+    def _portions(self, missing: list[tuple[str, Place]]) -> Iterator[list[tuple[str, Place]]]:
         """Some files at a time, as many as take about PORTION_SECONDS."""
         while missing:
             portion, missing = missing[: self._portion], missing[self._portion :]
@@ -153,11 +154,11 @@ class Listener:
                 self._portion = int(np.clip(speed * PORTION_SECONDS, FIRST_PORTION, LARGEST_PORTION))
 
     def _hear_portion(
-        self, portion: list[tuple[str, pathlib.Path]], embeddings: bool, num_files: int, on_files: OnFiles
+        self, portion: list[tuple[str, Place]], embeddings: bool, num_files: int, on_files: OnFiles
     ) -> dict[str, results.Result]:
         from kerastag.data import pipeline
 
-        tracks = pipeline.Tracks([os.fspath(path) for _, path in portion])
+        tracks = pipeline.Tracks([str(path) for _, path in portion])
         counted = _Counted(len(portion), on_files)
         how = (self._reading, counted.on_chunks)
         vectors: np.ndarray | None = None
@@ -172,7 +173,7 @@ class Listener:
                 result = results.Result(failure=_without_name(unreadable[row], path), readers=readers())
             else:
                 vector = None if vectors is None else vectors[row]
-                result = results.Result(scores[row], vector, accounts.get(os.fspath(path)))
+                result = results.Result(scores[row], vector, accounts.get(str(path)))
             heard[file] = result
             if row not in tracks.mishaps and self._is_still(path, file):
                 kept[file] = result
@@ -188,8 +189,10 @@ class Listener:
         except errors.KerastagError as error:
             self._not_kept = f"not kept: {error}"
 
-    def _is_still(self, path: pathlib.Path, file: str) -> bool:
+    def _is_still(self, path: pathlib.Path | str, file: str) -> bool:
         """Whether a file is what it was before it was heard, and can be opened: a failure may be the disk's."""
+        if isinstance(path, str):
+            return not retrying.silent_stores()
         try:
             with path.open("rb"):
                 return self._by_content or identity.of_file(path) == file
@@ -198,19 +201,19 @@ class Listener:
 
     def _heard(
         self,
-        paths: Sequence[pathlib.Path],
-        known: Mapping[pathlib.Path, str],
+        paths: Sequence[Place],
+        known: Mapping[Place, str],
         by_identity: Mapping[str, results.Result],
-        failures: dict[pathlib.Path, str],
-        new: frozenset[pathlib.Path],
+        failures: dict[Place, str],
+        new: frozenset[Place],
         embeddings: bool,
-    ) -> Heard:
-        readable: dict[pathlib.Path, results.Result] = {}
+    ) -> Heard[Place]:
+        readable: dict[Place, results.Result] = {}
         for path in paths:
             result = by_identity[known[path]] if path in known else None
-            if result is not None and result.failure:
+            if result and result.failure:
                 failures[path] = f"{names.shown(path)}: {result.failure}"
-            elif result is not None:
+            elif result:
                 readable[path] = result
         width = next((len(r.embedding) for r in readable.values() if r.embedding is not None), 0)
         scores = [result.scores for result in readable.values()]
@@ -221,7 +224,7 @@ class Listener:
             np.array(vectors, np.float32).reshape(len(readable), width) if embeddings else None,
             failures,
             self._source.vocabulary,
-            {os.fspath(path): result.account for path, result in readable.items() if result.account is not None},
+            {str(path): result.account for path, result in readable.items() if result.account is not None},
             new,
             self._not_kept,
         )
@@ -289,7 +292,7 @@ class _Counted:
         self._on_files(int(self._waiting.sum()))
 
 
-def _without_name(reason: str, path: pathlib.Path) -> str:
+def _without_name(reason: str, path: pathlib.Path | str) -> str:
     """What is wrong with a file, which may have another name next time."""
     for name in (os.fspath(path), names.shown(path)):
         reason = reason.removeprefix(f"{name}: ")

@@ -88,7 +88,7 @@ class Replacement:
           TagError: what is read back is something else.
         """
         old, new = hashlib.sha256(), hashlib.sha256()
-        with spliced.Blocks(os.fsencode(self.target)) as blocks:
+        with spliced.Blocks(os.fspath(self.target)) as blocks:
             position = 0
             for edit in [*changes, edits.Edit(blocks.size, blocks.size, b"")]:
                 for start in range(position, edit.start, _BLOCK):

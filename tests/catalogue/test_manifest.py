@@ -1,6 +1,7 @@
 """A table of tracks is read shard by shard, whatever its form, and known again."""
 
 import hashlib
+import pathlib
 
 import pytest
 
@@ -75,7 +76,8 @@ def test_bad_tables_are_told_in_a_line(tmp_path):
 
 
 def test_urls_are_known_from_paths(tmp_path):
-    assert manifest.is_url("s3://bucket/a.mp3") and manifest.is_url("https://example.org/a")
-    assert not manifest.is_url("a/b.mp3") and not manifest.is_url("/a:b/c.mp3")
+    assert manifest.location("s3://bucket/a.mp3", tmp_path) == "s3://bucket/a.mp3"
+    assert manifest.location("b c.mp3", "https://example.org/a") == "https://example.org/a/b%20c.mp3"
+    assert manifest.location("/b.mp3", "s3://bucket") == pathlib.Path("/b.mp3")
     assert manifest.location("a.mp3", tmp_path) == tmp_path / "a.mp3"
     assert str(manifest.location("/b.mp3", tmp_path)) == "/b.mp3"

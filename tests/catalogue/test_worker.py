@@ -20,11 +20,11 @@ HOW = {"reading": Reading(num_chunks=1), "computing": Computing("float32"), "lea
 
 @pytest.fixture
 def library(music, tmp_path):
-    """Eight tracks, a broken one, one that is missing, a URL, an empty line and one that stands there twice."""
+    """Eight tracks, a broken one, two that are missing, an empty line and one that stands there twice."""
     folder = tmp_path / "library"
     shutil.copytree(music / "test", folder)
     (folder / "broken.wav").write_bytes(b"not audio")
-    tracks = [*(f"{number}.wav" for number in range(8)), "broken.wav", "missing.wav", "s3://bucket/a.mp3", "", "0.wav"]
+    tracks = [*(f"{number}.wav" for number in range(8)), "broken.wav", "missing.wav", "gone/a.mp3", "", "0.wav"]
     (folder / "tracks.txt").write_text("\n".join(tracks) + "\n")
     return folder, tracks
 
@@ -54,7 +54,7 @@ def test_the_table_is_that_of_the_listener(spec, run, library):
     assert table[rows.EMBEDDING][8:12] == [None] * 4
     reasons = table[rows.REASON]
     assert reasons[:8] == [None] * 8 and reasons[12] is None
-    assert reasons[9] == "no such file or directory" and reasons[10:12] == [worker.NOT_READ, worker.NO_NAME]
+    assert reasons[9:12] == ["no such file or directory"] * 2 + [worker.NO_NAME]
     assert reasons[8] and str(folder) not in reasons[8]
     assert table[rows.IN_PART] == [None] * 13
     about = parquet.read_schema(f"{spec.output}/parts/000000.parquet").metadata

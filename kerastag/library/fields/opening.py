@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from kerastag import errors, files, names
-from kerastag.audio import layout, spliced
+from kerastag.audio import spliced
 from kerastag.library.fields import ape, asf, checking, edits, flac, id3, mp4, ogg, riff
 from kerastag.library.fields.container import Container, TagError
 
@@ -109,7 +109,7 @@ def open_tags(path: str | os.PathLike[str], named: str | os.PathLike[str] | None
     named = path if named is None else named
     with contextlib.ExitStack() as opened:
         with told_of(named):
-            blocks = opened.enter_context(spliced.Blocks(layout.system_path(os.fspath(path))))
+            blocks = opened.enter_context(spliced.Blocks(os.fspath(path)))
             tags = TagFile(path, named, blocks)
         yield tags
 
