@@ -19,9 +19,9 @@ _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 def check(path: str | os.PathLike[str]) -> str:
     """Looks whether a .keras file is safe to give to Keras, whose loader can be made to do more than load.
 
-    A file of this package holds one object, a class of this package with plain values, and nothing in it is compressed.
-    Keras' own safe mode refuses functions written as bytes (Lambda layers), but builds any class that it knows or, before
-    Keras 3.9, that Python can import.
+    A file of this package holds one object, a class of this package with plain values, and nothing in it is
+    compressed. Keras' own safe mode refuses functions written as bytes (Lambda layers), but builds any class that it
+    knows or, before Keras 3.9, that Python can import.
 
     Returns:
       the name under which the class must be registered with Keras.
