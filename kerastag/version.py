@@ -1,3 +1,3 @@
 """The version, apart from the package's root so that run.json can name it without importing the doors."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -112,6 +112,16 @@ def test_names_that_a_file_could_not_keep_are_refused(names):
         tags.Vocabulary(names)
 
 
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\x07", "a\u202eb", "a\x9b31m"])
+def test_names_that_a_terminal_would_obey_are_refused(name, tmp_path):
+    with pytest.raises(errors.KerastagError, match="has a letter that cannot be seen") as caught:
+        tags.Vocabulary(["happy", name])
+    assert str(caught.value).isprintable()
+    (tmp_path / "tags.txt").write_text(f"happy\n{name}\n", encoding="utf-8")
+    with pytest.raises(errors.KerastagError, match="tags.txt:2: "):
+        tags.Vocabulary.read(tmp_path / "tags.txt")
+
+
 def test_a_vocabulary_is_a_value(vocabulary):
     assert vocabulary == tags.Vocabulary(list(NAMES)) != tags.Vocabulary(NAMES[:2])
     assert len({vocabulary, tags.Vocabulary(list(NAMES))}) == 1

@@ -23,7 +23,7 @@ from kerastag import audio, errors
 if TYPE_CHECKING:
     import tensorflow as tf
 
-REMEDY = "pip install 'kerastag[tfio]', with TensorFlow 2.16 or 2.17 and Python 3.10 to 3.12"
+REMEDY = "pip install 'kerastag[tfio]', with TensorFlow 2.16 or 2.17 and Python 3.11 or 3.12"
 
 # What libsndfile calls a file, and how tensorflow-io must be asked: operation, sample type, full scale.
 _FORMS = {

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from kerastag import errors, names
-from kerastag.cli import presets, streams
+from kerastag import errors, names, version
+from kerastag.cli import completion, presets, streams
 
 COMMANDS = {
     "train": "train a tagger on a folder of tagged music",
@@ -139,17 +139,44 @@ class Command:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`kerastag` and `python -m kerastag`: lists the commands, or runs one."""
+    """`kerastag` and `python -m kerastag`: lists the commands, runs one, or tells of itself."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if argv and argv[0] in COMMANDS:
-        return importlib.import_module(f"kerastag.{argv[0]}").COMMAND.run(argv[1:])
-    if not argv or argv[0] in ("--help", "-h", "help"):
+        return _command(argv[0]).run(argv[1:])
+    if argv == ["--version"]:
+        print(f"kerastag {version.__version__}")
+        return 0
+    if argv[:1] == ["help"] and len(argv) == 2 and argv[1] in COMMANDS:
+        return _command(argv[1]).run(["--help"])
+    if argv[:1] == ["completion"]:
+        return _print_completion(argv[1:])
+    if argv in ([], ["help"]) or argv[0] in ("--help", "-h"):
         print("usage: kerastag COMMAND [--flag=value ...]\n\nTrains, measures, runs and serves music taggers.\n")
         print("\n".join(f"  {name:<10} {summary}" for name, summary in COMMANDS.items()))
-        print("\n`kerastag COMMAND --help` lists a command's flags; `python -m kerastag.COMMAND` is the same command.")
+        print("\n`kerastag COMMAND --help` lists a command's flags, as `kerastag help COMMAND` does; `python -m")
+        print("kerastag.COMMAND` is the same command. `kerastag completion bash` (zsh, fish) prints a script that lets")
+        print("that shell complete commands and flags; `kerastag --version` prints the version.")
         return 0
-    print(f"kerastag: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+    unknown = argv[1] if argv[0] == "help" else argv[0]
+    print(f"kerastag: no command '{names.printable(unknown)}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
     return 2
+
+
+def _command(name: str) -> Command:
+    command: Command = importlib.import_module(f"kerastag.{name}").COMMAND
+    return command
+
+
+def _print_completion(argv: Sequence[str]) -> int:
+    flag_values = {name: _command(name).flag_values for name in COMMANDS}
+    try:
+        print(completion.script(" ".join(argv), COMMANDS, flag_values), end="", flush=True)
+    except errors.UsageError as error:
+        print(f"kerastag completion: {names.printable(str(error))}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        streams.close_standard_output()
+    return 0
 
 
 def _before_dashes(argv: Sequence[str]) -> list[str]:

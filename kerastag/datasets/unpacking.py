@@ -71,7 +71,7 @@ def _fault(member: tarfile.TarInfo, folder: pathlib.Path) -> str:
         return "leads out of the folder"
     if not 0 <= member.size <= MAX_TRACK_BYTES:
         return f"is {member.size / 1e9:.1f} GB large"
-    data_filter = getattr(tarfile, "data_filter", None)  # Python 3.10.12 and newer have it
+    data_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 and newer have it
     if data_filter is not None:
         try:
             data_filter(member, str(folder))

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from kerastag import errors
-from kerastag.models import attention, layers, musicnn, popularity, probing, resnet, vgg
+from kerastag.models import attention, layers, musicnn, popularity, probing, resnet, saved, vgg
 from kerastag.models.foreign import attaching
 from kerastag.models.foreign import network as foreign_network
 
@@ -52,10 +52,11 @@ def load(
       KerastagError: the file cannot be read as a model of this package, or such a base is missing.
     """
     try:
+        _class(saved.check(path))
         with attaching.files_in(os.path.dirname(path) if base_folder is None else base_folder):
             model = keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise errors.KerastagError(f"{path}: not a model of kerastag ({str(error).splitlines()[0]})") from error
+    except (ValueError, TypeError, OSError, KeyError, RecursionError, zipfile.BadZipFile) as error:
+        raise errors.KerastagError(f"{path}: not a model of kerastag ({' '.join(str(error).split())[:300]})") from error
     if precision is None or precision == model.precision:
         return model
     other = model.__class__.from_config({**model.get_config(), "precision": precision})
@@ -66,13 +67,13 @@ def load(
 def read(path: str | os.PathLike[str]) -> Saved | None:
     """What a .keras file holds; None if it is not as Keras writes models of this package, which `load` can tell."""
     try:
+        build = _class(saved.check(path))
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read("config.json"))
             weights = read_weights(io.BytesIO(archive.read("model.weights.h5")))
-        build = keras.saving.get_registered_object(about["registered_name"])
-    except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError):
+    except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, RecursionError):
         return None
-    if not (build and weights):
+    if not weights:
         return None
 
     def build_beside(config: dict[str, Any]) -> keras.Model:
@@ -80,6 +81,18 @@ def read(path: str | os.PathLike[str]) -> Saved | None:
             return build.from_config(config)
 
     return Saved(build_beside, about["config"], weights)
+
+
+def _class(name: str) -> type[keras.Model]:
+    """The network of this package that is registered under a name.
+
+    Raises:
+      ValueError: none is.
+    """
+    found = keras.saving.get_registered_object(name)
+    if not (isinstance(found, type) and issubclass(found, keras.Model)):
+        raise ValueError(f"it holds {name}, no network of kerastag")
+    return found
 
 
 def read_weights(file: str | os.PathLike[str] | BinaryIO) -> Weights:

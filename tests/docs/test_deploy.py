@@ -9,6 +9,7 @@ import pytest
 from kerastag import cluster, tag, train
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "docs" / "deploy"
+JOBS = sorted(set(DEPLOY.glob("*.yaml")) - {DEPLOY / "compose.yaml"})
 
 
 @pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.sbatch")), ids=lambda path: path.name)
@@ -17,7 +18,15 @@ def test_scripts_of_slurm_are_bash(path):
     assert path.read_text().startswith("#!/bin/bash\n") and "\n#SBATCH --" in path.read_text()
 
 
-@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
+def test_kubernetes_files_are_valid_by_its_schemas(path):
+    yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra docs")
+    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    for document in yaml.safe_load_all(path.read_text()):
+        validate.validate(document, validate.latest_version(), strict=True)
+
+
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
 def test_kubernetes_jobs_say_what_they_are(path):
     yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra docs")
     documents = list(yaml.safe_load_all(path.read_text()))

@@ -14,6 +14,7 @@ README = ROOT / "README.md"
 PAGES = [
     README,
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     ROOT / "saved_models" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "flags").glob("*.flags")),
@@ -28,9 +29,14 @@ TOOLS = sorted(
     if re.search(r"^COMMAND\b", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 OF_ANY_COMMAND = {"preset", "flagfile", "help"}
-# TensorBoard's, http.server's, a server's, Slurm's
-OF_OTHERS = {"logdir", "bind", "directory", "rest_api_enable_cors_support", "array"}
-OLD_NAMES = re.compile(r"\btools/(?!quickstart\b|test\b)\w+|tools\.(?:benchmark|measure)_\w+")
+# TensorBoard's, http.server's, a server's, Slurm's, pip-audit's and cyclonedx-py's
+OF_OTHERS = {
+    *("logdir", "bind", "directory", "rest_api_enable_cors_support", "array"),
+    *("no", "disable", "output"),  # as flags_in reads --no-deps, --disable-pip and --output-file
+}
+OLD_NAMES = re.compile(
+    r"\btools/(?!quickstart\b|test\b|freeze\b|check_wheel\b|constraints\b)\w+|tools\.(?:benchmark|measure)_\w+"
+)
 
 
 def pages(*kinds):

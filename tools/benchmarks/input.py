@@ -146,6 +146,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     for codec in values.codecs or [""]:
         if codec not in real_music.CODECS:
             raise errors.UsageError(f"--codecs: '{codec}' is none of {', '.join(real_music.CODECS)}")
+    machine.need_librosa()
     runtime.start(values.verbosity)
     print(machine.describe())
     workers = values.num_workers or len(os.sched_getaffinity(0))

@@ -1,11 +1,12 @@
 """What a measurement ran on, for the first lines of every benchmark."""
 
 import dataclasses
+import importlib.util
 import os
 import platform
 from importlib import metadata
 
-from kerastag import precisions, runtime
+from kerastag import errors, precisions, runtime
 from kerastag.runs import record
 
 _FAST = {"amx_bf16", "avx512_bf16", "avx512_fp16", "avx512f", "avx2"}
@@ -41,6 +42,12 @@ def accelerator() -> Accelerator:
     gpus = tf.config.get_visible_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
     return Accelerator(names[0] if names else None, precisions.choose("auto"))
+
+
+def need_librosa() -> None:
+    """Raises KerastagError where librosa, with which a benchmark compares, is not installed."""
+    if importlib.util.find_spec("librosa") is None:
+        raise errors.KerastagError("librosa is not installed (pip install 'kerastag[torch]'), nothing to compare with")
 
 
 def has_torch() -> bool:

@@ -51,6 +51,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     for codec in values.codecs:
         if codec not in real_music.FORMS:
             raise errors.UsageError(f"--codecs: '{codec}' is none of {', '.join(real_music.FORMS)}")
+    machine.need_librosa()
     print(machine.describe())
     gpu = processes.alone(machine.accelerator).gpu
     if gpu is not None:

@@ -226,7 +226,7 @@ def _limits(model: Model, facts: ExportFacts, figures_by_split: Mapping[str, Fig
 
 
 def _versions(records: Sequence[RunRecord]) -> list[str]:
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     trained = dict.fromkeys(_listed(record.versions) for record in records if record.versions)
     commits = dict.fromkeys(record.git_commit for record in records if record.git_commit)
     return [

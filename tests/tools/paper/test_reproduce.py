@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import signal
-import sys
 import threading
 import time
 
@@ -397,10 +396,9 @@ def test_a_process_uses_this_checkout_and_its_exit_status_comes_back(tmp_path, m
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    if sys.version_info >= (3, 11):  # where `python -m` can be kept from preferring the working folder
-        (tmp_path / "elsewhere").mkdir()
-        (tmp_path / "elsewhere" / "kerastag.py").touch()
-        (tmp_path / "elsewhere" / "where.txt").symlink_to(tmp_path / "where.txt")
-        monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kerastag.py").touch()  # `python -m` is kept from preferring the working folder
+    (tmp_path / "elsewhere" / "where.txt").symlink_to(tmp_path / "where.txt")
+    monkeypatch.chdir(tmp_path / "elsewhere")
     assert experiments.run_command(["where", "3"]) == 3
     assert (tmp_path / "where.txt").read_text() == str(ROOT / "kerastag" / "__init__.py")
