@@ -18,8 +18,8 @@ def test_a_run_with_frozen_blocks_keeps_them_and_resumes_exactly(run, music, run
         "--monitor=none",
     )
     assert run_train(music, tmp_path / "whole", *how) == 0
-    # of 889 with three tags: dense_1 4 x 2 + 2, bn_1 2 + 2, dense_2 2 x 3 + 3
-    assert "parameters: 23 trained, 866 frozen" in capsys.readouterr().err
+    # with three tags: dense_1 1 x 2 + 2, bn_1 2 + 2, dense_2 2 x 3 + 3; 6 times 9 + 1, 7 times 2
+    assert "parameters: 17 trained, 74 frozen" in capsys.readouterr().err
     base, tuned = (loading.load(folder / "model.keras") for folder in (run, tmp_path / "whole"))
     *kept, head = blocks.of(base)
     for layer in (layer for block in kept for layer in block):
@@ -34,8 +34,8 @@ def test_a_run_with_frozen_blocks_keeps_them_and_resumes_exactly(run, music, run
 
 
 BAD_USES = {
-    "--freeze=3": "needs --pretrained",
-    "--freeze=8 --pretrained=x": "short_chunk_resnet has 7 blocks",
+    "--freeze=2": "needs --pretrained",
+    "--freeze=8 --num_blocks=7 --pretrained=x": "short_chunk_resnet has 7 blocks",
     "--freeze=3 --num_blocks=2 --pretrained=x": "short_chunk_resnet has 2 blocks",
     "--freeze=6 --pretrained=x --model=vggish": "vggish has 5 blocks",
     "--freeze=half --pretrained=x": "not none, all_but_head or a number",

@@ -45,14 +45,28 @@ def splits():
     return settings.Splits(Tracks(LABELS[:NUM_TRACKS]), Tracks(LABELS[NUM_TRACKS:]), listed)
 
 
-def trainer(optimization, strategy, stage=0):
-    keras.utils.set_random_seed(1)
-    with strategy.scope():
+@keras.saving.register_keras_serializable(package="kerastag")
+class Averaged(keras.Model):
+    precision = "float32"
+
+    def __init__(self):
         x = keras.Input((16,))
         y = norm.batch_norm(bias.Dense(8, name="dense", dtype="float32")(x), "bn", "float32")
         y = layers.Dropout(0.5, seed=3, dtype="float32")(keras.layers.ReLU()(y))
-        model = keras.Model(x, bias.Dense(3, name="output", dtype="float32")(y))
-        model.precision = "float32"
+        super().__init__(x, bias.Dense(3, name="output", dtype="float32")(y))
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls()
+
+
+def trainer(optimization, strategy, stage=0):
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        model = Averaged()
         optimizer = optimization.optimizer("adam" if stage == 0 else "sgd", "float32")
     average = optimization.average.start(model, strategy)
     return loop.Trainer(model, losses.get("bce"), optimizer, strategy, average=average)

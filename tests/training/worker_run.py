@@ -29,15 +29,29 @@ def tracks(music: pathlib.Path, name: str) -> tuple[pipeline.Tracks, splits.Spli
     return pipeline.Tracks(paths, split.labels(splits.collect_vocabulary([split]))), split
 
 
-def network(strategy):
+@keras.saving.register_keras_serializable(package="kerastag")
+class Small(keras.Model):
     """Without batch statistics, which replicas take over their own shares; with dropout, which goes by rows."""
-    keras.utils.set_random_seed(1)
-    with strategy.scope():
+
+    precision = "float32"
+
+    def __init__(self):
         x = keras.Input((SAMPLES,))
         y = layers.Dropout(0.3, seed=3, dtype="float32")(bias.Dense(8, activation="tanh", dtype="float32")(x))
-        model = keras.Model(x, bias.Dense(3, dtype="float32")(y))
-        model.precision = "float32"
-    return model
+        super().__init__(x, bias.Dense(3, dtype="float32")(y))
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls()
+
+
+def network(strategy):
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        return Small()
 
 
 def run(music: pathlib.Path, path: pathlib.Path, strategy_name: str, on_step=lambda trainer, epoch, step: None):
