@@ -12,7 +12,7 @@ from tests import run_states
 
 
 def test_a_compiled_run_is_the_plain_one(run, music, run_train, tmp_path, capsys):
-    how = ("--loss=cb_focal", "--epochs=1", "--learning_rate=1e-4")  # Adam makes steps of that size even of rounding
+    how = ("--loss=cb_focal", "--epochs=1", "--num_blocks=7")  # in a shallow one some gradients are rounding alone
     assert run_train(music, tmp_path / "xla", *how, "--xla=on") == 0
     assert "XLA compiles the training step" in capsys.readouterr().err
     assert run_train(music, tmp_path / "plain", *how, "--xla=off") == 0
