@@ -9,7 +9,7 @@ import time
 import pytest
 from absl import flags
 
-from kerastag import cli, errors, train
+from kerastag import cli, ensemble, errors, train
 from kerastag.cli import presets
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -131,7 +131,8 @@ def test_every_preset_parses_and_says_what_it_is(name):
     text = presets.find(name).read_text()
     assert text.startswith("#") and "Command:" in text and "Expect:" in text
     assert all("#" not in line for line in text.splitlines() if line.startswith("--"))
-    train.COMMAND.parse([f"--preset={name}", "--data_dir=x"])
+    command = ensemble if "Command: python -m kerastag.ensemble" in text else train
+    command.COMMAND.parse([f"--preset={name}", "--data_dir=x"])
 
 
 def test_a_closed_pipe_is_no_error():
