@@ -111,6 +111,8 @@ def test_its_blocks_are_those_of_the_chunks_network_its_embedding_and_the_rest(m
     assert names[2] == ["dense_1", "bn_1"]
     assert names[3][0] == "attention_in" and names[3][-1] == "output"
     assert len(names) == 4
+    whole = models.short_chunk_attention(3, 1, heard_chunks=2, num_layers=1)
+    assert len(blocks.of(whole)) == models.NUM_BLOCKS["short_chunk_attention"] + 1
     assert several.chunk_samples == HEARD * 73_600 and several.sample_rate == 16_000
 
 
