@@ -106,11 +106,12 @@ def _train(values: flags.FlagValues, folder: run_folder.RunFolder) -> int:
         print("no --data_dir: training on the built-in demo set, with flags/demo.flags for flags not given")
     details = loss_details.given(values)
     data = _dataset(values, folder, resumed)
-    cli.warn(data.dropped())
+    digests = data.digests()
+    cli.warn([*data.dropped(), *(resuming.check_same_data(digests, folder) if resumed else [])])
     _check_counts(values.loss, data)
     taught = teacher.teaching(values, folder, data, resumed)
     runtime.start(values.verbosity)
-    record = _record(values, data, taught)
+    record = _record(values, data, taught, digests)
     if values.model == "popular":
         return _write_popular(folder, data, record)
     from kerastag.training import experiment
@@ -230,7 +231,10 @@ def _experiment(
 
 
 def _record(
-    values: flags.FlagValues, data: dataset.Dataset, taught: "soft_labels.Teaching | None"
+    values: flags.FlagValues,
+    data: dataset.Dataset,
+    taught: "soft_labels.Teaching | None",
+    digests: dict[str, str],
 ) -> run_record.RunRecord:
     """What run.json will say, but for the precision, which the hardware decides."""
     num_tracks = {"train": data.num_training_tracks, "validation": len(data.validation.split)}
@@ -247,6 +251,7 @@ def _record(
         versions=run_record.versions(),
         git_commit=run_record.git_commit(),
         teacher=None if taught is None else taught.facts(),
+        digests=digests,
     )
 
 

@@ -1,5 +1,7 @@
 """What a resumed training must have in common with the run that it goes on with."""
 
+from collections.abc import Mapping
+
 from absl import flags
 
 from kerastag import errors
@@ -24,3 +26,26 @@ def check_same_experiment(values: flags.FlagValues, folder: run_folder.RunFolder
                 f"{folder.path}: the run was started with --{name}={before}, not {getattr(values, name)}; "
                 "a changed experiment needs another --run_dir"
             )
+
+
+def check_same_data(digests: Mapping[str, str], folder: run_folder.RunFolder) -> list[str]:
+    """Checks the data against that which a run was started on; returns warnings.
+
+    Args:
+      digests: see data.dataset.Dataset.digests.
+      folder: the run's; what older versions wrote has none, and nothing is checked.
+
+    Raises:
+      KerastagError: tracks, or their tags, are others.
+    """
+    before = folder.record().digests or {}
+    changed = [name for name in digests if before.get(name, digests[name]) != digests[name]]
+    for name in set(changed) & {"train", "validation"}:
+        raise errors.KerastagError(
+            f"{folder.path}: the {name} split has other tracks or tags than when the run was started; "
+            "a changed experiment needs another --run_dir"
+        )
+    return [
+        f"{folder.path}: files of the {name.split()[0]} split have other sizes than when the run was started"
+        for name in changed
+    ]

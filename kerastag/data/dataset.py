@@ -1,6 +1,8 @@
 """A folder of tagged music, as training sees it: the tags, and the tracks of the training and validation splits."""
 
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -8,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerastag import errors, tags
+from kerastag import errors, parallel, tags
 from kerastag.data import demo, splits
 
 if TYPE_CHECKING:
     from kerastag.data import decoded, pipeline
 
 Path = str | os.PathLike[str]
+
+_LOOKED_AT_ONCE = 16  # files, whose sizes a file system on a network tells slowly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +70,20 @@ class Dataset:
         """How long each track is by the split files; None where they do not say."""
         return [track.seconds for source in (*self.training, self.validation) for track in source.split.tracks]
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 by which a resumed training knows whether its data has changed.
+
+        Under "train" and "validation" of each track's identity and tags in order, with " audio" behind the name of the
+        sizes of the audio files in bytes, null where there is none.
+        """
+        found = {}
+        for name, sources in (("train", self.training), ("validation", (self.validation,))):
+            rows = [[*track.identity, *track.tags] for source in sources for track in source.split.tracks]
+            lookups = [splits.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
+            sizes = parallel.run(_size, lookups, "looking at files", _LOOKED_AT_ONCE)
+            found |= {name: _digest(rows), f"{name} audio": _digest(sizes)}
+        return found
+
     def dropped(self) -> list[str]:
         """A line for each source of which tags or tracks were dropped."""
         lines = []
@@ -88,6 +106,17 @@ class Dataset:
         none = np.zeros((len(unlabelled), len(self.vocabulary)), np.float32)
         labels = np.concatenate([*(source.split.labels(self.vocabulary) for source in sources), none])
         return pipeline.Tracks([*lookups, *unlabelled], labels, kept)
+
+
+def _size(lookup: splits.Lookup) -> int | None:
+    try:
+        return lookup().stat().st_size
+    except (OSError, errors.KerastagError):
+        return None
+
+
+def _digest(rows: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def folder(data_dir: Path | None) -> pathlib.Path:

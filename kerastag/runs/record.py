@@ -27,6 +27,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "licence": (str, type(None)),
     "weights": (str, type(None)),
     "teacher": (dict, type(None)),
+    "digests": (dict, type(None)),
 }
 
 
@@ -50,6 +51,7 @@ class RunRecord:
       weights: which ones the best model has, "raw", those in training, or their average, "averaged"; None: no average
         was kept.
       teacher: the model whose scores were learnt, its fingerprint, and the commands of its runs; None: nobody taught.
+      digests: what the data was known by, see data.dataset; None: nobody noted it.
     """
 
     flags: Mapping[str, FlagValue]
@@ -65,6 +67,7 @@ class RunRecord:
     licence: str | None = None
     weights: str | None = None
     teacher: Mapping[str, str] | None = None
+    digests: Mapping[str, str] | None = None
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "RunRecord":
@@ -83,7 +86,7 @@ class RunRecord:
 
     def write(self, path: pathlib.Path) -> None:
         """Writes run.json."""
-        of_some = ("source", "licence", "weights", "teacher")
+        of_some = ("source", "licence", "weights", "teacher", "digests")
         content = {key: value for key, value in dataclasses.asdict(self).items() if key not in of_some or value}
         files.write_json(path, content)
 

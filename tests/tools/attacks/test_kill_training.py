@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kerastag import errors
-from tools.attacks import kill_training
+from tools.attacks import kill_training, trained_runs
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def copied(run, tmp_path):
 
 
 def test_a_run_and_its_copy_do_not_differ(run, copied):
-    assert kill_training.differences(run, copied) == []
+    assert trained_runs.differences(run, copied) == []
 
 
 def test_each_difference_is_named(run, copied):
@@ -30,7 +30,7 @@ def test_each_difference_is_named(run, copied):
     np.savez(path, **variables)
     history = copied / "history.tsv"
     history.write_text(history.read_text().replace("\t", "\t9", 1 + history.read_text().split("\n")[0].count("\t")))
-    assert kill_training.differences(run, copied) == [changed, "the losses in history.tsv"]
+    assert trained_runs.differences(run, copied) == [changed, "the losses in history.tsv"]
 
 
 def process(seconds):
@@ -52,4 +52,4 @@ def test_a_training_that_fails_by_itself_is_an_error(tmp_path):
     (tmp_path / "run.log").write_text("no such data\n")
     failing = subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(1)"])
     with pytest.raises(errors.KerastagError, match="ended with status 1: no such data"):
-        kill_training.finished(failing, tmp_path / "run")
+        trained_runs.finish(failing, tmp_path / "run")
