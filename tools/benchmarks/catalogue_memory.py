@@ -1,6 +1,7 @@
 """The memory that an actor on Ray holds while it goes through thousands of tracks."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import statistics
@@ -21,21 +22,20 @@ class Memory:
 
     Attributes:
       count: how many samples there were, all after the first shard was done.
-      first: median of the first quarter.
-      last: median of the last quarter.
+      quarters: medians of the four quarters of them; an actor's libraries warm up in the first.
       most: the largest.
     """
 
     count: int
-    first: float
-    last: float
+    quarters: tuple[float, ...]
     most: float
 
     def text(self) -> str:
         """A line for people."""
-        change = 100 * (self.last / self.first - 1)
-        quarters = f"first quarter {self.first:.0f} MB, last quarter {self.last:.0f} MB ({change:+.1f} %)"
-        return f"{self.count} samples after the first shard: {quarters}, most {self.most:.0f} MB"
+        _, second, _, last = self.quarters
+        medians = ", ".join(f"{median:.0f}" for median in self.quarters)
+        change = f"from the second to the last {100 * (last / second - 1):+.1f} %"
+        return f"{self.count} samples after the first shard: quarters {medians} MB, {change}, most {self.most:.0f} MB"
 
 
 def write_table(library: pathlib.Path, place: pathlib.Path, num_tracks: int) -> tuple[pathlib.Path, int]:
@@ -81,11 +81,11 @@ def of_samples(samples: Sequence[float]) -> Memory:
     Raises:
       KerastagError: there are fewer than four.
     """
-    quarter = len(samples) // 4
-    if not quarter:
+    if len(samples) < 4:
         raise errors.KerastagError(f"{len(samples)} samples of the actor: more tracks are needed")
-    first, last = (statistics.median(part) for part in (samples[:quarter], samples[-quarter:]))
-    return Memory(len(samples), first, last, max(samples))
+    bounds = [len(samples) * quarter // 4 for quarter in range(5)]
+    medians = tuple(statistics.median(samples[start:stop]) for start, stop in itertools.pairwise(bounds))
+    return Memory(len(samples), medians, max(samples))
 
 
 def actors(process: int) -> Iterator[int]:
