@@ -37,6 +37,13 @@ _PLAIN = (("WAV", "PCM_16"), ("WAVEX", "PCM_16"), ("AIFF", "PCM_16"))
 _UNSEEKABLE = ("GSM610", "G721_", "G723_", "NMS_ADPCM_", "DWVW_", "DPCM_", "VOX_")
 
 
+def check_rate(path: str, rate: int) -> None:
+    """Raises AudioError: `rate`, in Hz, is absurd; a short file would become hours of sound, or none."""
+    if not MIN_RATE <= rate <= MAX_RATE:
+        limits = f"{MIN_RATE:,} to {MAX_RATE:,} Hz"
+        raise audio.AudioError(f"{path}: a sample rate of {rate:,} Hz is not within {limits}")
+
+
 class NotRecognised(audio.AudioError):
     """libsndfile does not know the file's form; another reader may."""
 
@@ -65,10 +72,11 @@ class Decoder:
         self._file = _open(path, link)
         self.rate: int = self._file.samplerate
         self.num_channels: int = self._file.channels
-        if not MIN_RATE <= self.rate <= MAX_RATE:
+        try:
+            check_rate(path, self.rate)
+        except audio.AudioError:
             self.close()
-            limits = f"{MIN_RATE:,} to {MAX_RATE:,} Hz"
-            raise audio.AudioError(f"{path}: a sample rate of {self.rate:,} Hz is not within {limits}")
+            raise
         self.form = (self._file.format, self._file.subtype)
         self._mpeg = self.form[1].startswith("MPEG")
         self._vorbis = self.form[1] == "VORBIS"

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from kerastag import audio, remote
-from kerastag.audio import fetched, layout
+from kerastag.audio import decoder, fetched, layout
 
 REMEDY = "pip install 'kerastag[formats]'"
 TIME_LIMIT = 90.0  # seconds that a process may take to answer; less than parallel.READ_SECONDS, which waits for it
@@ -41,7 +41,7 @@ class Decoder:
       path: the file's name.
 
     Raises:
-      AudioError: it cannot be read.
+      AudioError: it cannot be read, or has an absurd rate.
     """
 
     stores_int16 = False
@@ -51,6 +51,7 @@ class Decoder:
         self._file = _file_of(path)
         facts = _ask(path, self._file)
         self.rate: int = facts["rate"]
+        decoder.check_rate(path, self.rate)
         self.num_channels: int = facts["num_channels"]
         self.form: tuple[str, str] = tuple(facts["form"])
         self.stated_frames: int = facts["num_frames"]  # counted

@@ -23,6 +23,7 @@ FOREIGN = {  # name: container, codec; libsndfile does not write them
     "wma": ("asf", "wmav2"),
     "wv": ("wv", "wavpack"),
     "mka": ("matroska", "aac"),
+    "mka_pcm": ("matroska", "pcm_s16le"),
     "webm": ("webm", "libopus"),
     "tta": ("tta", "tta"),
     "aac": ("adts", "aac"),

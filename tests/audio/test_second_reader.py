@@ -1,5 +1,7 @@
 """What libsndfile does not read: FFmpeg's libraries do, in a process that may die."""
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -138,3 +140,12 @@ def test_a_video_without_sound_is_refused(maker):
         container.mux(stream.encode(None))
     with pytest.raises(audio.AudioError, match="is not audio"):
         audio.read(path)
+
+
+def test_absurd_rates_are_refused(maker, tone):
+    """At 2 Hz a small file would last for hours."""
+    content = bytearray(maker.encode_foreign("mka_pcm", tone, RATE))
+    place = content.index(b"\xb5\x88" + struct.pack(">d", RATE)) + 2  # the element SamplingFrequency
+    content[place : place + 8] = struct.pack(">d", 2)
+    with pytest.raises(audio.AudioError, match="a sample rate of 2 Hz is not within 1,000 to 768,000 Hz"):
+        audio.read(maker.write("a.mka", bytes(content)))
