@@ -32,9 +32,8 @@ DEFAULT = (
     "--num_channels=2 --num_blocks=2 --epochs=2 --batch_size=16 --validation_chunks=1 --monitor=scalars "
     "--precision=float32"
 )
-_TOLD = re.compile(
-    r"^kerastag train: .*cannot be written \((no space left on device|read-only file system|file too large)\)$"
-)
+_REASONS = "no space left on device|read-only file system|file too large"
+_TOLD = re.compile(rf"^.*/.*(: | \()({_REASONS})\)?$")  # a path and the reason
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("train_flags", DEFAULT, "Flags of kerastag train.", flag_values=FLAGS)

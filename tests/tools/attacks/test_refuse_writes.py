@@ -62,11 +62,12 @@ def ended(status, said):
 @pytest.mark.parametrize(
     ("status", "said", "fault"),
     [
-        (1, "kerastag train: runs/a/model.keras: cannot be written (no space left on device)\n", ""),
-        (1, "kerastag train: runs/a/model.keras: cannot be written (file too large)\n", ""),
+        (1, "runs/a/model.keras: cannot be written (no space left on device)\n", ""),
+        (1, "runs/a/model.keras: cannot be written (file too large)\n", ""),
+        (1, "runs/a/.lock: read-only file system\n", ""),
         (0, "fine\n", "exit status 0: fine"),
         (-11, "", "exit status -11: nothing"),
-        (1, "kerastag train: no space left on device\n", "said: kerastag train: no space left on device"),
+        (1, "no space left on device\n", "said: no space left on device"),
         (1, "Traceback (most recent call last):\nOSError: full\n", "traceback: OSError: full"),
     ],
 )
