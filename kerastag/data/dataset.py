@@ -76,7 +76,7 @@ class Dataset:
         Under "train" and "validation" of each track's identity and tags in order, with " audio" behind the name of the
         sizes of the audio files in bytes, null where there is none.
         """
-        found = {}
+        found: dict[str, str] = {}
         for name, sources in (("train", self.training), ("validation", (self.validation,))):
             rows = [[*track.identity, *track.tags] for source in sources for track in source.split.tracks]
             lookups = [splits.Lookup(source.folder, track) for source in sources for track in source.split.tracks]

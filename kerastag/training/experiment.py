@@ -119,16 +119,7 @@ class Training:
         if record is None:
             training_state.restore(folder.checkpoint_path, trainer.model, trainer.optimizer, trainer.average_variables)
         elif self._workers.is_chief:
-            folder.begin(dataclasses.replace(record, precision=policy), data.vocabulary)
-            if base is not None:
-                probing.keep_base(folder, base)
-            if experiment.teaching is not None:
-                soft_labels.SoftLabels.of_run(folder).begin(
-                    soft_labels.identities(data), experiment.teaching.unlabelled
-                )
-            if base is not None or experiment.teaching is not None:  # an interruption keeps what is there
-                kept = (trainer.model, trainer.optimizer, self._state, trainer.average_variables)
-                training_state.save(folder.checkpoint_path, *kept)
+            self._begin(data, dataclasses.replace(record, precision=policy), base, trainer)
         print(blocks.count_text(network), file=sys.stderr)
         validation = data.validation_tracks(self._kept)
         self.tracks = Splits(self._training_tracks(data), validation, data.validation.split.tracks)
@@ -161,6 +152,20 @@ class Training:
         if self._experiment.monitor != "none" and self._workers.is_chief:
             reporting.write([self._folder.path], self._folder.report_path)
         return state
+
+    def _begin(
+        self, data: dataset.Dataset, record: run_record.RunRecord, base: keras.Model | None, trainer: loop.Trainer
+    ) -> None:
+        """Writes a new run's folder, with what an interruption of work before the first step is to keep."""
+        teaching = self._experiment.teaching
+        self._folder.begin(record, data.vocabulary)
+        if base is not None:
+            probing.keep_base(self._folder, base)
+        if teaching is not None:
+            soft_labels.SoftLabels.of_run(self._folder).begin(soft_labels.identities(data), teaching.unlabelled)
+        if base is not None or teaching is not None:
+            kept = (trainer.model, trainer.optimizer, self._state, trainer.average_variables)
+            training_state.save(self._folder.checkpoint_path, *kept)
 
     def _check_workers(self, data: dataset.Dataset, policy: str) -> None:
         """Checks that processes that train together share a batch out evenly, and are about to do the same."""
