@@ -10,7 +10,6 @@ best scores must be the same, bit for bit. The exit status is 1 if they are not.
 
 import collections
 import contextlib
-import os
 import pathlib
 import random
 import shlex
@@ -27,7 +26,7 @@ from kerastag import cli, errors
 from kerastag.cli import options
 from kerastag.metrics import tables
 from kerastag.runs import run_folder
-from tools.benchmarks import processes
+from tools.attacks import trainings
 
 WATCH_SECONDS = 0.002  # how often is looked whether a file is being written
 DEFAULT = "--num_channels=2 --num_blocks=2 --epochs=60 --validation_chunks=1 --monitor=none --precision=float32"
@@ -39,14 +38,6 @@ flags.DEFINE_integer("seed", 0, "Random seed of the moments.", 0, flag_values=FL
 flags.DEFINE_string("work_dir", None, "Folder for both runs, to be made; default: a temporary one.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
-
-
-def train(folder: pathlib.Path, more: list[str]) -> subprocess.Popen[bytes]:
-    """Starts or resumes a training; what it says goes to a file beside the run."""
-    command = [sys.executable, "-m", "kerastag.train", *more, f"--run_dir={folder}", "--resume"]
-    environment = {**os.environ, "PYTHONPATH": str(processes.ROOT), "PYTHONSAFEPATH": "1"}
-    with folder.with_suffix(".log").open("ab") as said:
-        return subprocess.Popen(command, env=environment, stdout=said, stderr=said)
 
 
 def partial(folder: pathlib.Path) -> set[str]:
@@ -69,13 +60,6 @@ def lived(process: subprocess.Popen[bytes], folder: pathlib.Path, seconds: float
             return process.wait() == -signal.SIGKILL
         time.sleep(WATCH_SECONDS)
     return False
-
-
-def finished(process: subprocess.Popen[bytes], folder: pathlib.Path) -> None:
-    """Raises KerastagError: a training that nobody killed did not end well."""
-    if process.wait():
-        last = folder.with_suffix(".log").read_text(errors="replace").strip().splitlines()[-1:]
-        raise errors.KerastagError(f"{folder}: training ended with status {process.returncode}: {' '.join(last)}")
 
 
 def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
@@ -106,20 +90,20 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         whole, killed = folder / "whole", folder / "killed"
         started = time.monotonic()
-        finished(train(whole, more), whole)
+        trainings.finished(trainings.start(whole, more), whole)
         seconds = time.monotonic() - started
-        process = train(killed, more)
+        process = trainings.start(killed, more)
         while counts["kills"] < values.num_kills:
             while_writing = counts["kills"] % 3 == 2
             if not lived(process, killed, dice.uniform(0, seconds / 4), while_writing):
-                finished(process, killed)
+                trainings.finished(process, killed)
                 raise errors.KerastagError(
                     f"the run ended after {counts['kills']} kills; give it more --epochs", "train_flags"
                 )
             counts["kills"] += 1
             counts["while writing"] += while_writing
-            process = train(killed, more)
-        finished(process, killed)
+            process = trainings.start(killed, more)
+        trainings.finished(process, killed)
         found = differences(whole, killed)
         counts["left behind"] = len(partial(killed))
     counts["differences"] = len(found)

@@ -150,6 +150,8 @@ class Session:
             known = self._sent(lambda: self._transport.status(signatures.Target(model)))
         except failures.NotServed:
             return failures.NotServed(place, f"serves no model '{model}'", "see --model_name of the server")
+        except failures.OtherProtocol:
+            raise  # such a server has no signatures to tell, whatever it serves
         except failures.ServingError:
             return error
         if self._wanted.label and "label" in error.problem:
