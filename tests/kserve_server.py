@@ -72,7 +72,7 @@ def is_named(value: Any) -> bool:
 
 def array(value: Any, dtype: type) -> np.ndarray:
     """An input; bytes out of base64."""
-    if dtype is not np.object_:
+    if np.dtype(dtype) != object:
         return np.array(value, dtype)
     return np.array([*(base64.b64decode(one["b64"], validate=True) for one in value), None], object)[:-1]
 

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import json
 import urllib.error
 import urllib.request
@@ -73,7 +74,8 @@ def post(url: str, body: bytes) -> tuple[int, str]:
     """
     with contextlib.suppress(ConnectionError):
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -83,6 +85,7 @@ def post(url: str, body: bytes) -> tuple[int, str]:
     raise failures.ServerDown(url, "the connection broke off")
 
 
+@functools.cache
 def _wav() -> bytes:
     """A tenth of a second as a file of 16-bit PCM."""
     return audio.wav_bytes(warm_up.example_waveform(audio.SAMPLE_RATE // 10), audio.SAMPLE_RATE)

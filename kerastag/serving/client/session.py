@@ -151,7 +151,9 @@ class Session:
         except failures.NotServed:
             return failures.NotServed(place, f"serves no model '{model}'", "see --model_name of the server")
         except failures.OtherProtocol:
-            raise  # such a server has no signatures to tell, whatever it serves
+            if self._served is None:
+                raise  # it never told any signatures, and serves in another way
+            return error
         except failures.ServingError:
             return error
         if self._wanted.label and "label" in error.problem:
