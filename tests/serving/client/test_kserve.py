@@ -1,4 +1,8 @@
-"""The REST client and a server that others wrote: KServe's, whose V1 protocol has TensorFlow Serving's predict."""
+"""The REST client and a server that others wrote: KServe's, whose V1 protocol has TensorFlow Serving's predict.
+
+kserve is in no extra: it pins a psutil that is too old for IPython, which the notebooks need. These tests run in an
+environment where it was installed beside the rest.
+"""
 
 import contextlib
 import dataclasses

@@ -16,7 +16,7 @@ def test_a_server_under_load_with_versions_that_come_and_go(served_export, capsy
     folder, server = served_export
     servers = [server.rest, *([f"grpc://{server.grpc}"] if server.grpc else [])]
     flags = [f"--folder={folder}", f"--servers={','.join(servers)}", f"--pid={server.process.pid}", "--bad_share=0.4"]
-    few = ["--minutes=0.12", "--swaps=2", "--clients=2", "--seconds=0.5,2", "--sample_seconds=0.2"]
+    few = ["--minutes=0.08", "--swaps=2", "--clients=2", "--seconds=0.5,2", "--sample_seconds=0.2"]
     status = soak_serving.COMMAND.run([*flags, *few])
     printed = capsys.readouterr()
     assert status == 0 and printed.err == "", printed
