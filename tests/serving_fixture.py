@@ -93,7 +93,7 @@ def needs_grpc() -> None:
 
 def _start(flags: Sequence[str]) -> Server:
     real = os.environ.get("TF_MODEL_SERVER") or shutil.which("tensorflow_model_server")
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     flags = [*flags, f"--port={ports[0]}", f"--rest_api_port={ports[1]}"]
     command = [real, "--file_system_poll_wait_seconds=1"] if real else [sys.executable, str(STAND_IN)]
     environment = {**os.environ, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # memory is shared with the tests' process
@@ -132,7 +132,8 @@ def _wait_for_port(process: subprocess.Popen, ports: Sequence[int]) -> dict[str,
     raise OSError("not ready in time" if process.poll() is None else "ended")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]

@@ -24,7 +24,7 @@ from absl import flags
 from kerastag import cli, errors
 from kerastag.cli import options
 from kerastag.metrics import tables
-from tools.attacks import trained_runs
+from tools.attacks import trainings
 
 WATCH_SECONDS = 0.002  # how often is looked whether a file is being written
 DEFAULT = "--num_channels=2 --num_blocks=2 --epochs=60 --validation_chunks=1 --monitor=none --precision=float32"
@@ -68,21 +68,21 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         whole, killed = folder / "whole", folder / "killed"
         started = time.monotonic()
-        trained_runs.finish(trained_runs.start(whole, more), whole)
+        trainings.finished(trainings.start(whole, more), whole)
         seconds = time.monotonic() - started
-        process = trained_runs.start(killed, more)
+        process = trainings.start(killed, more)
         while counts["kills"] < values.num_kills:
             while_writing = counts["kills"] % 3 == 2
             if not lived(process, killed, dice.uniform(0, seconds / 4), while_writing):
-                trained_runs.finish(process, killed)
+                trainings.finished(process, killed)
                 raise errors.KerastagError(
                     f"the run ended after {counts['kills']} kills; give it more --epochs", "train_flags"
                 )
             counts["kills"] += 1
             counts["while writing"] += while_writing
-            process = trained_runs.start(killed, more)
-        trained_runs.finish(process, killed)
-        found = trained_runs.differences(whole, killed)
+            process = trainings.start(killed, more)
+        trainings.finished(process, killed)
+        found = trainings.differences(whole, killed)
         counts["left behind"] = len(partial(killed))
     counts["differences"] = len(found)
     print(tables.text([tables.Table(tuple(counts), (tuple(counts.values()),), "")]))

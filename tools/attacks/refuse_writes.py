@@ -26,7 +26,7 @@ from absl import flags
 from kerastag import cli, files
 from kerastag.cli import options
 from kerastag.metrics import tables
-from tools.attacks import trained_runs
+from tools.attacks import trainings
 
 DEFAULT = (
     "--num_channels=2 --num_blocks=2 --epochs=2 --batch_size=16 --validation_chunks=1 --monitor=scalars "
@@ -72,14 +72,14 @@ def refuse(place: pathlib.Path, whole: pathlib.Path, how: str, number: int, more
     run, told = place / "run", place.with_suffix(".told")
     place.mkdir()
     module = ("tools.attacks.refusing", str(place), str(number), how, str(told))
-    ended = subprocess.run(**trained_runs.command(run, more, module), capture_output=True, text=True)
+    ended = subprocess.run(**trainings.command(run, more, module), capture_output=True, text=True)
     what = told.read_text() if told.exists() else f"over {number} bytes" if how == "size" and ended.returncode else ""
     state = run / "checkpoint" / "state.json"
     epoch = files.read_json(state)["epoch"] if state.exists() else -1
     fault = fault_of(ended) if what else ""
     if not fault:
-        resumed = subprocess.run(**trained_runs.command(run, more), capture_output=True, text=True)
-        fault = said_last(resumed) if resumed.returncode else ", ".join(trained_runs.differences(whole, run)[:3])
+        resumed = subprocess.run(**trainings.command(run, more), capture_output=True, text=True)
+        fault = said_last(resumed) if resumed.returncode else ", ".join(trainings.differences(whole, run)[:3])
         fault = fault and f"resumed: {fault}"
     shutil.rmtree(place)
     told.unlink(missing_ok=True)
@@ -136,7 +136,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     more, lines, num_faults = shlex.split(values.train_flags), [], 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        trained_runs.finish(trained_runs.start(folder / "whole", more), folder / "whole")
+        trainings.finished(trainings.start(folder / "whole", more), folder / "whole")
         for how in values.errors:
             some = []
             for refusal in refusals(folder, how, more, values.num_processes):

@@ -1,16 +1,14 @@
 """The memory that an actor on Ray holds while it goes through thousands of tracks."""
 
 import dataclasses
-import itertools
 import os
 import pathlib
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from concurrent import futures
 
-from kerastag import errors
-from tools.benchmarks import growth_work, processes
+from tools import vitals
+from tools.benchmarks import processes
 
 ACTOR = b"ray::Actor"  # as Ray calls the processes of catalogue.ray_engine.Actor
 SHARD_TRACKS = 100
@@ -81,27 +79,12 @@ def of_samples(samples: Sequence[float]) -> Memory:
     Raises:
       KerastagError: there are fewer than four.
     """
-    if len(samples) < 4:
-        raise errors.KerastagError(f"{len(samples)} samples of the actor: more tracks are needed")
-    bounds = [len(samples) * quarter // 4 for quarter in range(5)]
-    medians = tuple(statistics.median(samples[start:stop]) for start, stop in itertools.pairwise(bounds))
-    return Memory(len(samples), medians, max(samples))
+    return Memory(len(samples), vitals.quarters(samples, "tracks"), max(samples))
 
 
 def actors(process: int) -> Iterator[int]:
     """The actors among what a process has started, directly or not."""
-    parents: dict[int, list[int]] = {}
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has ended
-            continue
-        parents.setdefault(parent, []).append(int(path.parent.name))
-    waiting = [process]
-    while waiting:
-        children = parents.get(waiting.pop(), [])
-        waiting += children
-        yield from filter(_is_actor, children)
+    return filter(_is_actor, vitals.descendants(process))
 
 
 def _is_actor(process: int) -> bool:
@@ -114,6 +97,6 @@ def _is_actor(process: int) -> bool:
 def _held(process: int) -> float:
     """Memory of a process in MB; 0: it has ended."""
     try:
-        return growth_work.held_mb(process)
-    except (OSError, StopIteration):
+        return vitals.held_mb(process)
+    except OSError:
         return 0.0

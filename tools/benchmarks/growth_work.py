@@ -17,6 +17,7 @@ import soundfile
 from kerastag import audio, errors, tags, tsv
 from kerastag.data import dataset, sampling, splits
 from kerastag.data.reading import Reading
+from tools import vitals
 
 NUM_TAGS = 56
 NUM_SNIPPETS = 8
@@ -97,7 +98,7 @@ def split_figures(folder: str, batch_size: int, num_batches: int) -> dict[str, f
         "read_s": read - started,
         "first_batch_s": times[0] - read,
         "chunk_ms": steady_ms(times, sizes),
-        "peak_mb": peak_mb() - idle,
+        "peak_mb": vitals.peak_mb() - idle,
     }
 
 
@@ -121,11 +122,11 @@ def tagging_figures(
     started = time.perf_counter()
     model = _tagger(num_channels)
     model.score_files([warm_up], Reading(2 * batch_size, batch_size))
-    first, warm = time.perf_counter() - started, peak_mb()
+    first, warm = time.perf_counter() - started, vitals.peak_mb()
     repeated = list(itertools.islice(itertools.cycle(paths), num_tracks))
     calls = [_timed_call(model, repeated, Reading(num_chunks, batch_size)) for _ in range(num_calls)]
     figures = {name: float(np.median([call[name] for call in calls])) for name in calls[0]}
-    return {**figures, "first_s": first, "peak_mb": peak_mb() - idle, "warm_mb": warm - idle}
+    return {**figures, "first_s": first, "peak_mb": vitals.peak_mb() - idle, "warm_mb": warm - idle}
 
 
 def _timed_call(model: Any, paths: Sequence[str], reading: Reading) -> dict[str, float]:
@@ -204,27 +205,7 @@ def _start() -> float:
     from kerastag import runtime
 
     runtime.start()
-    return held_mb()
-
-
-def held_mb(process: int | str = "self") -> float:
-    """Memory that a process holds, by its number, or this one, in MB.
-
-    Raises:
-      OSError: there is no such process.
-    """
-    return _status_mb("VmRSS", process)
-
-
-def peak_mb() -> float:
-    """The most memory that this process has held, in MB; unlike ru_maxrss it does not begin with its parent's."""
-    return _status_mb("VmHWM")
-
-
-def _status_mb(name: str, process: int | str = "self") -> float:
-    """A figure of a process's status in /proc, which is in KiB, in MB."""
-    lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+    return vitals.held_mb()
 
 
 def steady_ms(times: Sequence[float], sizes: Sequence[int]) -> float:

@@ -8,14 +8,9 @@ Each request is one clip: over REST as WAV in base64 to `classify_wav`, over gRP
 itself takes. --bad_requests sends so many requests that no server should accept, and counts the answers.
 """
 
-import base64
 import collections
-import contextlib
-import json
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent import futures
 
@@ -25,8 +20,8 @@ from absl import flags
 from kerastag import audio, cli, errors
 from kerastag.cli import options
 from kerastag.serving import client
-from kerastag.serving.client import failures
 from tools.benchmarks import machine
+from tools.serving import bad_requests
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("rest", None, "Address of REST, http://HOST:PORT; without it REST is left out.", flag_values=FLAGS)
@@ -131,8 +126,8 @@ def send_bad(values: flags.FlagValues) -> int:
     generator = np.random.default_rng(0)
     answers: collections.Counter[tuple[str, int, str]] = collections.Counter()
     for number in range(values.bad_requests):
-        kind, body = bad_request(number, generator)
-        status, text = post(f"{values.rest}/v1/models/{values.model}:predict", body)
+        kind, body = bad_requests.over_rest(number, generator)
+        status, text = bad_requests.post(f"{values.rest}/v1/models/{values.model}:predict", body)
         answers[(kind, status, " ".join(text.split())[:90])] += 1
     for (kind, status, text), count in sorted(answers.items()):
         print(f"{count:6} {kind:22} {status} {text}")
@@ -141,67 +136,6 @@ def send_bad(values: flags.FlagValues) -> int:
         scores = connection.score_wav(wav_of(music(1.0)))
     print(f"{values.bad_requests} bad requests, {accepted} accepted; afterwards the server gives {len(scores)} scores")
     return 1 if accepted else 0
-
-
-def bad_request(number: int, generator: np.random.Generator) -> tuple[str, bytes]:
-    """A request that no server should accept: the name of its kind, and its body."""
-    cut = wav_of(music(0.1))[: int(generator.integers(1, 44))]
-    kinds: dict[str, object] = {
-        "random bytes": {"signature_name": "classify_wav", "instances": [b64(generator.bytes(200))]},
-        "empty WAV": {"signature_name": "classify_wav", "instances": [b64(b"")]},
-        "header cut off": {"signature_name": "classify_wav", "instances": [b64(cut)]},
-        "24-bit claimed": {"signature_name": "classify_wav", "instances": [b64(with_bits(24))]},
-        "rate 0": {"signature_name": "classify_wav", "instances": [b64(with_rate(0))]},
-        "rate 2^31-1": {"signature_name": "classify_wav", "instances": [b64(with_rate(2**31 - 1))]},
-        "NaN": {"instances": [[0.1, float("nan")]]},
-        "infinite": {"instances": [[0.1, 1e39]]},
-        "empty": {"instances": []},
-        "no samples": {"inputs": {"waveform": [[]]}},
-        "wrong rank": {"inputs": {"waveform": [0.1, 0.2]}},
-        "ragged": {"instances": [[0.1], [0.1, 0.2]]},
-        "text": {"instances": [["one", "two"]]},
-        "unknown signature": {"signature_name": "classify_mp3", "instances": [[0.1]]},
-        "k of 0": {"signature_name": "top_tags", "instances": [{"waveform": [0.1], "k": 0}]},
-        "k of a million": {"signature_name": "top_tags", "instances": [{"waveform": [0.1], "k": 1_000_000}]},
-    }
-    name = list(kinds)[number % (len(kinds) + 1)] if number % (len(kinds) + 1) < len(kinds) else "not JSON"
-    return name, b"{nonsense" if name == "not JSON" else json.dumps(kinds[name]).encode()
-
-
-def with_bits(bits: int) -> bytes:
-    """A WAV whose header claims so many bits."""
-    wav = bytearray(wav_of(music(0.1)))
-    wav[34:36] = bits.to_bytes(2, "little")
-    return bytes(wav)
-
-
-def with_rate(rate: int) -> bytes:
-    """A WAV whose header claims such a rate."""
-    wav = bytearray(wav_of(music(0.1)))
-    wav[24:28] = rate.to_bytes(4, "little")
-    return bytes(wav)
-
-
-def b64(data: bytes) -> dict[str, str]:
-    """What TensorFlow Serving takes for bytes in JSON."""
-    return {"b64": base64.b64encode(data).decode()}
-
-
-def post(url: str, body: bytes) -> tuple[int, str]:
-    """Status and text of an answer.
-
-    Raises:
-      ServerDown: nobody answers, which is what a server that died does.
-    """
-    with contextlib.suppress(ConnectionError):
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except urllib.error.URLError as error:
-            raise failures.ServerDown(url, str(error.reason)) from error
-    raise failures.ServerDown(url, "the connection broke off")
 
 
 COMMAND = cli.Command("python -m tools.benchmarks.serving", "load a running server, well or badly", FLAGS, main)

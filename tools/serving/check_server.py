@@ -83,14 +83,9 @@ def asked(connection: client.Client, address: str, requests: warm_up.Requests) -
     started, outputs = time.perf_counter(), {}
     for signature, inputs in requests.items():
         answer = connection.predict(signature, inputs)
-        outputs[signature] = {name: as_text(array) for name, array in answer.items()}
+        outputs[signature] = {name: comparing.as_text(array) for name, array in answer.items()}
     print(f"{address}: {len(requests)} signatures answered in {time.perf_counter() - started:.1f} s", flush=True)
     return outputs
-
-
-def as_text(array: np.ndarray) -> np.ndarray:
-    """Strings in place of bytes, as a bare process gives them."""
-    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array
 
 
 def check_refusals(connection: client.Client, address: str) -> None:

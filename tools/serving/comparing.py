@@ -28,6 +28,13 @@ def define_tolerance(values: flags.FlagValues) -> None:
     )
 
 
+def allowed(facts: export_facts.ExportFacts, tolerance: float | None) -> float:
+    """The largest difference: what was asked for, or 1e-4 in float32, else 1e-2."""
+    if tolerance is not None:
+        return tolerance
+    return 1e-4 if facts.precision == "float32" else 1e-2
+
+
 def newest(folder: pathlib.Path) -> pathlib.Path:
     """The highest version in a bundle, or the folder itself if it is one.
 
@@ -42,11 +49,14 @@ def newest(folder: pathlib.Path) -> pathlib.Path:
     return folder / names[-1]
 
 
-def example_requests(folder: pathlib.Path, facts: export_facts.ExportFacts) -> warm_up.Requests:
-    """One request to each signature, the same at every call."""
+def example_requests(
+    folder: pathlib.Path, facts: export_facts.ExportFacts, seconds: float | None = None
+) -> warm_up.Requests:
+    """One request to each signature, the same at every call, about music of so many seconds; None: 2.5 chunks."""
     from kerastag.serving.bundle import saved_model
 
-    waveform = warm_up.example_waveform(facts.chunk_samples * 5 // 2, facts.sample_rate)
+    num_samples = facts.chunk_samples * 5 // 2 if seconds is None else max(1, round(seconds * facts.sample_rate))
+    waveform = warm_up.example_waveform(num_samples, facts.sample_rate)
     noise = np.random.default_rng(1).normal(0, 0.05, len(waveform))
     num_tags = len(run_folder.RunFolder(folder / export_facts.ASSETS).vocabulary())
     mixed = (waveform + noise).astype(np.float32)
@@ -59,6 +69,11 @@ def ask(folder: pathlib.Path, requests: warm_up.Requests, python: str) -> bare_p
     seconds = f"loaded in {answers.load_seconds:.1f} s, answered all in {answers.answer_seconds:.1f} s"
     print(f"TensorFlow {answers.tensorflow} ({python}): {seconds}", flush=True)
     return answers
+
+
+def as_text(array: np.ndarray) -> np.ndarray:
+    """Strings in place of bytes, as a bare process gives them."""
+    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array
 
 
 def difference(expected: np.ndarray, given: np.ndarray) -> float:
@@ -90,13 +105,11 @@ def compare(
       facts: what its export says of it.
       expected: the answers of this TensorFlow.
       others: what the same requests gave elsewhere, by a name of where.
-      tolerance: the largest difference allowed; None: 1e-4 in float32, else 1e-2.
+      tolerance: the largest difference allowed; see `allowed`.
 
     Raises:
       KerastagError: a difference is larger.
     """
-    if tolerance is None:
-        tolerance = 1e-4 if facts.precision == "float32" else 1e-2
     differences = {
         f"{signature} {output}": [difference(array, other[signature][output]) for other in others.values()]
         for signature, outputs in expected.outputs.items()
@@ -106,5 +119,6 @@ def compare(
     note = f"Largest differences from TensorFlow {expected.tensorflow}; of text, whether any differs."
     print(tables.text([tables.Table(("output", *others), lines, note)]))
     worst, name = max((max(of_output), name) for name, of_output in differences.items())
-    if not worst <= tolerance:
-        raise errors.KerastagError(f"{folder}: {name} differs by {worst:.2g}, more than {tolerance:g}")
+    largest = allowed(facts, tolerance)
+    if not worst <= largest:
+        raise errors.KerastagError(f"{folder}: {name} differs by {worst:.2g}, more than {largest:g}")

@@ -56,6 +56,10 @@ class NotServed(ServingError):
     """No such model, version or label, or it is not loaded."""
 
 
+class OtherProtocol(ServingError):
+    """Somebody answers, but not as TensorFlow Serving does."""
+
+
 class Refused(ServingError):
     """The server takes the model but not the request: unknown signature, wrong shape, bad WAV."""
 

@@ -14,6 +14,7 @@ from kerastag import errors
 from kerastag.serving import signatures
 from kerastag.serving.client import failures
 
+_ADVICE = "give the address of a TensorFlow Serving"
 _KEPT_CONNECTIONS = 64  # more threads than that connect anew for each request
 _CODES = {  # of HTTP, as canonical ones
     **{400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 408: "DEADLINE_EXCEEDED", 429: "RESOURCE_EXHAUSTED"},
@@ -89,7 +90,7 @@ class RestTransport:
             problem = f"message of {len(body or b'') / 1e6:.1f} MB too large"
             raise failures.TooLarge(self.place, problem, "raise the limit of the proxy before the server, or use gRPC")
         if status == 200:
-            raise failures.ServingError(self.place, "no JSON in the answer", "give the address of a model server")
+            raise failures.OtherProtocol(self.place, "no JSON in the answer", _ADVICE)
         said = answer.get("error", reason) if isinstance(answer, dict) else reason
         raise failures.of_code(self.place, _CODES.get(status, f"HTTP {status}"), str(said))
 
@@ -129,7 +130,7 @@ class RestTransport:
 
     def _part(self, answer: Any, key: str) -> Any:
         if not isinstance(answer, dict) or key not in answer:
-            raise failures.ServingError(self.place, f"no '{key}' in the answer", "give the address of a model server")
+            raise failures.OtherProtocol(self.place, f"no '{key}' in the answer", _ADVICE)
         return answer[key]
 
 

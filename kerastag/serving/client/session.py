@@ -150,6 +150,10 @@ class Session:
             known = self._sent(lambda: self._transport.status(signatures.Target(model)))
         except failures.NotServed:
             return failures.NotServed(place, f"serves no model '{model}'", "see --model_name of the server")
+        except failures.OtherProtocol:
+            if self._served is None:
+                raise  # it never told any signatures, and serves in another way
+            return error
         except failures.ServingError:
             return error
         if self._wanted.label and "label" in error.problem:

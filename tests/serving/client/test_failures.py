@@ -177,6 +177,17 @@ def test_something_else_listens_there(scripted):
         client.rest(scripted(200)[0], "m").tags()
 
 
+def test_a_server_that_knows_the_model_by_another_protocol_is_told(scripted, monkeypatch):
+    def as_kserve_does(self):  # its V1 has no metadata
+        known = self.path == "/v1/models/m"
+        self.answer(*((200, {"name": "m", "ready": True}) if known else (404, {"detail": "Not Found"})))
+
+    monkeypatch.setattr(Scripted, "do_GET", as_kserve_does)
+    told = pytest.raises(failures.OtherProtocol, match="no 'model_version_status' in the answer; give the address of a")
+    with client.rest(scripted(200)[0], "m") as one, told:
+        one.tags()
+
+
 @pytest.fixture
 def free_port():
     """A port of this machine where nobody listens."""

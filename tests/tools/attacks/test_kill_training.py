@@ -8,8 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from kerastag import errors
-from tools.attacks import kill_training, trained_runs
+from tools.attacks import kill_training, trainings
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def copied(run, tmp_path):
 
 
 def test_a_run_and_its_copy_do_not_differ(run, copied):
-    assert trained_runs.differences(run, copied) == []
+    assert trainings.differences(run, copied) == []
 
 
 def test_each_difference_is_named(run, copied):
@@ -30,7 +29,7 @@ def test_each_difference_is_named(run, copied):
     np.savez(path, **variables)
     history = copied / "history.tsv"
     history.write_text(history.read_text().replace("\t", "\t9", 1 + history.read_text().split("\n")[0].count("\t")))
-    assert trained_runs.differences(run, copied) == [changed, "the losses in history.tsv"]
+    assert trainings.differences(run, copied) == [changed, "the losses in history.tsv"]
 
 
 def process(seconds):
@@ -46,10 +45,3 @@ def test_it_kills_when_the_moment_has_come_or_when_something_is_written(tmp_path
     with subprocess.Popen(["sh", "-c", f"sleep 0.3; : > {tmp_path}/.new.2.partial; sleep 60"]) as writer:
         assert kill_training.lived(writer, tmp_path, 0.0, while_writing=True)
     assert kill_training.partial(tmp_path) == {".left.1.partial", ".new.2.partial"}
-
-
-def test_a_training_that_fails_by_itself_is_an_error(tmp_path):
-    (tmp_path / "run.log").write_text("no such data\n")
-    failing = subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(1)"])
-    with pytest.raises(errors.KerastagError, match="ended with status 1: no such data"):
-        trained_runs.finish(failing, tmp_path / "run")

@@ -76,7 +76,7 @@ def test_quarters_by_hand():
     memory = catalogue_memory.of_samples([100.0, 300.0, 101.0, 500.0, 99.0, 101.0, 1.0, 1.0, 1.0, 110.0, 120.0, 111.0])
     assert (memory.count, memory.quarters, memory.most) == (12, (101.0, 101.0, 1.0, 111.0), 500.0)
     assert "from the second to the last +9.9 %" in memory.text()
-    with pytest.raises(errors.KerastagError, match="3 samples of the actor"):
+    with pytest.raises(errors.KerastagError, match="3 samples: more tracks are needed"):
         catalogue_memory.of_samples([1.0, 2.0, 3.0])
 
 

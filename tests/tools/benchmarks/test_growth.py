@@ -60,14 +60,6 @@ def test_the_first_batch_is_not_in_the_cost_of_a_chunk():
     assert np.isnan(growth_work.steady_ms([10.0], [32]))
 
 
-def test_memory_is_that_of_this_process():
-    before = growth_work.peak_mb()
-    array = np.ones(100_000_000, np.uint8)
-    assert growth_work.held_mb() > 95 and growth_work.peak_mb() >= before
-    assert growth_work.peak_mb() >= growth_work.held_mb() - 1
-    assert array[-1] == 1
-
-
 def test_unknown_parts_and_forms_are_refused(long_enough, capsys):
     for wrong in ("--parts=long,wide", "--long_forms=ogg"):
         assert growth.COMMAND.run([f"--music={long_enough}", wrong]) == 2

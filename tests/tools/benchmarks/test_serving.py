@@ -1,11 +1,7 @@
 """tools.benchmarks.serving: a line for each protocol, and bad requests that are all answered in words."""
 
-import socket
-
 import numpy as np
-import pytest
 
-from kerastag.serving.client import failures
 from tools.benchmarks import serving
 
 
@@ -29,14 +25,6 @@ def test_as_many_requests_are_sent_as_asked_for():
     calls = []
     times, _ = serving.load(lambda: calls.append(None), 3, 7)
     assert len(calls) == len(times) == 7
-
-
-def test_a_server_that_is_gone_is_told():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1/models/model:predict"
-    with pytest.raises(failures.ServerDown, match=url):
-        serving.post(url, b"{}")
 
 
 def test_bad_requests_get_an_error_in_words_and_the_server_lives(served_export, capsys):

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, and whether what two of them ended with is the same."""
+"""Trainings in processes of their own, to be disturbed or watched, and whether two of them ended with the same."""
 
 import os
 import pathlib
@@ -31,11 +31,18 @@ def start(folder: pathlib.Path, more: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(**command(folder, more), stdout=log, stderr=log)
 
 
-def finish(process: subprocess.Popen[bytes], folder: pathlib.Path) -> None:
-    """Raises KerastagError: a training that nobody disturbs did not end well."""
+def finished(process: subprocess.Popen[bytes], folder: pathlib.Path) -> None:
+    """Raises KerastagError: a training that nobody killed did not end well."""
     if process.wait():
-        last = " ".join(folder.with_suffix(".log").read_text(errors="replace").strip().splitlines()[-1:])
-        raise errors.KerastagError(f"{folder}: training ended with status {process.returncode}: {last}")
+        raise errors.KerastagError(
+            f"{folder}: training ended with status {process.returncode}: {last_line(folder)}", "train_flags"
+        )
+
+
+def last_line(folder: pathlib.Path) -> str:
+    """The last that a training said."""
+    lines = folder.with_suffix(".log").read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
