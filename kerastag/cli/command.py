@@ -114,7 +114,10 @@ class Command:
 
     def _parse_afresh(self, argv: Sequence[str]) -> list[str]:
         self.flag_values.unparse_flags()
-        return self.flag_values([self.name, *argv])[1:]
+        try:
+            return self.flag_values([self.name, *argv])[1:]
+        except UnicodeDecodeError:
+            raise errors.UsageError("--flagfile: not UTF-8") from None
 
     def _where_to_look(self, error: BaseException) -> str:
         """The flag that would help against an error, as libraries know it by the name of their parameter."""
@@ -210,7 +213,7 @@ def _one_line(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, OSError):
         text = f"{_file_of(error)}: {(error.strerror or text).lower()}"
-    return names.printable(" ".join(text.split()))
+    return names.line(text)
 
 
 def _tell_unexpected(name: str, error: Exception, verbose: bool) -> None:

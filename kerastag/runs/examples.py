@@ -2,13 +2,14 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
-from kerastag import audio, errors, files
+from kerastag import audio, errors, files, json_types
 from kerastag.data import splits
 from kerastag.metrics.drawing import canvas
 from kerastag.models import mel as mel_scale
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 COUNT = 6
 MAX_SECONDS = 10.0
 RECORD = "examples.json"
+_NAME = re.compile(r"[0-9]{1,9}")  # of an example's files, without the suffix
 _FREQUENCY_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
 _SCALES = {"decibel": "dB", "log10_10000": "log10(1 + 10000 power)", "pcen": "PCEN"}
 
@@ -122,12 +124,39 @@ def read(folder: run_folder.RunFolder) -> list[Example]:
     path = folder.examples_path / RECORD
     if not path.is_file():
         return []
+    try:
+        records = json_types.build(_Records, {"examples": files.read_json(path)}).examples
+        for record in records:
+            if not _NAME.fullmatch(record.name):
+                raise TypeError(f"'name' is {record.name[:40]!r}")
+    except TypeError as error:
+        raise errors.KerastagError(f"{path}: not the examples of a run ({error})") from None
     kept = []
-    for record in files.read_json(path):
-        name = record.pop("name")
-        record["audio"], record["picture"] = path.with_name(f"{name}.flac"), path.with_name(f"{name}.png")
-        kept.append(Example(**{**record, "tags": tuple(record["tags"])}))
+    for record in records:
+        about = {key: value for key, value in vars(record).items() if key != "name"}
+        places = (path.with_name(f"{record.name}{suffix}") for suffix in (".flac", ".png"))
+        kept.append(Example(**about, **dict(zip(("audio", "picture"), places, strict=True))))
     return kept
+
+
+@dataclasses.dataclass(frozen=True)
+class _Record:
+    """What the record says of an example: the attributes of Example, and the stem of its files' names."""
+
+    row: int
+    track_id: str
+    path: str
+    tags: tuple[str, ...]
+    start_seconds: float
+    sample_rate: int
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Records:
+    """What the record says."""
+
+    examples: tuple[_Record, ...]
 
 
 def _front_end(model: "keras.Model") -> "layers.LogMelSpectrogram":

@@ -75,6 +75,19 @@ def test_bad_tables_are_told_in_a_line(tmp_path):
         manifest.cut(manifest.open_table(tmp_path / "few.txt"), 2)
 
 
+def test_a_table_that_is_damaged_behind_its_beginning_is_told_in_a_line(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"path": [f"{number}.mp3" for number in range(2000)]}), tmp_path / "a.parquet")
+    content = bytearray((tmp_path / "a.parquet").read_bytes())
+    content[20:400] = bytes(380)
+    (tmp_path / "a.parquet").write_bytes(content)
+    table = manifest.open_table(tmp_path / "a.parquet")
+    with pytest.raises(errors.KerastagError, match=r"a\.parquet: cannot be read as Parquet \("):
+        manifest.cut(table, 2)
+
+
 def test_urls_are_known_from_paths(tmp_path):
     assert manifest.location("s3://bucket/a.mp3", tmp_path) == "s3://bucket/a.mp3"
     assert manifest.location("b c.mp3", "https://example.org/a") == "https://example.org/a/b%20c.mp3"

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from kerastag import ensemble, evaluate, export, report, tag, train
+from kerastag import ensemble, errors, evaluate, export, report, tag, train
+from kerastag.runs import examples, run_folder
 
 
 @pytest.fixture
@@ -54,6 +55,8 @@ def test_other_tags_than_the_record_counts(copy, music, tmp_path, capsys, reader
         ("[]", "not the record of a run"),
         ("{}", "no 'flags'"),
         ('{"flags": 3}', "'flags' is 3"),
+        ('{"flags": {}, "class_counts": {"mood/theme---high": "x"}}', "'mood/theme---high' is 'x'"),
+        ('{"flags": {}, "seed": 1e999}', "no finite number"),
         ("{", "not a JSON file"),
     ],
 )
@@ -142,3 +145,30 @@ def test_a_model_of_another_number_of_tags(copy, music, tmp_path, capsys):
     for file in (copy / "predictions").iterdir():  # which would be found out first
         file.unlink()
     assert "4 tags, but a model of 3" in one_line(*readers(copy, music, tmp_path)["tag"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("history.tsv", "epoch\tloss\n1\tx\n", "not a history (could not convert"),
+        ("history.tsv", "epoch\tloss\ninf\t1\n", "not a history (row 1 has no epoch)"),
+        ("history.tsv", "loss\n1\n", "not a history (row 1 has no epoch)"),
+        ("examples/examples.json", "{}", "not the examples of a run ('examples' is an object)"),
+        ("examples/examples.json", "[{}]", "not the examples of a run ('row' is missing)"),
+    ],
+)
+def test_damaged_files_that_a_report_shows(copy, music, tmp_path, capsys, name, content, said):
+    (copy / "predictions" / "test.npy").unlink(missing_ok=True)
+    (copy / "examples").mkdir(exist_ok=True)
+    (copy / name).write_text(content)
+    line = one_line(*readers(copy, music, tmp_path)["report"], capsys)
+    assert name in line and said in line
+
+
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "1/../2", "", "1\n"])
+def test_examples_lie_in_their_folder(tmp_path, name):
+    about = {"row": 0, "track_id": "", "path": "", "tags": [], "start_seconds": 0, "sample_rate": 1, "name": name}
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "examples.json").write_text(json.dumps([about]))
+    with pytest.raises(errors.KerastagError, match="'name' is "):
+        examples.read(run_folder.RunFolder(tmp_path))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection
 from typing import Any
 
-FINE, FAULTS = ("read", "refused"), ("exception", "crash", "hang", "memory")
+FINE, FAULTS = ("read", "refused"), ("exception", "message", "crash", "hang", "memory")
 REPLACED_AFTER = 500  # tasks, so that the most memory that a process ever took is that of few
 
 
@@ -20,7 +20,8 @@ class Outcome:
 
     Attributes:
       task: the task.
-      kind: "read", "refused" (a KerastagError), "exception" (any other), "crash", "hang" or "memory".
+      kind: "read", "refused" (a KerastagError), "message" (one whose text is no plain line), "exception" (any other),
+        "crash", "hang" or "memory".
       detail: the message, or the signal.
       seconds: how long it took.
       megabytes: the most that the process and its children had in memory until then.
@@ -134,11 +135,18 @@ def _serve(pipe: connection.Connection, function: Callable[[Any], None]) -> None
                 function(task)
                 kind, detail = "read", ""
             except errors.KerastagError as error:
-                kind, detail = "refused", str(error)
+                kind, detail = "refused" if _is_plain_line(str(error)) else "message", str(error)
             except Exception as error:
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 kind, detail = "exception", f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
             pipe.send((kind, detail, _most_megabytes()))
+
+
+def _is_plain_line(text: str) -> bool:
+    """Whether nothing in a text breaks its line or does something to a terminal."""
+    from kerastag import names
+
+    return bool(text) and names.hidden_letter(text) is None
 
 
 def _most_megabytes() -> float:

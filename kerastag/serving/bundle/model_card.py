@@ -100,14 +100,14 @@ def _run(run: run_folder.RunFolder, record: RunRecord) -> _Run:
 
 def _best_epoch(run: run_folder.RunFolder, record: RunRecord) -> str:
     """Where training stood when the model was best on validation data."""
-    rows = run_folder.read_history(run.history_path)
+    rows = run_folder.read_figures(run.history_path)
     figure = f"val_{record.text_flag('best_by', 'pr_auc')}"
-    measured = [row for row in rows if row.get(figure)]  # an empty cell: not validated, or not defined
+    measured = [row for row in rows if figure in row]  # else not validated, or not defined
     if not measured:
         return ""
-    best = max(measured, key=lambda row: float(row[figure]))
-    area = f" (validation PR-AUC {float(best['val_pr_auc']):.4f})" if best.get("val_pr_auc") else ""
-    return f", best in epoch {best['epoch']} of {rows[-1]['epoch']}{area}"
+    best = max(measured, key=lambda row: row[figure])
+    area = f" (validation PR-AUC {best['val_pr_auc']:.4f})" if "val_pr_auc" in best else ""
+    return f", best in epoch {best['epoch']:.0f} of {rows[-1]['epoch']:.0f}{area}"
 
 
 def _shown_flags(record: RunRecord) -> list[str]:
@@ -179,7 +179,7 @@ def _interval(folder: run_folder.RunFolder, figures: Figures, name: Literal["pr_
         same = stated["num_tracks"] == figures["num_tracks"] and abs(stated[name] - (value or 0)) < 1e-8
         bounds = stated["intervals"][name]
         return f" ({bounds['low']:.4f} to {bounds['high']:.4f})" if same else ""
-    except (errors.KerastagError, KeyError, TypeError):
+    except (errors.KerastagError, KeyError, TypeError, ValueError, OverflowError):
         return ""
 
 
