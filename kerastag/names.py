@@ -10,7 +10,7 @@ import unicodedata
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|\\)")
 _BREAK = re.compile(r"\s*[\t\r\n]\s*")
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = tuple("=+-@＝＋－＠")  # some spreadsheets take the wide ones too
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

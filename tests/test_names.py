@@ -59,4 +59,5 @@ def test_cells_are_no_formulas():
         "",
         "a=b",
     ]
+    assert names.cell("＝1") == "'＝1" and names.cell("\t=1") == "'\t=1"
     assert names.path_cell("=1.mp3") == "./=1.mp3" and names.path_cell("a/=1.mp3") == "a/=1.mp3"

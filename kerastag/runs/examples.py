@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COUNT = 6
 MAX_SECONDS = 10.0
 RECORD = "examples.json"
+_FLAC, _PNG = b"fLaC", b"\x89PNG\r\n\x1a\n"
 _NAME = re.compile(r"[0-9]{1,9}")  # of an example's files, without the suffix
 _FREQUENCY_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
 _SCALES = {"decibel": "dB", "log10_10000": "log10(1 + 10000 power)", "pcen": "PCEN"}
@@ -57,6 +58,10 @@ class Example:
     def name(self) -> str:
         """The number of the example, from "1" on."""
         return self.audio.stem
+
+    def are_files_whole(self) -> bool:
+        """Whether both files are there and begin as what they are called: who sends a report sends what is in it."""
+        return all(_begins_with(path, start) for path, start in ((self.audio, _FLAC), (self.picture, _PNG)))
 
     def waveform(self) -> np.ndarray:
         """The stretch, float32 (samples,)."""
@@ -157,6 +162,13 @@ class _Records:
     """What the record says."""
 
     examples: tuple[_Record, ...]
+
+
+def _begins_with(path: pathlib.Path, start: bytes) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
 
 
 def _front_end(model: "keras.Model") -> "layers.LogMelSpectrogram":

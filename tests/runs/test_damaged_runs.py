@@ -12,7 +12,7 @@ from kerastag.runs import examples, run_folder
 
 @pytest.fixture
 def copy(run, tmp_path):
-    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("events", "examples"))
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("events"))
     return tmp_path / "run"
 
 
@@ -172,3 +172,16 @@ def test_examples_lie_in_their_folder(tmp_path, name):
     (tmp_path / "examples" / "examples.json").write_text(json.dumps([about]))
     with pytest.raises(errors.KerastagError, match="'name' is "):
         examples.read(run_folder.RunFolder(tmp_path))
+
+
+def test_a_report_takes_no_other_files_along(copy, tmp_path):
+    (tmp_path / "secret").write_text("a password")
+    (first, *_) = examples.read(run_folder.RunFolder(copy))
+    assert first.are_files_whole()
+    for path in (first.audio, first.picture):
+        content = path.read_bytes()
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+        assert not first.are_files_whole()
+        path.unlink()
+        path.write_bytes(content)

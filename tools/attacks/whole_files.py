@@ -248,5 +248,5 @@ def _examples(made: run_folder.RunFolder) -> None:
     track_id, _, path = IDENTITIES[0]
     about = {"row": 0, "track_id": track_id, "path": path, "tags": [VOCABULARY.names[0]], "start_seconds": 0.5}
     files.write_json(made.examples_path / examples.RECORD, [{**about, "sample_rate": 16_000, "name": "1"}])
-    (made.examples_path / "1.flac").write_bytes(b"not opened")
-    (made.examples_path / "1.png").write_bytes(b"not opened")
+    (made.examples_path / "1.flac").write_bytes(b"fLaC and no more is looked at")
+    (made.examples_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n likewise")

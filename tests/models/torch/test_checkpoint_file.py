@@ -196,7 +196,7 @@ def test_many_tensors_of_one_storage_are_refused(path):
 def test_a_call_again_and_again_with_a_long_list_is_refused(path):
     pairs = b"".join(b"(X\x04\x00\x00\x00%04dK\x01t" % number for number in range(5_000))
     named = b"ccollections\nOrderedDict\nq\x00](" + pairs + b"e\x85q\x01"
-    path.write_bytes(b"\x80\x02" + named + b"h\x00h\x01R0" * 5_000 + b".")
+    path.write_bytes(b"\x80\x02" + named + b"h\x00h\x01R" * 5_000 + b".")
     assert "too many items" in _refusal(path)
 
 
