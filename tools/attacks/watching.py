@@ -35,7 +35,12 @@ class Outcome:
 
 
 def watched(
-    function: Callable[[Any], None], tasks: Iterable[Any], num_processes: int, limit_seconds: float, limit_mb: float
+    function: Callable[[Any], None],
+    tasks: Iterable[Any],
+    num_processes: int,
+    limit_seconds: float,
+    limit_mb: float,
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[Outcome]:
     """What becomes of each task, in any order.
 
@@ -45,8 +50,9 @@ def watched(
       num_processes: how many at a time.
       limit_seconds: a task that takes longer hangs; its process is killed.
       limit_mb: tasks during which a process takes more memory are told as "memory".
+      prepare: called once in each process, within no limit.
     """
-    waiting, workers = iter(tasks), [_Worker(function) for _ in range(num_processes)]
+    waiting, workers = iter(tasks), [_Worker(function, prepare) for _ in range(num_processes)]
     busy: dict[connection.Connection, _Worker] = {}
     try:
         for worker in workers:
@@ -73,8 +79,8 @@ def _begin(worker: "_Worker", waiting: Iterator[Any], busy: "dict[connection.Con
 class _Worker:
     """A process, and the task it is at."""
 
-    def __init__(self, function: Callable[[Any], None]):
-        self._function = function
+    def __init__(self, function: Callable[[Any], None], prepare: Callable[[], object] | None):
+        self._function, self._prepare = function, prepare
         self._context = multiprocessing.get_context("spawn")
         self._process: Any = None
         self._num_done, self._task, self._since = 0, None, 0.0
@@ -84,7 +90,7 @@ class _Worker:
         if self._process is None or self._num_done >= REPLACED_AFTER:
             self.end()
             self._pipe, theirs = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(theirs, self._function))
+            self._process = self._context.Process(target=_serve, args=(theirs, self._function, self._prepare))
             self._process.start()
             theirs.close()
             assert self._pipe.recv() == "ready"
@@ -123,10 +129,12 @@ class _Worker:
         self._process, self._num_done = None, 0
 
 
-def _serve(pipe: connection.Connection, function: Callable[[Any], None]) -> None:
+def _serve(pipe: connection.Connection, function: Callable[[Any], None], prepare: Callable[[], object] | None) -> None:
     """The work of a process: tasks come, what became of them goes back."""
     from kerastag import errors
 
+    if prepare is not None:
+        prepare()
     pipe.send("ready")
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:

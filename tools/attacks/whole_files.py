@@ -35,7 +35,14 @@ def lists(folder: pathlib.Path) -> None:
     VOCABULARY.write(folder / "tags.txt")
     tsv.write(folder / "groups.tsv", ("group", "tag"), [("low", "calm", "dark"), ("high", VOCABULARY.names[2])])
     tsv.write(folder / "words.tsv", ("tag", "word"), [("calm", "ruhig"), ("happy", "froh")])
-    lines = ["# a comment", "--loss=focal", "--epochs=3", "--learning_rate=1e-3", "--nomixup", "--tags_file=tags.txt"]
+    lines = [
+        "# a comment",
+        "--loss=focal",
+        "--epochs=3",
+        "--learning_rate=1e-3",
+        "--nooverwrite",
+        "--tags_file=tags.txt",
+    ]
     files.write_text(folder / "all.flags", "\n".join(lines) + "\n")
 
 
@@ -141,7 +148,8 @@ def catalogue(folder: pathlib.Path) -> None:
     of_shard.write(job.work_file(0, 1), VOCABULARY.short_names, {"about": "tests"}, job.id)
     job.finish(lease, of_shard.counts)
     url = f"file://{folder}/stored"
-    (folder / "stored" / "done").mkdir(parents=True)
+    for name in ("job", "done"):  # a store of objects has no folders to be made
+        (folder / "stored" / name).mkdir(parents=True)
     stored_job.open_job(url, table, 3, {"model": "m"})
     files.write_json(folder / "stored" / "done" / "000000.json", of_shard.counts)
 
