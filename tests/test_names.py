@@ -39,7 +39,7 @@ def test_text_for_a_terminal_stays_on_its_line():
 
 
 def test_a_line_has_a_space_where_it_would_break():
-    assert names.line("  a\tb \r\n c\n\n") == "  a b c "
+    assert names.line("  a\tb \r\n c\n\n") == "  a b c"
     assert names.line("x\x1b]0;t\x07\u202e\x85é") == r"x\x1b]0;t\x07\xe2\x80\xae\xc2\x85é"
 
 

@@ -138,9 +138,8 @@ def read(folder: run_folder.RunFolder) -> list[Example]:
         raise errors.KerastagError(f"{path}: not the examples of a run ({error})") from None
     kept = []
     for record in records:
-        about = {key: value for key, value in vars(record).items() if key != "name"}
-        places = (path.with_name(f"{record.name}{suffix}") for suffix in (".flac", ".png"))
-        kept.append(Example(**about, **dict(zip(("audio", "picture"), places, strict=True))))
+        about = (record.row, record.track_id, record.path, record.tags, record.start_seconds, record.sample_rate)
+        kept.append(Example(*about, path.with_name(f"{record.name}.flac"), path.with_name(f"{record.name}.png")))
     return kept
 
 

@@ -78,7 +78,7 @@ def test_results_that_are_damaged_or_of_others_are_none(job, tmp_path):
     rows.Rows(["a", "b"], np.zeros((2, 1), np.float32), told, told).write(part, ["calm"], {}, job.id)
     assert rows.counts_of(part, job.id) == {"rows": 2, "failed": 0} and rows.counts_of(part, SHA256) is None
     content = part.read_bytes()
-    for damaged in (b"", content[:-20], content.replace(b"kerastag_failed", b"kerastag_fooled")):
+    for damaged in (b"", content[:-20], bytes(len(content))):
         part.write_bytes(damaged)
         assert rows.counts_of(part, job.id) is None
 
