@@ -21,7 +21,7 @@ COLUMNS = ("path", "url")  # what the column with the tracks may be called, in s
 _BLOCK = 1 << 20  # bytes of a file at a time
 _BATCH = 65_536  # rows of a Parquet file at a time
 _LONGEST = 65_536  # bytes of a track's name in it
-_MOST_UNPACKED = 1 << 30  # bytes of a column of it, of which millions of rows are kept together
+_MOST_UNPACKED, _MOST_TIMES = (1 << 28, 1 << 30), 50  # bytes of a column that are kept together, by the file's size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,9 +177,10 @@ def _check_sizes(name: str, groups: Sequence[Any], num_bytes: int) -> None:
     """Raises ValueError: a Parquet file states more rows, or more of a column, than a table of its size has."""
     if any(group.num_rows < 0 for group in groups) or sum(group.num_rows for group in groups) > 8 * num_bytes:
         raise ValueError("it states more rows than it has bytes")
+    most = max(_MOST_UNPACKED[0], min(_MOST_UNPACKED[1], _MOST_TIMES * num_bytes))
     for group in groups:
         columns = [group.column(place) for place in range(group.num_columns)]
-        if any(column.path_in_schema == name and column.total_uncompressed_size > _MOST_UNPACKED for column in columns):
+        if any(column.path_in_schema == name and column.total_uncompressed_size > most for column in columns):
             raise ValueError("it unpacks to more than a table of tracks has")
 
 

@@ -88,6 +88,25 @@ def test_a_table_that_is_damaged_behind_its_beginning_is_told_in_a_line(tmp_path
         manifest.cut(table, 2)
 
 
+def test_a_table_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path):
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def column(text, times):
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(times, np.int32)), pa.array([text]))
+
+    zeros = pa.array(["y" * 60_000 + str(number) for number in range(5_000)])
+    for values, words in (
+        (column("x" * 100_000, 1_000), "more than 65536 bytes"),
+        (column("x", 5_000_000), "more rows than it has bytes"),
+        (zeros, "unpacks to more than a table of tracks has"),
+    ):
+        parquet.write_table(pa.table({"path": values}), tmp_path / "a.parquet", compression="gzip")
+        with pytest.raises(errors.KerastagError, match=rf"a\.parquet: .*{words}"):
+            manifest.cut(manifest.open_table(tmp_path / "a.parquet"), 2)
+
+
 def test_urls_are_known_from_paths(tmp_path):
     assert manifest.location("s3://bucket/a.mp3", tmp_path) == "s3://bucket/a.mp3"
     assert manifest.location("b c.mp3", "https://example.org/a") == "https://example.org/a/b%20c.mp3"
