@@ -169,7 +169,7 @@ class ParquetTable:
             with self.file.open() as opened, parquet.ParquetFile(opened, read_dictionary=[self._name]) as table:
                 for batch in table.iter_batches(_BATCH, row_groups=list(groups), columns=[self._name]):
                     yield from _cells(batch.column(0))
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        except (pa.ArrowException, OSError, ValueError, LookupError) as error:
             raise errors.KerastagError(f"{self.file.name}: cannot be read as Parquet ({error})") from None
 
 

@@ -75,18 +75,18 @@ def read(path: str | os.PathLike[str]) -> Saved | None:
     try:
         build = _class(saved.check(path))
         with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read("config.json"))
+            config = json.loads(archive.read("config.json"))["config"]
             weights = read_weights(io.BytesIO(archive.read("model.weights.h5")))
     except DAMAGED:
         return None
-    if not weights:
+    if not weights or not isinstance(config, dict):
         return None
 
     def build_beside(config: dict[str, Any]) -> keras.Model:
         with attaching.files_in(os.path.dirname(path)):
             return build.from_config(config)
 
-    return Saved(build_beside, about["config"], weights)
+    return Saved(build_beside, config, weights)
 
 
 def _class(name: str) -> type[keras.Model]:

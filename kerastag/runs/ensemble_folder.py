@@ -48,7 +48,7 @@ class EnsembleFolder(run_folder.RunFolder):
             check_method(about.method)
             members = tuple(run_folder.RunFolder.existing(self.path / name) for name in about.members)
             check_tags([self, *members])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OSError) as error:
             raise errors.KerastagError(f"{self.record_path}: not an ensemble ({error})") from None
         except errors.KerastagError as error:
             raise errors.KerastagError(f"{self.record_path}: {error}") from None

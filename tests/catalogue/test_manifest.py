@@ -1,6 +1,7 @@
 """A table of tracks is read shard by shard, whatever its form, and known again."""
 
 import hashlib
+import functools
 import pathlib
 
 import pytest
@@ -105,6 +106,18 @@ def test_a_table_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path):
         parquet.write_table(pa.table({"path": values}), tmp_path / "a.parquet", compression="gzip")
         with pytest.raises(errors.KerastagError, match=rf"a\.parquet: .*{words}"):
             manifest.cut(manifest.open_table(tmp_path / "a.parquet"), 2)
+
+
+def test_a_place_that_a_dictionary_lacks_is_told_in_a_line(tmp_path, monkeypatch):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"path": ["a.mp3", "b.mp3"]}), tmp_path / "a.parquet")
+    table = manifest.open_table(tmp_path / "a.parquet")
+    bent = pa.DictionaryArray.from_arrays(pa.array([0, 5], pa.int32()), pa.array(["a.mp3"]), safe=False)
+    monkeypatch.setattr(manifest, "_cells", functools.partial(lambda cells, column: cells(bent), manifest._cells))
+    with pytest.raises(errors.KerastagError, match=r"a\.parquet: cannot be read as Parquet \("):
+        manifest.cut(table, 2)
 
 
 def test_urls_are_known_from_paths(tmp_path):

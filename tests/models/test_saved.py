@@ -90,6 +90,13 @@ def test_what_unpacks_to_more_and_what_holds_more_is_refused(tmp_path):
     check_refused(repacked(tmp_path / "model.keras", **{"assets/x.py": b""}), "holds the file assets/x.py")
 
 
+def test_a_file_without_a_configuration_is_refused(tmp_path):
+    without = repacked(tmp_path / "model.keras", lambda about: {k: v for k, v in about.items() if k != "config"})
+    assert loading.read(without) is None
+    with pytest.raises(errors.KerastagError, match=r"model\.keras: not a model of kerastag"):
+        folding.load(without)
+
+
 def test_weights_that_state_more_than_the_file_are_refused(tmp_path):
     import h5py
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerastag import ensemble, errors, evaluate, export, report, tag, train
+from kerastag.inference import export_facts
 from kerastag.runs import examples, run_folder
 
 
@@ -185,3 +186,14 @@ def test_a_report_takes_no_other_files_along(copy, tmp_path):
         assert not first.are_files_whole()
         path.unlink()
         path.write_bytes(content)
+
+
+def test_a_record_of_odd_names_still_has_a_model_card(copy):
+    from kerastag.runs.model import Model
+    from kerastag.serving.bundle import model_card
+
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**record, "source": {"sha256": "x"}, "data_dir": "(" * 1_000}))
+    network = export_facts.NetworkFacts("network_0", 73_600, False)
+    facts = export_facts.ExportFacts(16_000, 73_600, 16, "float32", False, "mean", (1.0,), (network,))
+    assert model_card.NOT_STATED in model_card.text("x", Model.load(copy), facts)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -92,7 +93,7 @@ def _run(run: run_folder.RunFolder, record: RunRecord) -> _Run:
         best_epoch=_best_epoch(run, record),
         weights=record.weights or "",
         presets=[pathlib.Path(preset).stem for preset in presets],
-        weights_from=record.source["file"] if record.source else "",
+        weights_from=record.source.get("file", NOT_STATED) if record.source else "",
         licence=(record.licence or NOT_STATED) if record.source else "",
         flags=_shown_flags(record),
     )
@@ -141,7 +142,7 @@ def _license(record: RunRecord) -> str:
     if record.is_of_demo_set:
         return "CC0, nothing in it is recorded"
     path = pathlib.Path(record.data_dir or "") / "licences.tsv"
-    if not path.is_file():
+    if not os.path.isfile(path):  # whatever run.json calls the folder
         return NOT_STATED
     by_license: dict[str, list[str]] = {}
     for row in tsv.read_columns(path):
