@@ -1,7 +1,7 @@
 """A table of tracks is read shard by shard, whatever its form, and known again."""
 
-import hashlib
 import functools
+import hashlib
 import pathlib
 
 import pytest
