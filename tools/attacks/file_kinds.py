@@ -18,6 +18,7 @@ from kerastag.runs import lock
 from tools.attacks import whole_files
 from tools.attacks.whole_files import IDENTITIES, SELECTION, VOCABULARY
 
+HEAVY = (whole_files.run, whole_files.checkpoint, whole_files.weights, whole_files.kept_for_training)  # need TensorFlow
 HERE = "/the/room/of/the/file"  # in text, where the folder stands in which the files are
 
 

@@ -109,12 +109,13 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if unknown:
         raise errors.UsageError(f"--kinds: {min(unknown)} is none of {', '.join(file_kinds.KINDS)}")
     numbers, kinds = fuzzing.numbers(values), values.kinds or list(file_kinds.KINDS)
+    is_heavy = any(file_kinds.KINDS[name].make in file_kinds.HEAVY for name in kinds)
     return fuzzing.run(
         attack,
         lambda folder: mutants(folder, numbers, values.seed, kinds),
         values,
         f"{len(kinds)} kinds",
-        file_kinds.prepare,
+        file_kinds.prepare if is_heavy else None,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from tools.attacks import file_kinds, fuzz_files, text_mutating
 
 KINDS = list(file_kinds.KINDS)
-LIGHT = [name for name in KINDS if "run" not in name and not name.endswith((".keras", ".h5", ".npz", ".pth"))]
+LIGHT = [name for name, kind in file_kinds.KINDS.items() if kind.make not in file_kinds.HEAVY]
 
 
 @pytest.fixture(scope="module")
