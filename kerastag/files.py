@@ -6,8 +6,10 @@ Whatever goes wrong is told of the target, by the name that the user gave.
 import contextlib
 import hashlib
 import json
+import math
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from typing import Any
 from kerastag import errors
 
 Path = str | os.PathLike[str]
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @contextlib.contextmanager
@@ -128,19 +131,32 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file.
+    """Reads a JSON file; its numbers are finite, and its texts can be written again.
 
     Raises:
       KerastagError: the file is missing, cannot be read or is not JSON.
     """
     try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        return parsed_json(pathlib.Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise errors.KerastagError(f"{path}: no such file") from None
     except OSError as error:
         raise errors.KerastagError(f"{path}: cannot be read ({reason(error)})") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise errors.KerastagError(f"{path}: not a JSON file ({error})") from None
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """What JSON text says.
+
+    Raises:
+      ValueError, RecursionError: it is no JSON, or holds NaN, infinity, an endless integer or half a surrogate pair.
+    """
+    text = text if isinstance(text, str) else text.decode("utf-8")
+    value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    if _SURROGATE.search(text):
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    return value
 
 
 def way(path: Path, folder: Path) -> str:
@@ -165,6 +181,13 @@ def user_cache() -> pathlib.Path:
 def reason(error: OSError) -> str:
     """What the system said, in lower case: "no space left on device"."""
     return (error.strerror or str(error)).lower()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return number
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ import re
 import unicodedata
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|\\)")
-_FORMULA = ("=", "+", "-", "@")
+_BREAK = re.compile(r"\s*[\t\r\n]\s*")
+_FORMULA = tuple("=+-@＝＋－＠")  # some spreadsheets take the wide ones too
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -39,6 +40,13 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(letter) if _hidden(letter) else letter for letter in text)
+
+
+def line(text: str) -> str:
+    """`printable`, with a space for what breaks a line."""
+    if text.isascii() and text.isprintable():
+        return text
+    return printable(_BREAK.sub(" ", text.rstrip()))
 
 
 def cell(text: str) -> str:

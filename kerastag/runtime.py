@@ -73,7 +73,7 @@ def _configured_backend() -> str | None:
     home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
     try:
         return json.loads((home / "keras.json").read_text()).get("backend")
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
 
 

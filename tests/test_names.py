@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from kerastag import names
+from kerastag import audio, errors, names
 
 
 def test_names_that_can_be_seen_stay_as_they_are():
@@ -38,6 +38,17 @@ def test_text_for_a_terminal_stays_on_its_line():
     assert names.printable("a\x07\x9b31m\u2028\ud8ff\udcef b é") == r"a\x07\xc2\x9b31m\xe2\x80\xa8\xed\xa3\xbf\xef b é"
 
 
+def test_a_line_has_a_space_where_it_would_break():
+    assert names.line("  a\tb \r\n c\n\n") == "  a b c"
+    assert names.line("x\x1b]0;t\x07\u202e\x85é") == r"x\x1b]0;t\x07\xe2\x80\xae\xc2\x85é"
+
+
+@pytest.mark.parametrize("kind", [errors.KerastagError, errors.UsageError, audio.AudioError])
+def test_what_an_error_quotes_stays_on_its_line(kind):
+    error = kind("a.tsv:3: unknown tag 'x\x1b[2J\ny\ud800'")
+    assert str(error) == r"a.tsv:3: unknown tag 'x\x1b[2J y\xed\xa0\x80'"
+
+
 def test_cells_are_no_formulas():
     assert names.cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
     assert [names.cell(text) for text in ("+1", "-1", "@SUM", "happy", "", "a=b")] == [
@@ -48,4 +59,5 @@ def test_cells_are_no_formulas():
         "",
         "a=b",
     ]
+    assert names.cell("＝1") == "'＝1" and names.cell("\t=1") == "'\t=1"
     assert names.path_cell("=1.mp3") == "./=1.mp3" and names.path_cell("a/=1.mp3") == "a/=1.mp3"

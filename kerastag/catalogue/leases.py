@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import socket
 import threading
 import uuid
@@ -21,6 +22,7 @@ from typing import Self
 
 RENEWALS = 4.0  # within a lease's time
 MIN_LEASE_SECONDS = 1.0
+_NAME = re.compile(r"(\d{6,9})\.(\d{1,9})")  # of a lease: its shard and its term
 
 
 class LeaseLost(Exception):
@@ -40,7 +42,7 @@ class Lease:
     """
 
     def __init__(self, path: pathlib.Path, lease_seconds: float):
-        self.shard, self.term = _parsed(path.name)
+        self.shard, self.term = map(int, path.name.split("."))
         self._path, self._seconds = path, lease_seconds
         self._ended, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True, name="kerastag lease")
@@ -107,8 +109,8 @@ class Leases:
         """The last term of each shard that has one."""
         last: dict[int, int] = {}
         for name in os.listdir(self._folder):
-            if not name.startswith("."):
-                shard, term = _parsed(name)
+            if found := _NAME.fullmatch(name):  # whatever else a store or a person may have put there
+                shard, term = int(found[1]), int(found[2])
                 last[shard] = max(term, last.get(shard, 0))
         return last
 
@@ -155,8 +157,3 @@ class Leases:
 
 def _name(shard: int, term: int) -> str:
     return f"{shard:06d}.{term}"
-
-
-def _parsed(name: str) -> tuple[int, int]:
-    shard, _, term = name.partition(".")
-    return int(shard), int(term)

@@ -10,7 +10,7 @@ import itertools
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from kerastag import errors, files, names, remote
 from kerastag.catalogue import table_file
@@ -20,6 +20,8 @@ FORMATS = (".tsv", ".txt", ".parquet")
 COLUMNS = ("path", "url")  # what the column with the tracks may be called, in small or capital letters
 _BLOCK = 1 << 20  # bytes of a file at a time
 _BATCH = 65_536  # rows of a Parquet file at a time
+_LONGEST = 65_536  # bytes of a track's name in it
+_MOST_UNPACKED, _MOST_TIMES = (1 << 28, 1 << 30), 50  # bytes of a column that are kept together, by the file's size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +139,10 @@ class ParquetTable:
         try:
             with file.open() as opened, parquet.ParquetFile(opened) as table:
                 self._name = table.schema_arrow.names[_column_of(file.name, table.schema_arrow.names)]
-                self._group_rows = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
-        except pa.ArrowException as error:
+                groups = [table.metadata.row_group(group) for group in range(table.num_row_groups)]
+                self._group_rows = [group.num_rows for group in groups]
+                _check_sizes(self._name, groups, file.size)
+        except (pa.ArrowException, ValueError, KeyError) as error:
             raise errors.KerastagError(f"{file.name}: no Parquet file ({error})") from None
 
     @property
@@ -158,12 +162,39 @@ class ParquetTable:
         return list(itertools.islice(self._read(groups), skipped, skipped + shard.num_rows))
 
     def _read(self, groups: Sequence[int]) -> Iterator[bytes]:
+        import pyarrow as pa
         from pyarrow import parquet
 
-        with self.file.open() as opened, parquet.ParquetFile(opened) as table:
-            for batch in table.iter_batches(_BATCH, row_groups=list(groups), columns=[self._name]):
-                for value in batch.column(0).to_pylist():
-                    yield str(value or "").encode()
+        try:
+            with self.file.open() as opened, parquet.ParquetFile(opened, read_dictionary=[self._name]) as table:
+                for batch in table.iter_batches(_BATCH, row_groups=list(groups), columns=[self._name]):
+                    yield from _cells(batch.column(0))
+        except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+            raise errors.KerastagError(f"{self.file.name}: cannot be read as Parquet ({error})") from None
+
+
+def _check_sizes(name: str, groups: Sequence[Any], num_bytes: int) -> None:
+    """Raises ValueError: a Parquet file states more rows, or more of a column, than a table of its size has."""
+    if any(group.num_rows < 0 for group in groups) or sum(group.num_rows for group in groups) > 8 * num_bytes:
+        raise ValueError("it states more rows than it has bytes")
+    most = max(_MOST_UNPACKED[0], min(_MOST_UNPACKED[1], _MOST_TIMES * num_bytes))
+    for group in groups:
+        columns = [group.column(place) for place in range(group.num_columns)]
+        if any(column.path_in_schema == name and column.total_uncompressed_size > most for column in columns):
+            raise ValueError("it unpacks to more than a table of tracks has")
+
+
+def _cells(column: Any) -> Iterator[bytes]:
+    """The texts of a column; what stands there many times is kept once. Raises ValueError: one is too long."""
+    import pyarrow as pa
+
+    is_kept_once = pa.types.is_dictionary(column.type)
+    texts = [str(value or "").encode() for value in (column.dictionary if is_kept_once else column).to_pylist()]
+    if max(map(len, texts), default=0) > _LONGEST:
+        raise ValueError(f"a track's name has more than {_LONGEST} bytes")
+    yield from (
+        (b"" if place is None else texts[place] for place in column.indices.to_pylist()) if is_kept_once else texts
+    )
 
 
 def cut(table: Table, num_shards: int) -> list[Shard]:
@@ -196,7 +227,10 @@ def read(table: Table, shard: Shard) -> list[str]:
     Raises:
       KerastagError: they are not those that the table was cut into.
     """
-    cells = table.cells_of(shard)
+    try:
+        cells = table.cells_of(shard)
+    except (OSError, OverflowError, ValueError, IndexError):  # there is no such place
+        cells = []
     sha256 = hashlib.sha256()
     for cell in cells:
         sha256.update(cell + b"\n")

@@ -72,16 +72,20 @@ class Rows:
 
 
 def counts_of(path: pathlib.Path, job: str) -> dict[str, int] | None:
-    """What `Rows.counts` was of a file that was written; None: there is none of that job."""
+    """What `Rows.counts` was of a file that was written; None: there is none of that job, or a damaged one."""
+    import pyarrow as pa
     from pyarrow import parquet
 
     if not path.is_file():
         return None
-    with parquet.ParquetFile(path) as file:
-        about, num_rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
-    if about.get(_JOB, b"").decode() != job:
+    try:
+        with parquet.ParquetFile(path) as file:
+            about, num_rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
+        failed = int(about.get(b"kerastag_failed", b""))
+    except (pa.ArrowException, OSError, ValueError):
         return None
-    return {"rows": num_rows, "failed": int(about[b"kerastag_failed"])}
+    is_whole = about.get(_JOB) == job.encode() and 0 <= failed <= num_rows
+    return {"rows": num_rows, "failed": failed} if is_whole else None
 
 
 def check_tags(tags: Sequence[str]) -> None:

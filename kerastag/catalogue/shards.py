@@ -21,11 +21,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerastag import errors, files, version
-from kerastag.catalogue import leases, manifest, rows
+from kerastag.catalogue import job_files, leases, manifest, rows
 
 DEFAULT_ROWS = 2_000  # of a shard, where the number of shards is not given
 FULL_CHECK_BYTES = 64 << 20  # a table up to here is hashed by every worker; of larger ones the shards as they are read
-_TABLE_HEADER = "shard\tfirst_row\tnum_rows\toffset\tsha256"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +75,9 @@ class Job:
             raise errors.KerastagError(f"{folder}: no job of kerastag tag --tracks")
         self.facts: dict[str, Any] = files.read_json(about)
         try:
-            self.id: str = self.facts["id"]
-            self.shards = _read_shards(folder / "job" / "shards.tsv")
-        except (KeyError, TypeError, ValueError, OSError) as error:
+            self.id = job_files.id_in(self.facts)
+            self.shards = job_files.read_shards(folder / "job" / "shards.tsv")
+        except (TypeError, ValueError, OSError) as error:
             raise errors.KerastagError(f"{folder / 'job'}: damaged ({error})") from None
         for name in ("leases", "work", "parts", "done"):
             (folder / name).mkdir(exist_ok=True)
@@ -98,7 +97,7 @@ class Job:
 
     def done(self) -> set[int]:
         """The shards that are done."""
-        return {int(name.partition(".")[0]) for name in os.listdir(self.folder / "done") if not name.startswith(".")}
+        return job_files.done_of(os.listdir(self.folder / "done"), len(self.shards))
 
     def free(self, only: int | None = None) -> tuple[dict[int, int], int]:
         """Shards that may be taken, with the term to take, and how many others hold; of all, or one alone."""
@@ -158,10 +157,9 @@ class Job:
         """How far the job is."""
         done = self.done()
         free, num_taken = self.free()
-        counts = [files.read_json(self.marker(shard)) for shard in done]
+        failed = sum(job_files.failed_in(self.marker(shard), files.read_json(self.marker(shard))) for shard in done)
         num_done = sum(self.shards[shard].num_rows for shard in done)
         num_rows = sum(shard.num_rows for shard in self.shards)
-        failed = sum(count["failed"] for count in counts)
         return Status(len(done), num_taken, len(free), num_done, failed, num_rows - num_done)
 
     def _mark_what_is_there(self, lease: leases.Lease) -> bool:
@@ -229,14 +227,10 @@ def about(table: manifest.Table, num_shards: int, facts: Mapping[str, Any]) -> A
 def _begin(folder: pathlib.Path, table: manifest.Table, num_shards: int, facts: Mapping[str, Any]) -> None:
     """Writes what the job is; of several workers that begin it at a time the first one's holds."""
     job = about(table, num_shards, facts)
-    lines = [
-        f"{number}\t{shard.first_row}\t{shard.num_rows}\t{shard.offset}\t{shard.sha256}"
-        for number, shard in enumerate(job.shards)
-    ]
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=".job.", suffix=".partial", dir=folder))
     try:
         files.write_json(temporary / "job.json", job.facts)
-        files.write_text(temporary / "shards.tsv", "\n".join([_TABLE_HEADER, *lines]) + "\n")
+        job_files.write_shards(temporary / "shards.tsv", job.shards)
         temporary.chmod(0o777 & ~files.umask())  # mkdtemp makes folders that only their owner can read
         with contextlib.suppress(FileExistsError):
             _rename(temporary, folder / "job")
@@ -283,12 +277,3 @@ def _table_facts(table: manifest.Table) -> dict[str, Any]:
 
 def _id_of(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _read_shards(path: pathlib.Path) -> list[manifest.Shard]:
-    """Raises ValueError: it is damaged."""
-    header, *lines = path.read_text(encoding="utf-8").splitlines()
-    if header != _TABLE_HEADER:
-        raise ValueError(f"header {header}")
-    cells = [line.split("\t") for line in lines]
-    return [manifest.Shard(int(first), int(size), int(offset), sha256) for _, first, size, offset, sha256 in cells]

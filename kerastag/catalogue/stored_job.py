@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from kerastag import errors, files, remote
-from kerastag.catalogue import manifest, shards
+from kerastag import errors, files, json_types, remote
+from kerastag.catalogue import job_files, manifest, shards
 
 Result = TypeVar("Result")
 
@@ -44,6 +44,21 @@ class Claim:
         pass
 
 
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    """What job.json says of the shards: rows of the attributes of manifest.Shard."""
+
+    shards_of_table: tuple[tuple[int | str, ...], ...]
+
+
+def _shard(*row: int | str) -> manifest.Shard:
+    """Raises TypeError, ValueError: the row is none of a shard."""
+    first_row, num_rows, offset, sha256 = row
+    if not all(isinstance(number, int) for number in (first_row, num_rows, offset)):
+        raise TypeError("a shard is no three numbers and a hash")
+    return manifest.Shard(int(first_row), int(num_rows), int(offset), str(sha256))
+
+
 class StoredJob:
     """A job that is there; for attributes and methods see shards.Job.
 
@@ -63,10 +78,12 @@ class StoredJob:
         except OSError as error:
             raise errors.KerastagError(f"{self.folder}: {files.reason(error)}") from None
         try:
-            self.facts: dict[str, Any] = json.loads(content)
-            self.shards = [manifest.Shard(*shard) for shard in self.facts.pop("shards_of_table")]
-            self.id: str = self.facts["id"]
-        except (KeyError, TypeError, ValueError) as error:
+            self.facts: dict[str, Any] = files.parsed_json(content)
+            self.id = job_files.id_in(self.facts)
+            table = json_types.build(_Table, self.facts, ignore_others=True).shards_of_table
+            del self.facts["shards_of_table"]
+            self.shards = job_files.checked_shards([_shard(*row) for row in table])
+        except (TypeError, ValueError, RecursionError) as error:
             raise errors.KerastagError(f"{self.folder}/job: damaged ({error})") from None
         self._work = tempfile.TemporaryDirectory(prefix="kerastag-")
 
@@ -80,7 +97,7 @@ class StoredJob:
 
     def done(self) -> set[int]:
         names = self._told(lambda: remote.names_in(remote.join(self._url, "done")))
-        return {int(name.partition(".")[0]) for name in names if name.endswith(".json")}
+        return job_files.done_of(names, len(self.shards))
 
     def free(self, only: int | None = None) -> tuple[dict[int, int], int]:
         """The one shard, unless it is done.
@@ -114,11 +131,17 @@ class StoredJob:
     def status(self) -> shards.Status:
         done = self.done()
         markers = [remote.join(self._url, f"done/{shard:06d}.json") for shard in sorted(done)]
-        counts = [json.loads(self._told(functools.partial(remote.read_bytes, marker))) for marker in markers]
-        failed = sum(count["failed"] for count in counts)
+        failed = sum(job_files.failed_in(remote.shown(marker), self._read_json(marker)) for marker in markers)
         num_done = sum(self.shards[shard].num_rows for shard in done)
         num_rows = sum(shard.num_rows for shard in self.shards)
         return shards.Status(len(done), 0, len(self.shards) - len(done), num_done, failed, num_rows - num_done)
+
+    def _read_json(self, url: str) -> Any:
+        content = self._told(functools.partial(remote.read_bytes, url))
+        try:
+            return files.parsed_json(content)
+        except (ValueError, RecursionError) as error:
+            raise errors.KerastagError(f"{remote.shown(url)}: not a JSON file ({error})") from None
 
     def _told(self, ask: Callable[[], Result]) -> Result:
         """What `ask` returns. Raises KerastagError: the store does not do it."""

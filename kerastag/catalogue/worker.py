@@ -225,6 +225,7 @@ def _picked(values: np.ndarray, which: np.ndarray) -> np.ndarray:
 
 def _without_place(reason: str, place: pathlib.Path | str) -> str:
     """What is wrong with a file; of one at a URL without what may let others in."""
-    for name in (names.shown(place), *([place, remote.shown(place)] if isinstance(place, str) else [])):
+    urls = [place, remote.shown(place)] if isinstance(place, str) else []
+    for name in (names.shown(place), names.line(os.fspath(place)), *urls):
         reason = reason.removeprefix(f"{name}: ")
     return retrying.plain(reason) if isinstance(place, str) else reason

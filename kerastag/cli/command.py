@@ -34,6 +34,8 @@ COMMANDS = {
     "export": "write a run as a SavedModel that plain TensorFlow serves, as LiteRT, as ONNX",
 }
 _PLACEHOLDERS = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings": "A,B,..."}
+_LONGEST_NAME = 100  # letters of a flag
+_MOST_LINES = 10_000  # of flag files
 Main = Callable[[flags.FlagValues, list[str]], int | None]
 
 
@@ -114,7 +116,16 @@ class Command:
 
     def _parse_afresh(self, argv: Sequence[str]) -> list[str]:
         self.flag_values.unparse_flags()
-        return self.flag_values([self.name, *argv])[1:]
+        try:
+            expanded = self.flag_values.read_flags_from_files(argv, force_gnu=False)
+        except UnicodeDecodeError:
+            raise errors.UsageError("--flagfile: not UTF-8") from None
+        if len(expanded) > len(argv) + _MOST_LINES:  # absl copies all that follow for each of them
+            raise errors.UsageError(f"--flagfile: more than {_MOST_LINES} lines")
+        for name in (argument.partition("=")[0] for argument in _before_dashes(expanded) if argument.startswith("-")):
+            if len(name) > _LONGEST_NAME:  # absl would look for similar ones, letter by letter
+                raise errors.UsageError(f"Unknown command line flag '{name.lstrip('-')[:40]}...'")
+        return self.flag_values([self.name, *expanded])[1:]
 
     def _where_to_look(self, error: BaseException) -> str:
         """The flag that would help against an error, as libraries know it by the name of their parameter."""
@@ -210,7 +221,7 @@ def _one_line(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, OSError):
         text = f"{_file_of(error)}: {(error.strerror or text).lower()}"
-    return names.printable(" ".join(text.split()))
+    return names.line(text)
 
 
 def _tell_unexpected(name: str, error: Exception, verbose: bool) -> None:

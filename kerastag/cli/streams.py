@@ -41,7 +41,7 @@ def quiet_libraries() -> Iterator[None]:
 def warn(lines: Iterable[str]) -> None:
     """Writes lines to standard error, each on a line of its own whatever names are in it."""
     for line in lines:
-        print(names.printable(" ".join(line.splitlines())), file=sys.stderr)
+        print(names.line(line), file=sys.stderr)
 
 
 def flush_standard_output() -> None:

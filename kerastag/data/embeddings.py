@@ -69,9 +69,11 @@ def read(path: pathlib.Path, tracks: Identities) -> Embeddings | None:
         lines = [cells for _, cells in tsv.read_raw(path.with_suffix(".tsv"))][1:]
         values = matrices.load_matrix(path)
         counts = np.array([int(cells[-1]) for cells in lines], np.int64)
-    except (errors.KerastagError, ValueError):
+    except (errors.KerastagError, ValueError, OverflowError):
         return None
-    if [tuple(cells[:-1]) for cells in lines] != list(tracks) or counts.sum() != len(values):
+    if [tuple(cells[:-1]) for cells in lines] != list(tracks) or values.dtype != np.float32:
+        return None
+    if (counts < 0).any() or sum(counts.tolist()) != len(values) or not np.isfinite(values).all():
         return None
     return Embeddings(values, counts)
 

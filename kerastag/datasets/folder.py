@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import io
 import os
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -125,7 +126,7 @@ class Folder:
         told = []
         for name in mtg_jamendo.SPLITS:
             content = (self.state / f"{name}.tsv").read_bytes()
-            header, *lines = content.splitlines(keepends=True)
+            header, *lines = io.BytesIO(content).readlines()
             tracks = [line for line in lines if line.strip()]
             kept = [line for line in tracks if self.selection.track_name(_path_of(line)) in here]
             target = self.path / f"{name}.tsv"
@@ -156,7 +157,11 @@ class Folder:
     def _verified(self, part: lists.Part) -> dict[str, list[int] | None]:
         """Size and time of each track of a part when it was verified."""
         path = self._verified_path(part)
-        return files.read_json(path) if path.is_file() else {}
+        try:
+            verified = files.read_json(path) if path.is_file() else {}
+        except errors.KerastagError:
+            return {}  # what is damaged is verified anew
+        return verified if isinstance(verified, dict) else {}
 
     def _facts(self, name: str) -> list[int] | None:
         """Size and time of a file; None: it is not there."""

@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from kerastag import errors
+from kerastag import errors, files
 from kerastag.data import splits
 from kerastag.datasets import mtg_jamendo
 
@@ -83,7 +83,11 @@ def _paths(path: pathlib.Path) -> list[str]:
 
 def _digests(path: pathlib.Path) -> Iterator[tuple[str, str, str]]:
     """Place, SHA-256 and name of each line."""
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise errors.KerastagError(f"{path}: {files.reason(error)}") from None
+    for number, line in enumerate(lines, 1):
         found = _LINE.fullmatch(line.strip())
         if found is None:
             raise errors.KerastagError(f"{path}:{number}: not a SHA-256 and a name")

@@ -5,6 +5,7 @@ What is known of its servers and files stands in the tables below and nowhere el
 
 import dataclasses
 import pathlib
+import posixpath
 
 from kerastag import errors
 from kerastag.downloads import fetching
@@ -90,7 +91,7 @@ class Selection:
 
     def track_name(self, path: str) -> str:
         """The name in the archives of a track that the splits call FOLDER/N.mp3."""
-        return str(pathlib.PurePosixPath(path).with_suffix("")) + ENDINGS[self.kind]
+        return posixpath.splitext(str(pathlib.PurePosixPath(path)))[0] + ENDINGS[self.kind]
 
 
 def mirror_of(name_or_url: str) -> str:

@@ -40,7 +40,7 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, wanted: Mapping[str, str
                 assert content is not None  # it is a regular file
                 if not _write(content, folder / name, wanted[name]):
                     faults.append(f"{name}: other bytes than the list says")
-    except (tarfile.TarError, EOFError, UnicodeError) as error:
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
         raise errors.KerastagError(f"{archive.name}: cannot be unpacked ({error})") from error
     return faults + [f"{name}: not in {archive.name}" for name in wanted if name not in seen]
 

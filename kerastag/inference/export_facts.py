@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from kerastag import errors, files
+from kerastag import errors, files, json_types
 
 ASSETS = "assets.extra"  # the folder of a version that a model server leaves alone
 FILE = "model.json"
@@ -62,10 +62,13 @@ class ExportFacts:
         if not isinstance(content, dict) or "members" not in content:
             raise errors.KerastagError(f"{path}: written by an older version; export the run again")
         try:
-            members = tuple(NetworkFacts(**network) for network in content["members"])
-            return cls(**{**content, "weights": tuple(content["weights"]), "members": members})
-        except (KeyError, TypeError) as error:
+            facts = json_types.build(cls, content)
+        except TypeError as error:
             raise errors.KerastagError(f"{path}: not the facts of an export ({error})") from None
+        sizes = (facts.sample_rate, facts.chunk_samples, facts.num_chunks, len(facts.members))
+        if min(sizes) < 1 or any(network.chunk_samples < 1 for network in facts.members):
+            raise errors.KerastagError(f"{path}: not the facts of an export (a rate or a number is not above 0)")
+        return facts
 
     def write(self, version: pathlib.Path) -> None:
         """Writes model.json into the folder of a version."""

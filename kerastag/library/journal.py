@@ -178,9 +178,9 @@ class Reader:
         for number, place in reversed(self._places):
             self._file.seek(place)
             try:
-                yield _entry(json.loads(self._file.readline()))
+                yield _entry(files.parsed_json(self._file.readline()))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
-                yield f"{self.path}:{number}: is damaged ({names.printable(str(error))})"
+                yield names.line(f"{self.path}:{number}: is damaged ({error})")
 
     def undo_of(self, entry: Entry) -> list[edits.Edit]:
         """The edits of an entry, in order.
@@ -266,6 +266,9 @@ def _entry(facts: Any) -> Entry:
     path = names.path_of(given["path"]) if isinstance(given["path"], str) else ""
     if not os.path.isabs(path) or os.path.normpath(path) != path or "\0" in path:
         raise ValueError("path: not one from the root, without detours")
+    os.fsencode(path)
+    if names.shown(path) != given["path"]:
+        raise ValueError("path: not as this program writes it")
     if given["field"] not in fields.FIELDS:
         raise ValueError("field: unknown")
     if not all(isinstance(given[name], str) and _HASH.fullmatch(given[name]) for name in ("old_sha256", "new_sha256")):

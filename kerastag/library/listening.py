@@ -294,6 +294,6 @@ class _Counted:
 
 def _without_name(reason: str, path: pathlib.Path | str) -> str:
     """What is wrong with a file, which may have another name next time."""
-    for name in (os.fspath(path), names.shown(path)):
+    for name in (os.fspath(path), names.shown(path), names.line(os.fspath(path))):
         reason = reason.removeprefix(f"{name}: ")
     return reason

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE INDEX IF NOT EXISTS results_by_file ON results (file);
 """
 _CARRY = "UPDATE OR REPLACE results SET file = ? WHERE file = ?"  # by its identity now, and before
+_DAMAGED = (KeyError, TypeError, ValueError, OverflowError, RecursionError)
 _ASKED_AT_ONCE = 500  # SQLite takes at most 999 values in a statement, in old versions
 
 
@@ -84,7 +85,7 @@ class Results:
                     f"WHERE model = ? AND file IN ({','.join('?' * len(some))})"
                 )
                 for file, *cells in self._database.execute(query, [self._model, *some]):
-                    with contextlib.suppress(KeyError, TypeError, ValueError):  # damaged: as if it were not known
+                    with contextlib.suppress(*_DAMAGED):  # damaged: as if it were not known
                         known[file] = _result(*cells)
         return known
 
@@ -186,11 +187,13 @@ def _bytes_of(values: np.ndarray | None) -> bytes | None:
 def _result(
     scores: bytes | None, embedding: bytes | None, account: str | None, failure: str | None, readers: str | None
 ) -> Result:
-    """Raises KeyError, TypeError or ValueError: the cells are damaged."""
+    """Raises KeyError, TypeError, ValueError, OverflowError or RecursionError: the cells are damaged."""
+    if not all(isinstance(text, str | None) for text in (account, failure, readers)):
+        raise TypeError("a cell is no text")
     return Result(
         _values_of(scores),
         _values_of(embedding),
-        None if account is None else audio.Account.of_facts(json.loads(account)),
+        None if account is None else audio.Account.of_facts(files.parsed_json(account)),
         failure or "",
         readers or "",
     )

@@ -8,11 +8,10 @@ or a linear interpolation, so that a graph can do it as well.
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from kerastag import errors, files
+from kerastag import errors, files, json_types
 from kerastag.metrics import matrices, reliability, resampling
 
 METHODS = ("platt", "isotonic")
@@ -42,11 +41,26 @@ class Isotonic:
     x: tuple[float, ...]
     y: tuple[float, ...]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are as many of both, in order."""
+        rising = bool((np.diff(self.x) > 0).all() and (np.diff(self.y) >= 0).all())
+        return 0 < len(self.x) == len(self.y) and rising
+
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         return np.interp(scores, self.x, self.y)
 
 
 Map = Platt | Isotonic | None  # None: the tag's scores stay as they are
+
+
+@dataclasses.dataclass(frozen=True)
+class _Content:
+    """What calibration.json says."""
+
+    method: str
+    tags: Mapping[str, Platt | Isotonic | None]
+    expected_calibration_error: Mapping[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +113,15 @@ class Calibration:
         Raises:
           KerastagError: the file is missing or damaged, or lacks a tag.
         """
-        content = files.read_json(path)
         try:
-            method, found = content["method"], content["tags"]
-            kind = {"platt": Platt, "isotonic": Isotonic}[method]
-            maps = {tag: None if found[tag] is None else kind(**_numbers(found[tag])) for tag in tag_names}
-            return cls(method, maps, content["expected_calibration_error"])
+            content = json_types.build(_Content, files.read_json(path), ignore_others=True)
+            kind = {"platt": Platt, "isotonic": Isotonic}[content.method]
+            maps = {tag: content.tags[tag] for tag in tag_names}
+            for tag, tag_map in maps.items():
+                is_other = tag_map is not None and not isinstance(tag_map, kind)
+                if is_other or (isinstance(tag_map, Isotonic) and not tag_map.is_whole):
+                    raise ValueError(f"that of {tag!r} is no {content.method} map")
+            return cls(content.method, maps, content.expected_calibration_error)
         except (KeyError, TypeError, ValueError) as error:
             raise errors.KerastagError(f"{path}: not a calibration of these tags ({error})") from None
 
@@ -199,12 +216,6 @@ def _fit_isotonic(labels: np.ndarray, scores: np.ndarray) -> Isotonic:
     regression = isotonic.IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, labels)
     x, y = regression.X_thresholds_, regression.y_thresholds_
     return Isotonic(tuple(map(float, x)), tuple(map(float, y)))
-
-
-def _numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: tuple(map(float, value)) if isinstance(value, list) else float(value) for name, value in fields.items()
-    }
 
 
 def _checked(labels: np.ndarray, scores: np.ndarray, tag_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,11 +2,17 @@
 
 import os
 import pathlib
+import tokenize
 from collections.abc import Sequence
 
 import numpy as np
 
 from kerastag import errors, files
+
+DAMAGED = (  # what NumPy raises of a file that is none of its own
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, SyntaxError, tokenize.TokenError),
+    *(EOFError, MemoryError, RecursionError),
+)
 
 
 def load_matrix(path: str | os.PathLike[str]) -> np.ndarray:
@@ -25,7 +31,7 @@ def load_matrix(path: str | os.PathLike[str]) -> np.ndarray:
             matrix: np.ndarray = np.load(file, allow_pickle=False)
     except OSError as error:
         raise errors.KerastagError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    except (ValueError, EOFError, MemoryError) as error:
+    except DAMAGED as error:
         reason = "pickled objects are not loaded" if "Object arrays" in str(error) else "broken .npy file"
         raise errors.KerastagError(f"{path}: {reason}") from None
     if matrix.ndim != 2:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from kerastag import files, tags, tsv
 from kerastag.metrics import label_ranking
 from kerastag.metrics.documents import AreaBounds, Areas, Bounds, Figures, Intervals, TagAreas
+from kerastag.names import printable
 
 Cell = str | int | float | None
 
@@ -146,7 +147,7 @@ def _text(table: Table) -> str:
 
 def _markdown(table: Table) -> str:
     rule = ["---", *["---:"] * (len(table.header) - 1)]
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown_cells(table)]
+    cells = [[re.sub(r"[|<]", r"\\\g<0>", cell) for cell in row] for row in shown_cells(table)]
     lines = "".join(f"| {' | '.join(line)} |\n" for line in [table.header, rule, *cells])
     return lines + (f"\n{table.note}\n" if table.note else "")
 
@@ -160,7 +161,7 @@ def shown_cells(table: Table) -> list[list[str]]:
 def _shown_cell(cell: Cell, decimals: int) -> str:
     if cell is None:
         return "-"
-    return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.{decimals}f}" if isinstance(cell, float) else printable(str(cell))
 
 
 def _area_titles(intervals: Intervals | None) -> tuple[str, ...]:

@@ -34,8 +34,9 @@ def load(path: str | os.PathLike[str], precision: str | None = None) -> keras.Mo
     saved = loading.read(path)
     if saved is None or "folded" not in saved.config:
         return fold(loading.load(path), precision)
-    folded = saved.build({**saved.config, "folded": True, "precision": precision or saved.config["precision"]})
-    _fill(folded, saved.weights)
+    with loading.told_of(path):
+        folded = saved.build({**saved.config, "folded": True, "precision": precision or saved.config["precision"]})
+        _fill(folded, saved.weights)
     return folded
 
 

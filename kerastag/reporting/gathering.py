@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerastag import errors, tags
+from kerastag import tags
 from kerastag.metrics.split_scores import SplitScores
 from kerastag.runs import ensemble_folder, examples, run_folder, score_files
 from kerastag.runs.record import RunRecord
@@ -68,7 +68,7 @@ def _run(name: str, folder: run_folder.RunFolder, split: str) -> ReportedRun:
     return ReportedRun(
         name=name,
         record=record,
-        history=_history(folder),
+        history=run_folder.read_figures(folder.history_path),
         split=split,
         measured=measured,
         examples=chosen,
@@ -91,11 +91,3 @@ def _by_row(validation: SplitScores | None, chosen: Sequence[examples.Example]) 
         return {}
     rows = {path: row for row, (_, _, path) in enumerate(validation.tracks or [])}
     return {example.row: validation.scores[rows[example.path]] for example in chosen if example.path in rows}
-
-
-def _history(folder: run_folder.RunFolder) -> list[dict[str, float]]:
-    try:
-        rows = run_folder.read_history(folder.history_path)
-        return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
-    except ValueError as error:
-        raise errors.KerastagError(f"{folder.history_path}: not a history ({error})") from None

@@ -41,7 +41,7 @@ def shown_examples(measured: measuring.Measured) -> list[ShownExample]:
     for run in measured.runs:
         for example in run.examples:
             kept.setdefault(example.path, example)
-    complete = [example for example in kept.values() if example.audio.is_file() and example.picture.is_file()]
+    complete = [example for example in kept.values() if example.are_files_whole()]
     return [_shown(example, measured.runs) for example in complete[: examples.COUNT]]
 
 

@@ -9,13 +9,22 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from kerastag import errors, files, tags
+from kerastag import errors, files, json_types, tags
 from kerastag.metrics import ensembles
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
 
 RECORD = "ensemble.json"
 METHODS = tuple(method for method in ensembles.METHODS if method != "rank_mean")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Content:
+    """What ensemble.json says."""
+
+    method: str
+    members: tuple[str, ...]
+    weights: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,16 +43,16 @@ class EnsembleFolder(run_folder.RunFolder):
         """
         content = files.read_json(self.record_path)
         try:
-            names, method, weights = (content[name] for name in ("members", "method", "weights"))
-            shares = tuple(map(float, ensembles.normalised(weights, len(names))))
-            check_method(method)
-            members = tuple(run_folder.RunFolder.existing(self.path / name) for name in names)
+            about = json_types.build(_Content, content, ignore_others=True)
+            shares = tuple(map(float, ensembles.normalised(about.weights, len(about.members))))
+            check_method(about.method)
+            members = tuple(run_folder.RunFolder.existing(self.path / name) for name in about.members)
             check_tags([self, *members])
-        except (KeyError, TypeError, ValueError) as error:
-            raise errors.KerastagError(f"{self.record_path}: not an ensemble ({error!r})") from None
+        except (TypeError, ValueError, OSError) as error:
+            raise errors.KerastagError(f"{self.record_path}: not an ensemble ({error})") from None
         except errors.KerastagError as error:
             raise errors.KerastagError(f"{self.record_path}: {error}") from None
-        return Ensemble(members, method, shares)
+        return Ensemble(members, about.method, shares)
 
     def record(self) -> run_record.RunRecord:
         """What the first member's run.json says, with class counts only if all members have the same."""

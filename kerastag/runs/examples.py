@@ -2,13 +2,14 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
-from kerastag import audio, errors, files
+from kerastag import audio, errors, files, json_types
 from kerastag.data import splits
 from kerastag.metrics.drawing import canvas
 from kerastag.models import mel as mel_scale
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 COUNT = 6
 MAX_SECONDS = 10.0
 RECORD = "examples.json"
+_FLAC, _PNG = b"fLaC", b"\x89PNG\r\n\x1a\n"
+_NAME = re.compile(r"[0-9]{1,9}")  # of an example's files, without the suffix
 _FREQUENCY_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
 _SCALES = {"decibel": "dB", "log10_10000": "log10(1 + 10000 power)", "pcen": "PCEN"}
 
@@ -55,6 +58,10 @@ class Example:
     def name(self) -> str:
         """The number of the example, from "1" on."""
         return self.audio.stem
+
+    def are_files_whole(self) -> bool:
+        """Whether both files are there and begin as what they are called: who sends a report sends what is in it."""
+        return all(_begins_with(path, start) for path, start in ((self.audio, _FLAC), (self.picture, _PNG)))
 
     def waveform(self) -> np.ndarray:
         """The stretch, float32 (samples,)."""
@@ -122,12 +129,45 @@ def read(folder: run_folder.RunFolder) -> list[Example]:
     path = folder.examples_path / RECORD
     if not path.is_file():
         return []
+    try:
+        records = json_types.build(_Records, {"examples": files.read_json(path)}).examples
+        for record in records:
+            if not _NAME.fullmatch(record.name):
+                raise TypeError(f"'name' is {record.name[:40]!r}")
+    except TypeError as error:
+        raise errors.KerastagError(f"{path}: not the examples of a run ({error})") from None
     kept = []
-    for record in files.read_json(path):
-        name = record.pop("name")
-        record["audio"], record["picture"] = path.with_name(f"{name}.flac"), path.with_name(f"{name}.png")
-        kept.append(Example(**{**record, "tags": tuple(record["tags"])}))
+    for record in records:
+        about = (record.row, record.track_id, record.path, record.tags, record.start_seconds, record.sample_rate)
+        kept.append(Example(*about, path.with_name(f"{record.name}.flac"), path.with_name(f"{record.name}.png")))
     return kept
+
+
+@dataclasses.dataclass(frozen=True)
+class _Record:
+    """What the record says of an example: the attributes of Example, and the stem of its files' names."""
+
+    row: int
+    track_id: str
+    path: str
+    tags: tuple[str, ...]
+    start_seconds: float
+    sample_rate: int
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Records:
+    """What the record says."""
+
+    examples: tuple[_Record, ...]
+
+
+def _begins_with(path: pathlib.Path, start: bytes) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
 
 
 def _front_end(model: "keras.Model") -> "layers.LogMelSpectrogram":

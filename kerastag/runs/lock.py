@@ -48,7 +48,7 @@ def held(folder: pathlib.Path) -> Iterator[list[str]]:
 def _take(path: pathlib.Path) -> list[str]:
     """Writes this process into the lock, unless another one that lives is in it."""
     while True:
-        with path.open("a+", encoding="utf-8") as file:
+        with path.open("a+", encoding="utf-8", errors="replace") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # between reading who holds it and writing; it goes with the handle
             if not _is_still(path, file):  # removed meanwhile: by one who has just ended
                 continue
@@ -83,9 +83,10 @@ def _parsed(text: str) -> dict[str, Any]:
     """Who holds the lock; nobody, where a process was killed before it had written itself down."""
     try:
         holder = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return holder if isinstance(holder, dict) and isinstance(holder.get("pid"), int) else {}
+    pid = holder.get("pid") if isinstance(holder, dict) else None
+    return holder if type(pid) is int and 0 < pid < 1 << 31 else {}
 
 
 def _this_process() -> dict[str, Any]:

@@ -9,26 +9,10 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import TypeAlias
 
-from kerastag import errors, files, version
+from kerastag import errors, files, json_types, version
 
 FlagValue: TypeAlias = str | int | float | bool | list[str] | None
 _PACKAGES = ("tensorflow", "keras", "numpy", "soundfile", "soxr", "tensorflow-io")
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "flags": dict,
-    "command": str,
-    "data_dir": (str, type(None)),
-    "precision": (str, type(None)),
-    "seed": (int, type(None)),
-    "num_tracks": dict,
-    "class_counts": (dict, type(None)),
-    "versions": dict,
-    "git_commit": (str, type(None)),
-    "source": (dict, type(None)),
-    "licence": (str, type(None)),
-    "weights": (str, type(None)),
-    "teacher": (dict, type(None)),
-    "digests": (dict, type(None)),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,10 +63,10 @@ class RunRecord:
         content = files.read_json(path)
         if not isinstance(content, dict) or "flags" not in content:
             raise errors.KerastagError(f"{path}: not the record of a run (no 'flags')")
-        for name, kinds in _TYPES.items():
-            if name in content and not isinstance(content[name], kinds):
-                raise errors.KerastagError(f"{path}: not the record of a run ({name!r} is {content[name]!r})")
-        return cls(**{name: content[name] for name in _TYPES if name in content})
+        try:
+            return json_types.build(cls, content, ignore_others=True)
+        except TypeError as error:
+            raise errors.KerastagError(f"{path}: not the record of a run ({error})") from None
 
     def write(self, path: pathlib.Path) -> None:
         """Writes run.json."""

@@ -1,6 +1,7 @@
 """The folder of one run: names of its files, and what run.json says."""
 
 import dataclasses
+import math
 import pathlib
 import shutil
 
@@ -218,6 +219,23 @@ def read_history(path: pathlib.Path) -> list[dict[str, str]]:
       KerastagError: it is damaged.
     """
     return tsv.read_columns(path) if path.is_file() else []
+
+
+def read_figures(path: pathlib.Path) -> list[dict[str, float]]:
+    """The lines of history.tsv as numbers by column, each with its epoch; cells that are empty are left out.
+
+    Raises:
+      KerastagError: it is damaged.
+    """
+    rows = []
+    for number, row in enumerate(read_history(path), 1):
+        try:
+            rows.append({name: float(cell) for name, cell in row.items() if cell})
+        except ValueError as error:
+            raise errors.KerastagError(f"{path}: not a history ({error})") from None
+        if not math.isfinite(rows[-1].get("epoch", math.nan)):
+            raise errors.KerastagError(f"{path}: not a history (row {number} has no epoch)")
+    return rows
 
 
 def free(path: pathlib.Path) -> RunFolder:

@@ -142,7 +142,7 @@ def _of_model(path: pathlib.Path) -> Layers:
 def _of_weights(path: pathlib.Path) -> Layers:
     try:
         layers: Layers = {name: list(weights) for name, weights in loading.read_weights(path).items()}
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except loading.DAMAGED as error:
         raise errors.KerastagError(f"{path}: no weights of Keras ({' '.join(str(error).split())})") from None
     if not layers:
         raise errors.KerastagError(f"{path}: names no layers, as files of older Keras; take the .keras file")

@@ -3,12 +3,14 @@
 import dataclasses
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from kerastag import errors, files
+from kerastag import errors, files, json_types
+from kerastag.metrics import matrices
 from kerastag.runs import run_folder
 from kerastag.tensors import Tensor
 
@@ -89,7 +91,7 @@ def read(folder: pathlib.Path) -> TrainingState:
     if not (folder / run_folder.STATE).is_file():
         raise errors.KerastagError(f"{folder}: no checkpoint")
     try:
-        return TrainingState(**files.read_json(folder / run_folder.STATE))
+        return json_types.build(TrainingState, files.read_json(folder / run_folder.STATE))
     except TypeError as error:
         raise errors.KerastagError(f"{folder / run_folder.STATE}: not a checkpoint's state ({error})") from None
 
@@ -108,7 +110,7 @@ def restore(
     optimizer.build(model.trainable_variables)
     variables = _variables(model, optimizer, average, lambda variable: variable)
     arrays = _arrays(folder / "variables.npz")
-    shapes = {name: array.shape for name, array in arrays.items()}
+    shapes = {name: array.shape for name, array in arrays.items() if array.dtype.kind in "biuf"}
     if shapes != {name: tuple(variable.shape) for name, variable in variables.items()}:
         raise errors.KerastagError(f"{folder}: a checkpoint of another network or optimiser")
     for name, variable in variables.items():
@@ -117,11 +119,14 @@ def restore(
 
 def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it unpacks to more than it is")
         with np.load(path, allow_pickle=False) as saved:
-            return dict(saved)
+            return {name: np.asarray(saved[name]) for name in saved}
     except OSError as error:
         raise errors.KerastagError(f"{path}: cannot be read ({files.reason(error)})") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (*matrices.DAMAGED, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise errors.KerastagError(f"{path}: is damaged ({error})") from None
 
 

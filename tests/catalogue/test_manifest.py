@@ -1,5 +1,6 @@
 """A table of tracks is read shard by shard, whatever its form, and known again."""
 
+import functools
 import hashlib
 import pathlib
 
@@ -73,6 +74,50 @@ def test_bad_tables_are_told_in_a_line(tmp_path):
     (tmp_path / "few.txt").write_bytes(b"a\n")
     with pytest.raises(errors.UsageError, match="1 tracks are fewer than 2 shards"):
         manifest.cut(manifest.open_table(tmp_path / "few.txt"), 2)
+
+
+def test_a_table_that_is_damaged_behind_its_beginning_is_told_in_a_line(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"path": [f"{number}.mp3" for number in range(2000)]}), tmp_path / "a.parquet")
+    content = bytearray((tmp_path / "a.parquet").read_bytes())
+    content[20:400] = bytes(380)
+    (tmp_path / "a.parquet").write_bytes(content)
+    table = manifest.open_table(tmp_path / "a.parquet")
+    with pytest.raises(errors.KerastagError, match=r"a\.parquet: cannot be read as Parquet \("):
+        manifest.cut(table, 2)
+
+
+def test_a_table_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path):
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def column(text, times):
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(times, np.int32)), pa.array([text]))
+
+    zeros = pa.array(["y" * 60_000 + str(number) for number in range(5_000)])
+    for values, words in (
+        (column("x" * 100_000, 1_000), "more than 65536 bytes"),
+        (column("x", 5_000_000), "more rows than it has bytes"),
+        (zeros, "unpacks to more than a table of tracks has"),
+    ):
+        parquet.write_table(pa.table({"path": values}), tmp_path / "a.parquet", compression="gzip")
+        with pytest.raises(errors.KerastagError, match=rf"a\.parquet: .*{words}"):
+            manifest.cut(manifest.open_table(tmp_path / "a.parquet"), 2)
+
+
+def test_a_place_that_a_dictionary_lacks_is_told_in_a_line(tmp_path, monkeypatch):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"path": ["a.mp3", "b.mp3"]}), tmp_path / "a.parquet")
+    table = manifest.open_table(tmp_path / "a.parquet")
+    bent = pa.DictionaryArray.from_arrays(pa.array([0, 5], pa.int32()), pa.array(["a.mp3"]), safe=False)
+    monkeypatch.setattr(manifest, "_cells", functools.partial(lambda cells, column: cells(bent), manifest._cells))
+    with pytest.raises(errors.KerastagError, match=r"a\.parquet: cannot be read as Parquet \("):
+        manifest.cut(table, 2)
 
 
 def test_urls_are_known_from_paths(tmp_path):

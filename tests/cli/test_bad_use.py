@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerastag import evaluate, export, tag, train
+from kerastag import evaluate, export, names, tag, train
 
 
 def bad_uses(run, music, tmp_path):
@@ -110,3 +110,20 @@ def test_usage_errors_exit_with_two(run, music, tmp_path):
     assert tag.COMMAND.run([]) == 2
     assert tag.COMMAND.run([str(music), f"--model={run}", "--output=a.txt"]) == 2
     assert export.COMMAND.run([f"--run_dir={run}"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"--loss=\xff\n", "--flagfile: not UTF-8"),
+        (b"--" + b"x" * 100_000 + b"=1\n", f"Unknown command line flag '{'x' * 40}...'"),
+        (b"-\n" * 100_000, "--flagfile: more than 10000 lines"),
+        (b"--epochs=" + b"9" * 5_000 + b"\n", "--epochs"),
+        (b"--\x1b[2J=1\n", r"Unknown command line flag '\x1b[2J'"),
+    ],
+)
+def test_a_hostile_flag_file_is_told_in_a_line(content, words, tmp_path, capsys):
+    (tmp_path / "a.flags").write_bytes(content)
+    assert train.COMMAND.run([f"--flagfile={tmp_path / 'a.flags'}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line and names.hidden_letter(line) is None and len(line) < 6_000

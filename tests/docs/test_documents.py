@@ -35,7 +35,7 @@ OF_OTHERS = {
     *("no", "disable", "output"),  # as flags_in reads --no-deps, --disable-pip and --output-file
 }
 OLD_NAMES = re.compile(
-    r"\btools/(?!quickstart\b|test\b|freeze\b|check_wheel\b|constraints\b)\w+|tools\.(?:benchmark|measure)_\w+"
+    r"(?<!tests/)\btools/(?!quickstart\b|test\b|freeze\b|check_wheel\b|constraints\b)\w+|tools\.(?:benchmark|measure)_\w+"
 )
 
 

@@ -264,3 +264,17 @@ def test_fields_are_remembered_until_the_models_tags_change(tmp_path):
     assert fields("runs/b", found=None) == ()
     path.write_text("[not these")
     assert fields(found=("z",)) == ("z",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "[" * 99_999, '{"model": "m", "tags": 0, "status": [], "fields": ["x"]}', "\0", "1" * 5_000]
+    + [f'{{"model": "m", "tags": "t", "status": [], "fields": {fields}}}' for fields in ("5", "[1]", "{}", '"x"')],
+)
+def test_what_is_remembered_wrongly_is_looked_up_anew(content, tmp_path):
+    from kerastag.library.beetsplug.kerastag import remembered
+
+    (tmp_path / "fields.json").write_text(content)
+    (tmp_path / "tags.txt").write_text("calm\n")
+    looked_up = (tmp_path / "tags.txt", ("calm",))
+    assert remembered.fields(str(tmp_path / "fields.json"), "m", lambda: looked_up) == ("calm",)

@@ -144,7 +144,11 @@ def test_what_does_not_fit_is_named(tmp_path):
     fitted.write(tmp_path / "c.json")
     with pytest.raises(errors.KerastagError, match=r"c.json: not a calibration of these tags \('d'\)"):
         calibration.Calibration.read(tmp_path / "c.json", ("a", "d"))
-    for content in ("[]", '{"method": "beta", "tags": {}}', '{"method": "platt", "tags": {"a": {"slope": "x"}}}'):
+    a, more = '{"method": "isotonic", "tags": {"a": ', ', "expected_calibration_error": {}}'
+    bent = [f'{a}{{"x": {x}, "y": {y}}}}}{more}' for x, y in (([], []), ([0.2, 0.1], [0, 1]), ([0, 1], [0.5]))]
+    other = f'{a}{{"slope": 1, "intercept": 0}}}}{more}'
+    refused = ("[]", '{"method": "beta", "tags": {}}', '{"method": "platt", "tags": {"a": {"slope": "x"}}}')
+    for content in (*refused, *bent, other, other.replace("1", "1" + "0" * 400)):
         (tmp_path / "c.json").write_text(content)
         with pytest.raises(errors.KerastagError, match="c.json: not a calibration of these tags"):
             calibration.Calibration.read(tmp_path / "c.json", ("a",))

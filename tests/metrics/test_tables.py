@@ -107,3 +107,9 @@ def test_odd_names_stay_in_their_cells():
     table = tables.Table(("tag", "n"), (("楽しい", 1), ("a|b", 20), ("e\u0301", 3)))
     assert tables.text([table]) == "tag      n\n楽しい   1\na|b     20\ne\u0301        3\n"
     assert "| a\\|b | 20 |" in tables.markdown([table])
+
+
+def test_names_are_text_in_every_form():
+    table = tables.Table(("run", "figure"), (("a\x1b[2J\n|<script>", 0.5),))
+    assert r"a\x1b[2J\x0a|<script>  " in tables.text([table])
+    assert r"| a\x1b[2J\x0a\|\<script> |" in tables.markdown([table])

@@ -1,5 +1,6 @@
 """A file's network is known without Keras; what is no network of this package is not built."""
 
+import io
 import json
 import zipfile
 from unittest import mock
@@ -87,3 +88,44 @@ def test_what_unpacks_to_more_and_what_holds_more_is_refused(tmp_path):
     bomb = repacked(tmp_path / "model.keras", compression=zipfile.ZIP_DEFLATED, **{"assets/zeros": bytes(10**6)})
     check_refused(bomb, "unpacks to more than it is")
     check_refused(repacked(tmp_path / "model.keras", **{"assets/x.py": b""}), "holds the file assets/x.py")
+
+
+def test_a_file_without_a_configuration_is_refused(tmp_path):
+    without = repacked(tmp_path / "model.keras", lambda about: {k: v for k, v in about.items() if k != "config"})
+    assert loading.read(without) is None
+    with pytest.raises(errors.KerastagError, match=r"model\.keras: not a model of kerastag"):
+        folding.load(without)
+
+
+def test_weights_that_state_more_than_the_file_are_refused(tmp_path):
+    import h5py
+
+    made = repacked(tmp_path / "model.keras")
+    with zipfile.ZipFile(made) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(weights, "a") as file:
+        file.create_dataset("more", (1 << 40,), "f4")
+    members["model.weights.h5"] = weights.getvalue()
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    check_refused(tmp_path / "model.keras", "unpacks to more than it is")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"num_channels": 100_000}, "network is larger than the file"),
+        ({"num_tags": 10**9}, "network is larger than the file"),
+        ({"front_end": {"fft_size": 1 << 30}}, "fft_size is over 65536"),
+        ({"base": {"config": {"num_channels": 100_000}}}, "network is larger than the file"),
+    ],
+)
+def test_a_network_that_is_larger_than_its_file_is_not_built(change, words, tmp_path):
+    def changed(about):
+        return {**about, "registered_name": "kerastag>ShortChunkResNet", "config": {**about["config"], **change}}
+
+    path = repacked(tmp_path / "model.keras", changed)
+    with pytest.raises(errors.KerastagError, match=words):
+        loading.load(path)

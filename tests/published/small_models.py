@@ -8,7 +8,7 @@ import numpy as np
 
 from kerastag import models
 from kerastag.published import catalogue
-from tests.models.torch import torch_writer
+from tools.attacks import torch_writer
 
 TAGS = ("mood/theme---calm", "mood/theme---dark", "mood/theme---happy")
 COMMIT = "c0ffee"

@@ -11,8 +11,8 @@ from kerastag import errors, published
 from kerastag.models import loading
 from kerastag.published import catalogue, places
 from kerastag.runs import ensemble_folder, run_folder
-from tests.models.torch import torch_writer
 from tests.published import small_models
+from tools.attacks import torch_writer
 
 FILES = ["NOTICE.txt", "model.keras", "run.json", "tags.txt"]
 

@@ -6,12 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
-from kerastag import ensemble, evaluate, export, report, tag, train
+from kerastag import ensemble, errors, evaluate, export, report, tag, train
+from kerastag.inference import export_facts
+from kerastag.runs import examples, run_folder
 
 
 @pytest.fixture
 def copy(run, tmp_path):
-    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("events", "examples"))
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("events"))
     return tmp_path / "run"
 
 
@@ -54,6 +56,8 @@ def test_other_tags_than_the_record_counts(copy, music, tmp_path, capsys, reader
         ("[]", "not the record of a run"),
         ("{}", "no 'flags'"),
         ('{"flags": 3}', "'flags' is 3"),
+        ('{"flags": {}, "class_counts": {"mood/theme---high": "x"}}', "'mood/theme---high' is 'x'"),
+        ('{"flags": {}, "seed": 1e999}', "no finite number"),
         ("{", "not a JSON file"),
     ],
 )
@@ -142,3 +146,54 @@ def test_a_model_of_another_number_of_tags(copy, music, tmp_path, capsys):
     for file in (copy / "predictions").iterdir():  # which would be found out first
         file.unlink()
     assert "4 tags, but a model of 3" in one_line(*readers(copy, music, tmp_path)["tag"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("history.tsv", "epoch\tloss\n1\tx\n", "not a history (could not convert"),
+        ("history.tsv", "epoch\tloss\ninf\t1\n", "not a history (row 1 has no epoch)"),
+        ("history.tsv", "loss\n1\n", "not a history (row 1 has no epoch)"),
+        ("examples/examples.json", "{}", "not the examples of a run ('examples' is an object)"),
+        ("examples/examples.json", "[{}]", "not the examples of a run ('row' is missing)"),
+    ],
+)
+def test_damaged_files_that_a_report_shows(copy, music, tmp_path, capsys, name, content, said):
+    (copy / "predictions" / "test.npy").unlink(missing_ok=True)
+    (copy / "examples").mkdir(exist_ok=True)
+    (copy / name).write_text(content)
+    line = one_line(*readers(copy, music, tmp_path)["report"], capsys)
+    assert name in line and said in line
+
+
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "1/../2", "", "1\n"])
+def test_examples_lie_in_their_folder(tmp_path, name):
+    about = {"row": 0, "track_id": "", "path": "", "tags": [], "start_seconds": 0, "sample_rate": 1, "name": name}
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "examples.json").write_text(json.dumps([about]))
+    with pytest.raises(errors.KerastagError, match="'name' is "):
+        examples.read(run_folder.RunFolder(tmp_path))
+
+
+def test_a_report_takes_no_other_files_along(copy, tmp_path):
+    (tmp_path / "secret").write_text("a password")
+    (first, *_) = examples.read(run_folder.RunFolder(copy))
+    assert first.are_files_whole()
+    for path in (first.audio, first.picture):
+        content = path.read_bytes()
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+        assert not first.are_files_whole()
+        path.unlink()
+        path.write_bytes(content)
+
+
+def test_a_record_of_odd_names_still_has_a_model_card(copy):
+    from kerastag.runs.model import Model
+    from kerastag.serving.bundle import model_card
+
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**record, "source": {"sha256": "x"}, "data_dir": "(" * 1_000}))
+    network = export_facts.NetworkFacts("network_0", 73_600, False)
+    facts = export_facts.ExportFacts(16_000, 73_600, 16, "float32", False, "mean", (1.0,), (network,))
+    assert model_card.NOT_STATED in model_card.text("x", Model.load(copy), facts)

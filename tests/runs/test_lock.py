@@ -63,7 +63,9 @@ def test_a_lock_of_another_machine_is_believed(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1e300}', '{"pid": -1}', f'{{"pid": {2**70}}}', "[" * 99_999]
+)
 def test_a_lock_that_was_never_written_is_nobodys(tmp_path, content):
     (tmp_path / lock.NAME).write_text(content)
     with lock.held(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from kerastag import errors, files, models
 from kerastag.training import pretrained
-from tests.models.torch import torch_writer
+from tools.attacks import torch_writer
 
 TAGS = ("mood/theme---calm", "mood/theme---dark", "mood/theme---happy")
 BLOCKS = [f"layer{number}" for number in range(1, 6)]

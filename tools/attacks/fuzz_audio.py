@@ -9,27 +9,22 @@ would be edited. A file may be read or refused in one line; a crash, any other e
 with the number that makes the file again (--first). The exit status is 1 if there was one.
 """
 
-import collections
-import dataclasses
 import pathlib
 import random
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors, progress
+from kerastag import audio, cli, errors
 from kerastag.audio import second_reader
 from kerastag.cli import options
 from kerastag.library import fields
 from kerastag.library.fields import opening
-from kerastag.metrics import tables
-from tools.attacks import mutating, watching
+from tools.attacks import fuzzing, mutating
 from tools.datasets import damaged_music
 
-LIMIT_SECONDS, LIMIT_MB = 20.0, 1024.0
 MORE_BY_LIBSNDFILE = {  # name: libsndfile's container and codec, the suffix
     "au": ("AU", "PCM_16", "au"),
     "caf": ("CAF", "PCM_24", "caf"),
@@ -49,14 +44,8 @@ MORE_BY_FFMPEG = {
 }
 
 FLAGS = flags.FlagValues()
-options.positive(FLAGS, "num_files", 20_000, "How many files.")
-flags.DEFINE_integer(
-    "first", 0, "Number of the first file; each is a function of its number and --seed.", 0, flag_values=FLAGS
-)
+fuzzing.define(FLAGS, num_files=20_000)
 flags.DEFINE_list("readers", ["audio", "ffmpeg", "tags"], "Which readers.", flag_values=FLAGS)
-flags.DEFINE_string("keep", None, "A folder for the files that were faults.", flag_values=FLAGS)
-options.positive(FLAGS, "num_processes", 2, "How many read at a time.")
-flags.DEFINE_integer("seed", 0, "Random seed; the same gives the same files.", 0, flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
 
@@ -72,16 +61,9 @@ def whole_files(seconds: int = 1) -> dict[str, tuple[bytes, str]]:
     return made
 
 
-@dataclasses.dataclass(frozen=True)
-class Mutant:
-    """A mutated file, and who is to read it."""
-
-    path: pathlib.Path
-    form: str
-    readers: tuple[str, ...]
-
-
-def mutants(folder: pathlib.Path, numbers: Iterable[int], seed: int, readers: Sequence[str]) -> Iterator[Mutant]:
+def mutants(
+    folder: pathlib.Path, numbers: Iterable[int], seed: int, readers: Sequence[str]
+) -> Iterator[fuzzing.Mutant]:
     """Writes mutated files one after the other; each is a function of its number and the seed."""
     whole = whole_files()
     for number in numbers:
@@ -89,12 +71,14 @@ def mutants(folder: pathlib.Path, numbers: Iterable[int], seed: int, readers: Se
         mutation = mutating.NAMES[number // len(whole) % len(mutating.NAMES)]
         content, suffix = whole[form]
         others = [other for name, (other, _) in whole.items() if name != form]
-        path = folder / f"{number}.{suffix}"
+        room = folder / str(number)
+        room.mkdir()
+        path = room / f"{number}.{suffix}"
         path.write_bytes(mutating.mutated(content, others, mutation, random.Random(f"{seed} {number}")))
-        yield Mutant(path, form, tuple(readers))
+        yield fuzzing.Mutant(path, form, room, tuple(readers))
 
 
-def attack(mutant: Mutant) -> None:
+def attack(mutant: fuzzing.Mutant) -> None:
     """Has a file read by each reader; raises a refusal if all of them refuse it, and whatever else they raise."""
     refusals = []
     for reader in mutant.readers:
@@ -138,21 +122,6 @@ def read_tags(path: pathlib.Path) -> None:
 READERS = {"audio": read_audio, "ffmpeg": read_by_ffmpeg, "tags": read_tags}
 
 
-def table(outcomes: Sequence[watching.Outcome]) -> tables.Table:
-    """How many files of each format were read, refused, and the rest."""
-    kinds = (*watching.FINE, *watching.FAULTS)
-    by_form: dict[str, list[watching.Outcome]] = collections.defaultdict(list)
-    for outcome in outcomes:
-        by_form[outcome.task.form].append(outcome)
-    lines: list[tuple[tables.Cell, ...]] = []
-    for form, some in by_form.items():
-        counts = collections.Counter(outcome.kind for outcome in some)
-        slowest, most = max(outcome.seconds for outcome in some), max(outcome.megabytes for outcome in some)
-        lines.append((form, *(counts[kind] for kind in kinds), f"{slowest:.1f}", f"{most:.0f}"))
-    note = f"Slowest: in seconds, of a file by all readers. Limits: {LIMIT_SECONDS:g} s, {LIMIT_MB:g} MB."
-    return tables.Table(("format", *kinds, "slowest", "MB"), tuple(lines), note)
-
-
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Makes the files, has them read, prints the table. Returns 1 if there was a fault."""
     unknown = set(values.readers) - set(READERS)
@@ -160,30 +129,13 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         raise errors.UsageError(f"--readers: {min(unknown)} is none of {', '.join(READERS)}")
     if "ffmpeg" in values.readers and not second_reader.available():
         raise errors.UsageError(f"--readers=ffmpeg: {second_reader.REMEDY}")
-    numbers = range(values.first, values.first + values.num_files)
-    outcomes = []
-    with tempfile.TemporaryDirectory() as folder, progress.Bar(values.num_files, "reading") as bar:
-        files_to_read = mutants(pathlib.Path(folder), numbers, values.seed, values.readers)
-        for outcome in watching.watched(attack, files_to_read, values.num_processes, LIMIT_SECONDS, LIMIT_MB):
-            bar.advance()
-            outcomes.append(outcome)
-            _tell(outcome, values.keep)
-            outcome.task.path.unlink()
-    print(tables.text([table(outcomes)]))
-    num_faults = sum(outcome.kind in watching.FAULTS for outcome in outcomes)
-    print(f"{len(outcomes)} files, readers {', '.join(values.readers)}: {num_faults} faults")
-    return int(num_faults > 0)
-
-
-def _tell(outcome: watching.Outcome, keep: str | None) -> None:
-    """A line for a fault, whose file is kept."""
-    if outcome.kind not in watching.FAULTS:
-        return
-    path = outcome.task.path
-    print(f"{path.stem}, {outcome.task.form}: {outcome.kind}: {outcome.detail}", file=sys.stderr)
-    if keep is not None:
-        pathlib.Path(keep).mkdir(parents=True, exist_ok=True)
-        pathlib.Path(keep, path.name).write_bytes(path.read_bytes())
+    numbers, readers = fuzzing.numbers(values), values.readers
+    return fuzzing.run(
+        attack,
+        lambda folder: mutants(folder, numbers, values.seed, readers),
+        values,
+        f"readers {', '.join(readers)}",
+    )
 
 
 COMMAND = cli.Command(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection
 from typing import Any
 
-FINE, FAULTS = ("read", "refused"), ("exception", "crash", "hang", "memory")
+FINE, FAULTS = ("read", "refused"), ("exception", "message", "crash", "hang", "memory")
 REPLACED_AFTER = 500  # tasks, so that the most memory that a process ever took is that of few
 
 
@@ -20,7 +20,8 @@ class Outcome:
 
     Attributes:
       task: the task.
-      kind: "read", "refused" (a KerastagError), "exception" (any other), "crash", "hang" or "memory".
+      kind: "read", "refused" (a KerastagError), "message" (one whose text is no plain line), "exception" (any other),
+        "crash", "hang" or "memory".
       detail: the message, or the signal.
       seconds: how long it took.
       megabytes: the most that the process and its children had in memory until then.
@@ -34,7 +35,12 @@ class Outcome:
 
 
 def watched(
-    function: Callable[[Any], None], tasks: Iterable[Any], num_processes: int, limit_seconds: float, limit_mb: float
+    function: Callable[[Any], None],
+    tasks: Iterable[Any],
+    num_processes: int,
+    limit_seconds: float,
+    limit_mb: float,
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[Outcome]:
     """What becomes of each task, in any order.
 
@@ -44,8 +50,9 @@ def watched(
       num_processes: how many at a time.
       limit_seconds: a task that takes longer hangs; its process is killed.
       limit_mb: tasks during which a process takes more memory are told as "memory".
+      prepare: called once in each process, within no limit.
     """
-    waiting, workers = iter(tasks), [_Worker(function) for _ in range(num_processes)]
+    waiting, workers = iter(tasks), [_Worker(function, prepare) for _ in range(num_processes)]
     busy: dict[connection.Connection, _Worker] = {}
     try:
         for worker in workers:
@@ -72,8 +79,8 @@ def _begin(worker: "_Worker", waiting: Iterator[Any], busy: "dict[connection.Con
 class _Worker:
     """A process, and the task it is at."""
 
-    def __init__(self, function: Callable[[Any], None]):
-        self._function = function
+    def __init__(self, function: Callable[[Any], None], prepare: Callable[[], object] | None):
+        self._function, self._prepare = function, prepare
         self._context = multiprocessing.get_context("spawn")
         self._process: Any = None
         self._num_done, self._task, self._since = 0, None, 0.0
@@ -83,7 +90,7 @@ class _Worker:
         if self._process is None or self._num_done >= REPLACED_AFTER:
             self.end()
             self._pipe, theirs = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(theirs, self._function))
+            self._process = self._context.Process(target=_serve, args=(theirs, self._function, self._prepare))
             self._process.start()
             theirs.close()
             assert self._pipe.recv() == "ready"
@@ -122,10 +129,12 @@ class _Worker:
         self._process, self._num_done = None, 0
 
 
-def _serve(pipe: connection.Connection, function: Callable[[Any], None]) -> None:
+def _serve(pipe: connection.Connection, function: Callable[[Any], None], prepare: Callable[[], object] | None) -> None:
     """The work of a process: tasks come, what became of them goes back."""
     from kerastag import errors
 
+    if prepare is not None:
+        prepare()
     pipe.send("ready")
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
@@ -134,11 +143,18 @@ def _serve(pipe: connection.Connection, function: Callable[[Any], None]) -> None
                 function(task)
                 kind, detail = "read", ""
             except errors.KerastagError as error:
-                kind, detail = "refused", str(error)
+                kind, detail = "refused" if _is_plain_line(str(error)) else "message", str(error)
             except Exception as error:
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 kind, detail = "exception", f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
             pipe.send((kind, detail, _most_megabytes()))
+
+
+def _is_plain_line(text: str) -> bool:
+    """Whether nothing in a text breaks its line or does something to a terminal."""
+    from kerastag import names
+
+    return bool(text) and names.hidden_letter(text) is None
 
 
 def _most_megabytes() -> float:

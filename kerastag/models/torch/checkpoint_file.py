@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import BinaryIO, TypeAlias
 
@@ -39,7 +40,7 @@ _DTYPES = {
 _STORAGES = {f"{module}.{name}Storage": name for module in ("torch", "torch.cuda") for name in _DTYPES}
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError, MemoryError),
-    *(RuntimeError, NotImplementedError, zipfile.BadZipFile),
+    *(RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error),
 )
 ReadBytes: TypeAlias = Callable[[str], bytes]
 
@@ -84,7 +85,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with pathlib.Path(path).open("rb") as file:
             content, read_bytes = _open_form(file)(file)
-            return {name: _array(tensor, read_bytes) for name, tensor in _tensors(content).items()}
+            tensors = _tensors(content)
+            if sum(math.prod(tensor.size) for tensor in tensors.values()) > _size(file):
+                raise ValueError("tensors that share storages are more than the file")
+            return {name: _array(tensor, read_bytes) for name, tensor in tensors.items()}
     except unpickler.Forbidden as error:
         raise errors.KerastagError(
             f"{path}: refused: {error}, and a checkpoint may hold nothing but tensors, as "

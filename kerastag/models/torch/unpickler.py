@@ -18,6 +18,7 @@ _LITERALS = (
 )
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _CONTAINERS: dict[str, Callable[[], Value]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list}
+MOST_GIVEN = 1_000_000  # items of containers that functions are called with, all calls together
 _IGNORED = ("PROTO", "FRAME")
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
@@ -47,6 +48,7 @@ class Machine:
         self._stack: list[Value] = []
         self._marks: list[int] = []
         self._memo: dict[int, Value] = {}
+        self._num_given = 0
 
     def run(self, file: BinaryIO) -> Value:
         """Reads one pickle from where `file` stands, and no byte more; returns what it builds.
@@ -133,6 +135,9 @@ class Machine:
         function = self._names[name.text]
         if function is None:
             raise Forbidden(f"it calls {name.text}")
+        self._num_given += sum(len(value) for value in arguments if type(value) in (list, tuple, dict))
+        if self._num_given > MOST_GIVEN:  # a few bytes can call it again with the same long list
+            raise ValueError("it calls functions with too many items")
         self._stack.append(function(*arguments))
 
     def _build(self, argument: Value) -> None:

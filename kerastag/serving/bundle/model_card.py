@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -92,7 +93,7 @@ def _run(run: run_folder.RunFolder, record: RunRecord) -> _Run:
         best_epoch=_best_epoch(run, record),
         weights=record.weights or "",
         presets=[pathlib.Path(preset).stem for preset in presets],
-        weights_from=record.source["file"] if record.source else "",
+        weights_from=record.source.get("file", NOT_STATED) if record.source else "",
         licence=(record.licence or NOT_STATED) if record.source else "",
         flags=_shown_flags(record),
     )
@@ -100,14 +101,14 @@ def _run(run: run_folder.RunFolder, record: RunRecord) -> _Run:
 
 def _best_epoch(run: run_folder.RunFolder, record: RunRecord) -> str:
     """Where training stood when the model was best on validation data."""
-    rows = run_folder.read_history(run.history_path)
+    rows = run_folder.read_figures(run.history_path)
     figure = f"val_{record.text_flag('best_by', 'pr_auc')}"
-    measured = [row for row in rows if row.get(figure)]  # an empty cell: not validated, or not defined
+    measured = [row for row in rows if figure in row]  # else not validated, or not defined
     if not measured:
         return ""
-    best = max(measured, key=lambda row: float(row[figure]))
-    area = f" (validation PR-AUC {float(best['val_pr_auc']):.4f})" if best.get("val_pr_auc") else ""
-    return f", best in epoch {best['epoch']} of {rows[-1]['epoch']}{area}"
+    best = max(measured, key=lambda row: row[figure])
+    area = f" (validation PR-AUC {best['val_pr_auc']:.4f})" if "val_pr_auc" in best else ""
+    return f", best in epoch {best['epoch']:.0f} of {rows[-1]['epoch']:.0f}{area}"
 
 
 def _shown_flags(record: RunRecord) -> list[str]:
@@ -141,7 +142,7 @@ def _license(record: RunRecord) -> str:
     if record.is_of_demo_set:
         return "CC0, nothing in it is recorded"
     path = pathlib.Path(record.data_dir or "") / "licences.tsv"
-    if not path.is_file():
+    if not os.path.isfile(path):  # whatever run.json calls the folder
         return NOT_STATED
     by_license: dict[str, list[str]] = {}
     for row in tsv.read_columns(path):
@@ -179,7 +180,7 @@ def _interval(folder: run_folder.RunFolder, figures: Figures, name: Literal["pr_
         same = stated["num_tracks"] == figures["num_tracks"] and abs(stated[name] - (value or 0)) < 1e-8
         bounds = stated["intervals"][name]
         return f" ({bounds['low']:.4f} to {bounds['high']:.4f})" if same else ""
-    except (errors.KerastagError, KeyError, TypeError):
+    except (errors.KerastagError, KeyError, TypeError, ValueError, OverflowError):
         return ""
 
 

@@ -1,6 +1,6 @@
 // The table of all scores, as `kerastag tag --output=tags.csv` writes it.
 
-const FORMULA = /^[=+\-@]/; // what a spreadsheet would calculate
+const FORMULA = /^[=+\-@＝＋－＠\t\r]/; // what a spreadsheet would calculate
 
 /** `rows`: [{path, scores}]; the columns are path and one per tag. */
 export function csv(tags, rows) {

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from kerastag import errors
+from kerastag import errors, names
 from kerastag.library import journal, replacing, undoing
 from tests.tagged_files import DATE, by_mutagen
 
@@ -110,6 +110,8 @@ def test_damaged_and_forged_lines_are_told_and_the_others_undone(place, write, t
         {**entry, "path": "music/a.flac"},
         {**entry, "path": f"{tmp_path}/../{tmp_path.name}/flac.flac"},
         {**entry, "path": f"{tmp_path}/flac.flac\\x00"},
+        {**entry, "path": f"{tmp_path}/\x1b[2J\n\u202e.flac"},
+        {**entry, "path": f"{tmp_path}/\ud800.flac"},
         {**entry, "path": 5},
         {**entry, "field": "title"},
         {**entry, "before": "calm"},
@@ -128,7 +130,7 @@ def test_damaged_and_forged_lines_are_told_and_the_others_undone(place, write, t
     done = list(undoing.undo(log))
     assert done[0].outcome == "restored" and path.read_bytes() == before and target.read_text() == "not music"
     assert [one.outcome for one in done[1:]] == ["failed"] * (len(forged) + 3)
-    assert all("\n" not in one.line and str(tmp_path) in one.line for one in done)
+    assert all(names.hidden_letter(one.line) is None and str(tmp_path) in one.line for one in done)
     assert "target.txt: " in done[5].line and "gone.flac: no such file" in done[4].line
     assert f"{log}:2: is damaged (path:" in done[-1].line
 

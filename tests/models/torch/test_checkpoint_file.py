@@ -11,7 +11,7 @@ import pytest
 
 from kerastag import errors
 from kerastag.models.torch import checkpoint_file
-from tests.models.torch import torch_writer
+from tools.attacks import torch_writer
 
 WRITERS = [torch_writer.write_zip, torch_writer.write_sequence]
 both_forms = pytest.mark.parametrize("write", WRITERS, ids=["zip", "sequence"])
@@ -185,6 +185,19 @@ def test_a_zip_that_unpacks_to_more_than_it_is_is_refused(path):
     state = torch_writer.state_dict({"x": np.zeros(1_000_000, np.float32)})
     torch_writer.write_zip(path, state, compression=zipfile.ZIP_DEFLATED)
     assert "unpacks to more" in _refusal(path)
+
+
+def test_many_tensors_of_one_storage_are_refused(path):
+    storage = torch_writer.Storage("0", "Half", bytes(20_000), 10_000)  # each would be float32 of its own
+    torch_writer.write_zip(path, {str(n): torch_writer.Tensor(storage, 0, (10_000,), (1,)) for n in range(100)})
+    assert "more than the file" in _refusal(path)
+
+
+def test_a_call_again_and_again_with_a_long_list_is_refused(path):
+    pairs = b"".join(b"(X\x04\x00\x00\x00%04dK\x01t" % number for number in range(5_000))
+    named = b"ccollections\nOrderedDict\nq\x00](" + pairs + b"e\x85q\x01"
+    path.write_bytes(b"\x80\x02" + named + b"h\x00h\x01R" * 5_000 + b".")
+    assert "too many items" in _refusal(path)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from kerastag import evaluate
 from kerastag.published import catalogue
 from kerastag.runs import run_folder
 from tests import serving_files
-from tests.models.torch import torch_writer
 from tests.published import small_models
 from tools import experiments
+from tools.attacks import torch_writer
 from tools.paper import authors_models, reproduce
 
 SYSTEMS = ("bce", "focal", "cb_focal", "db_focal")

@@ -15,7 +15,7 @@ from kerastag import models
 from kerastag.data.reading import Reading
 from kerastag.inference import tagger
 from kerastag.models import loading
-from tests.models.torch import torch_writer
+from tools.attacks import torch_writer
 from tools.paper import convert_checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]

@@ -37,9 +37,12 @@ def _read(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             known = json.load(file)
-        return known if {"model", "tags", "status", "fields"} <= known.keys() else {}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    if not isinstance(known, dict) or not isinstance(known.get("tags"), str) or "status" not in known:
+        return {}
+    found = known.get("fields")
+    return known if isinstance(found, list) and all(isinstance(field, str) for field in found) else {}
 
 
 def _write(path: str, known: dict[str, Any]) -> None:
@@ -54,5 +57,5 @@ def _status(path: str | os.PathLike[str]) -> list[int]:
     try:
         status = os.stat(path)
         return [status.st_size, status.st_mtime_ns]
-    except OSError:
+    except (OSError, ValueError):
         return []

@@ -1,4 +1,4 @@
-"""Writes what torch.save writes, in both its forms, without PyTorch: for tests of the reader."""
+"""Writes what torch.save writes, in both its forms, without PyTorch: to attack the reader with, and to test it."""
 
 import collections
 import dataclasses
