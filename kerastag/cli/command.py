@@ -7,6 +7,7 @@ usage errors with exit status 2, `--preset=NAME`, and one line instead of a trac
 import contextlib
 import dataclasses
 import importlib
+import math
 import os
 import sys
 import textwrap
@@ -110,6 +111,10 @@ class Command:
         defaults = self.defaults(self.flag_values)
         if defaults:
             rest = self._parse_afresh([*defaults, *argv])
+        for name in self.flag_values:
+            value = self.flag_values[name].value
+            if isinstance(value, float) and math.isnan(value):  # which no bound keeps out
+                raise errors.UsageError(f"--{name}: nan is no number")
         if rest and not self.arguments:
             raise errors.UsageError(f"unexpected argument '{rest[0]}'")
         return rest

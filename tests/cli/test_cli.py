@@ -24,6 +24,14 @@ def command(main, **options):
     return cli.Command("kerastag toy", "does nothing", values, main, main_flags=2, **options)
 
 
+def test_nan_is_refused_whatever_the_bounds(capsys):
+    toy = command(lambda values, arguments: 0)
+    flags.DEFINE_float("rate", 0.1, "How fast.", 0.0, 1.0, flag_values=toy.flag_values)
+    assert toy.run(["--rate=0.2"]) == 0
+    assert toy.run(["--rate=nan"]) == 2
+    assert "--rate: nan is no number" in capsys.readouterr().err
+
+
 def raising(error):
     def main(values, arguments):
         raise error

@@ -73,16 +73,15 @@ def test_a_lock_that_was_never_written_is_nobodys(tmp_path, content):
 
 
 def test_of_many_at_once_one_gets_it(tmp_path):
-    then = "time.sleep(1)"
-    code = f"{HOLDS}    print('held', flush=True); {then}"
-    many = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        for _ in range(8)
-    ]
-    time.sleep(0.1)
-    assert sum(b"held" in process.communicate()[0] for process in many) == 1
+    code = f"{HOLDS}    sys.stdin.read()"  # until all others have tried
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    many = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], **pipes) for _ in range(8)]
+    until = time.monotonic() + 60
+    while sum(process.poll() is None for process in many) > 1 and time.monotonic() < until:
+        time.sleep(0.02)
+    for process in many:
+        process.communicate()
+    assert sorted(process.returncode for process in many) == [0, *[1] * 7]
 
 
 def test_what_fails_inside_leaves_no_lock_and_no_empty_folder(tmp_path):
