@@ -128,7 +128,7 @@ def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str,
     """Reads tag_card.tsv: rows by full tag name, in the file's order.
 
     Raises:
-      KerastagError: the file is missing or no card, or a line has an unknown tag or something that is no figure.
+      KerastagError: the file is missing or no card, lacks a tag, or a line has an unknown one or what is no figure.
     """
     card = {}
     for number, cells in tsv.read(path, HEADER):
@@ -137,6 +137,9 @@ def read(path: str | os.PathLike[str], vocabulary: tags.Vocabulary) -> dict[str,
             card[vocabulary.names[vocabulary.index(row.tag)]] = row
         except (errors.KerastagError, ValueError) as error:
             raise errors.KerastagError(f"{path}:{number}: {error}") from None
+    for name in vocabulary.names:
+        if name not in card:
+            raise errors.KerastagError(f"{path}: no line for the tag {name!r}")
     return card
 
 

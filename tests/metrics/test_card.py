@@ -78,6 +78,7 @@ def test_the_table_begins_with_the_best():
         ("easy\t1\t1\t1\t1\t1\t\t1\t1\tyes\tweak", ":2: could not convert"),
         ("easy\t1\t1\t1\t1\t1\t1\t1\t1\tmaybe\tweak", ":2: 'maybe', 'weak': not yes or no and a word of the card"),
         ("easy\t1", ":2: 2 cells, not tag pr_auc low"),
+        ("easy\t1\t1\t1\t1\t1\t1\t1\t1\tyes\tweak", ": no line for the tag 'mood---"),
     ],
 )
 def test_faults_in_a_card_have_their_line(tmp_path, line, message):
