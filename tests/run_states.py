@@ -1,13 +1,15 @@
-"""What two runs ended with, side by side; and a run that is interrupted."""
+"""What two runs ended with, side by side; and a run that is interrupted, killed, or not trained at all."""
 
 import os
 import pathlib
+import shutil
 import signal
 
 import numpy as np
 import pytest
 
-from kerastag.training import loop
+from kerastag.runs import lock
+from kerastag.training import fit, loop, state
 
 
 def variables(run_dir: pathlib.Path) -> dict[str, np.ndarray]:
@@ -37,3 +39,31 @@ def interrupt_in_step(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return train_epoch(self, batches, state, then)
 
     monkeypatch.setattr(loop.Trainer, "train_epoch", interrupted)
+
+
+def keep_as_killed(step: int, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies a run's folder to `path` as it is once that step, the last of an epoch, is in its checkpoint."""
+    save = state.save
+
+    def saved(folder, model, optimizer, at, *more):
+        save(folder, model, optimizer, at, *more)
+        if at.step == step and not at.draw:
+            shutil.copytree(folder.parent, path, ignore=shutil.ignore_patterns(lock.NAME))
+
+    monkeypatch.setattr(state, "save", saved)
+
+
+def interrupt_before_training(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ctrl-C where the next epoch would begin: what was refused before is, and no step is traced.
+
+    Returns:
+      the precision of each trainer that came so far.
+    """
+    precisions = []
+
+    def interrupted(self, epoch):
+        precisions.append(self._trainer.model.precision)
+        raise loop.Interrupted
+
+    monkeypatch.setattr(fit.Fit, "_run_epoch", interrupted)
+    return precisions

@@ -16,10 +16,12 @@ LENGTH = ("--base_sample_rate=16000", "--base_chunk_seconds=1")
 
 @pytest.fixture(scope="module")
 def probe(music, run_train, tmp_path_factory):
-    """A probe on a SavedModel that is not there any more."""
+    """A probe on a SavedModel that is not there any more; beside it `killed`, the run as it is after two epochs."""
     folder = tmp_path_factory.mktemp("foreign")
     base = foreign_bases.save_saved_model(folder / "bands")
-    assert run_train(music, folder / "probe", *PROBE, f"--base={base}", *LENGTH) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        run_states.keep_as_killed(6, folder / "killed", patch)
+        assert run_train(music, folder / "probe", *PROBE, f"--base={base}", *LENGTH) == 0
     shutil.rmtree(base)
     return folder / "probe"
 
@@ -69,14 +71,9 @@ def test_a_probe_on_an_onnx_file_is_a_run_like_any_other(onnx_probe, probe, musi
     np.testing.assert_allclose(list(together.values()), np.mean(members, axis=0), atol=1e-5)
 
 
-def test_an_interrupted_probe_resumes_exactly_without_its_base(probe, music, run_train, tmp_path, monkeypatch):
-    base = foreign_bases.save_saved_model(tmp_path / "bands")
-    run_states.interrupt_in_step(4, monkeypatch)
-    assert run_train(music, tmp_path / "run", *PROBE, f"--base={base}", *LENGTH) == 130
-    monkeypatch.undo()
-    shutil.rmtree(base)
-    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
-    run_states.assert_same(probe, tmp_path / "run")
+def test_a_killed_probe_resumes_exactly_without_its_base(probe):
+    assert train.COMMAND.run([f"--run_dir={probe.parent / 'killed'}", "--resume"]) == 0
+    run_states.assert_same(probe, probe.parent / "killed")
 
 
 def test_a_probe_on_two_devices_sees_the_same_embeddings(probe, music, run_train, tmp_path):

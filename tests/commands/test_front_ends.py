@@ -13,16 +13,23 @@ AUGMENTED = ("--time_masks=2", "--frequency_masks=1", "--gain_db=6", "--time_rol
 
 
 @pytest.fixture(scope="module")
-def heard(music, run_train, tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("pcen") / "run"
-    assert run_train(music, run_dir, *PCEN, *AUGMENTED, "--epochs=2", "--monitor=full") == 0
+def killed(tmp_path_factory):
+    """Where the run of `heard` is kept as it is after its first epoch."""
+    return tmp_path_factory.mktemp("pcen") / "killed"
+
+
+@pytest.fixture(scope="module")
+def heard(killed, music, run_train):
+    run_dir = killed.parent / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        run_states.keep_as_killed(3, killed, patch)
+        assert run_train(music, run_dir, *PCEN, *AUGMENTED, "--epochs=2", "--monitor=full") == 0
     return run_dir
 
 
-def test_a_resumed_training_is_the_one_that_never_stopped(heard, music, run_train, tmp_path):
-    assert run_train(music, tmp_path / "run", *PCEN, *AUGMENTED, "--epochs=1", "--monitor=full") == 0
-    assert run_train(music, tmp_path / "run", *PCEN, *AUGMENTED, "--epochs=2", "--monitor=full", "--resume") == 0
-    run_states.assert_same(heard, tmp_path / "run")
+def test_a_resumed_training_is_the_one_that_never_stopped(heard, killed):
+    assert train.COMMAND.run([f"--run_dir={killed}", "--resume"]) == 0
+    run_states.assert_same(heard, killed)
 
 
 def test_the_models_file_has_the_front_end(heard):
@@ -30,7 +37,7 @@ def test_the_models_file_has_the_front_end(heard):
     assert (layer.num_mels, layer.unit_area, layer.compression) == (32, True, "pcen")
 
 
-def test_weights_of_another_front_end_are_refused(heard, run, music, run_train, tmp_path, capsys):
+def test_weights_of_another_front_end_are_refused(heard, run, music, run_train, tmp_path, monkeypatch, capsys):
     assert run_train(music, tmp_path / "a", f"--pretrained={heard}") == 1
     message = "trained on another spectrogram (num_mels=32, unit_area=True, compression=pcen) than this network hears"
     assert f"{message} (the recipe's)" in capsys.readouterr().err
@@ -38,7 +45,8 @@ def test_weights_of_another_front_end_are_refused(heard, run, music, run_train, 
     assert (
         "trained on another spectrogram (the recipe's) than this network hears (num_mels=96)" in capsys.readouterr().err
     )
-    assert run_train(music, tmp_path / "c", f"--pretrained={heard}", *PCEN, "--epochs=1") == 0
+    begun = run_states.interrupt_before_training(monkeypatch)
+    assert run_train(music, tmp_path / "c", f"--pretrained={heard}", *PCEN) == 130 and begun
 
 
 @pytest.mark.parametrize(

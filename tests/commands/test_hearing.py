@@ -13,30 +13,21 @@ ATTENTION = ("--model=short_chunk_attention", "--heard_chunks=2", "--attention_l
 POOL = ("--model=pool", "--heard_chunks=2", "--mixup_alpha=0")
 
 
-@pytest.fixture(scope="module")
-def attentive(music, run_train, tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("attentive") / "run"
-    assert run_train(music, run_dir, *ATTENTION, "--epochs=2", "--mixup_alpha=1") == 0
-    return run_dir
+def test_a_resumed_training_with_attention_is_the_one_that_never_stopped(music, run_train, tmp_path, monkeypatch):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    with monkeypatch.context() as patch:
+        run_states.keep_as_killed(3, killed, patch)
+        assert run_train(music, whole, *ATTENTION, "--mixup_alpha=1", "--epochs=2") == 0
+    assert train.COMMAND.run([f"--run_dir={killed}", "--resume"]) == 0
+    run_states.assert_same(whole, killed)
 
 
-def test_a_resumed_training_with_attention_is_the_one_that_never_stopped(attentive, music, run_train, tmp_path):
-    arguments = (*ATTENTION, "--mixup_alpha=1")
-    assert run_train(music, tmp_path / "run", *arguments, "--epochs=1") == 0
-    assert run_train(music, tmp_path / "run", *arguments, "--epochs=2", "--resume") == 0
-    run_states.assert_same(attentive, tmp_path / "run")
-
-
-def test_replicas_share_a_batch_of_long_chunks(music, run_train, tmp_path, capsys):
-    devices = ("--strategy=mirrored", "--num_devices=2", "--epochs=1")
-    assert run_train(music, tmp_path / "run", *ATTENTION, *devices) == 0
-    assert "2 replicas" in capsys.readouterr().err
-
-
-def test_attention_starts_from_a_network_of_single_chunks(run, music, run_train, tmp_path, capsys):
+def test_attention_starts_from_a_network_of_single_chunks_on_replicas(run, music, run_train, tmp_path, capsys):
+    """Which share a batch of long chunks."""
     arguments = (*ATTENTION, f"--pretrained={run}", "--freeze=3", "--epochs=1")
-    assert run_train(music, tmp_path / "run", *arguments) == 0
+    assert run_train(music, tmp_path / "run", *arguments, "--strategy=mirrored", "--num_devices=2") == 0
     said = capsys.readouterr().err
+    assert "2 replicas" in said
     assert "layers loaded: spec_bn, layer1" in said and "fresh (no such layer in the file): attention" in said
     before, after = (loading.load(path / "model.keras") for path in (run, tmp_path / "run"))
     for layer in before.layers[:-2]:
@@ -44,12 +35,12 @@ def test_attention_starts_from_a_network_of_single_chunks(run, music, run_train,
             np.testing.assert_array_equal(layer.get_weights()[0], after.get_layer(layer.name).get_weights()[0])
 
 
-def test_a_pool_is_trained_on_embeddings_of_several_chunks(run, music, run_train, tmp_path):
-    arguments = (*POOL, f"--pretrained={run}")
-    assert run_train(music, tmp_path / "whole", *arguments, "--epochs=3") == 0
-    assert run_train(music, tmp_path / "parts", *arguments, "--epochs=1") == 0
-    assert run_train(music, tmp_path / "parts", *POOL, "--epochs=3", "--resume") == 0
-    run_states.assert_same(tmp_path / "whole", tmp_path / "parts")
+def test_a_pool_is_trained_on_embeddings_of_several_chunks(run, music, run_train, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        run_states.keep_as_killed(3, tmp_path / "killed", patch)
+        assert run_train(music, tmp_path / "whole", *POOL, f"--pretrained={run}", "--epochs=3") == 0
+    assert train.COMMAND.run([f"--run_dir={tmp_path / 'killed'}", "--resume"]) == 0
+    run_states.assert_same(tmp_path / "whole", tmp_path / "killed")
     kept = np.load(tmp_path / "whole" / "embeddings" / "train.npy")
     assert kept.shape == (20 * 2, 2 * 2)  # tracks by chunks, two embeddings side by side
     assert (kept.reshape(-1, 2, 2)[:, 1] == 0).mean() < 0.9  # 5 s: the second chunk is the rest, and sounds

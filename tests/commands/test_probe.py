@@ -43,20 +43,9 @@ def test_the_base_in_a_probe_is_the_run_that_it_stands_on(run, probe):
             np.testing.assert_array_equal(weight, was)
 
 
-def test_an_interrupted_probe_resumes_exactly_and_reads_no_audio_again(
+def test_a_probe_stopped_while_it_embedded_and_while_it_trained_goes_on_exactly(
     run, probe, music, run_train, tmp_path, monkeypatch
 ):
-    run_states.interrupt_in_step(4, monkeypatch)
-    assert run_train(music, tmp_path / "run", *PROBE, f"--pretrained={run}") == 130
-    monkeypatch.undo()
-    monkeypatch.setattr(embedding, "of_tracks", None)
-    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
-    run_states.assert_same(probe, tmp_path / "run")
-    for name in ("predictions/validation.npy", "embeddings/train.npy"):
-        assert (probe / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
-
-
-def test_a_probe_that_was_stopped_while_it_embedded_goes_on(run, probe, music, run_train, tmp_path, monkeypatch):
     batches, calls = scoring.Scorer.batches, []
 
     def killed(self, *arguments):
@@ -65,13 +54,19 @@ def test_a_probe_that_was_stopped_while_it_embedded_goes_on(run, probe, music, r
             raise KeyboardInterrupt
         return batches(self, *arguments)
 
-    monkeypatch.setattr(scoring.Scorer, "batches", killed)
-    assert run_train(music, tmp_path / "run", *PROBE, f"--pretrained={run}") == 130
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring.Scorer, "batches", killed)
+        assert run_train(music, tmp_path / "run", *PROBE, f"--pretrained={run}") == 130
     before = (tmp_path / "run" / "embeddings" / "train.npy").stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        run_states.interrupt_in_step(4, patch)
+        assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 130
+    monkeypatch.setattr(embedding, "of_tracks", None)  # no audio is read again
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
     assert (tmp_path / "run" / "embeddings" / "train.npy").stat().st_mtime_ns == before
     run_states.assert_same(probe, tmp_path / "run")
+    for name in ("predictions/validation.npy", "embeddings/train.npy"):
+        assert (probe / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
 def test_a_compiled_probe_on_several_devices_sees_the_same_embeddings(run, probe, music, run_train, tmp_path):

@@ -1,19 +1,12 @@
 """`kerastag tag` over a collection: known files, patterns, watching, and how much it says."""
 
-import os
-import pathlib
 import shutil
-import signal
-import subprocess
-import sys
-import time
+import types
 
 import pytest
 
 from kerastag import tag
 from kerastag.inference import tagger
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -85,28 +78,30 @@ def test_a_cache_that_cannot_be_kept_is_told_once_and_costs_nothing(tagged, libr
     assert named[0] == 1 and named[2].endswith("(see --results)\n") and not named[1]
 
 
-def test_watching_prints_what_is_new_and_ends_with_ctrl_c(run, library, tmp_path):
-    flags = [f"--model={run}", f"--results={tmp_path / 'r.sqlite'}", "--num_chunks=1", "--watch=1"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "kerastag.tag", *flags, str(library)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            first = [process.stdout.readline() for _ in range(8)]
+def test_watching_prints_what_is_new_and_ends_with_ctrl_c(tagged, library, monkeypatch, capsys):
+    looks = []
+
+    def wait(seconds):
+        """What happens while it waits for the next look, of which the last is at nothing new."""
+        assert seconds == 7
+        looks.append(capsys.readouterr())
+        if len(looks) == 1:
             shutil.copy(library / "0.wav", library / "new.wav")
-            new = process.stdout.readline()
+        elif len(looks) == 2:
             (library / "broken.wav").write_bytes(b"not audio")
-            told = process.stderr.readline()
-            time.sleep(1.5)  # a look at nothing new
-            process.send_signal(signal.SIGINT)
-            rest, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert sorted(line.split()[0] for line in first) == [str(library / f"{number}.wav") for number in range(8)]
-    assert new.split()[0] == str(library / "new.wav") and new.split()[1:] == first[0].split()[1:]
-    assert told.startswith(f"skipped: {library / 'broken.wav'}: ")
-    assert (rest, err, process.returncode) == ("", "", 3)
+        elif len(looks) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tag, "time", types.SimpleNamespace(sleep=wait))
+    status, *rest = tagged(library, "--watch=7")
+    first, new, broken, nothing = looks
+    lines = first.out.splitlines()
+    assert sorted(line.split()[0] for line in lines) == [str(library / f"{number}.wav") for number in range(8)]
+    (line,) = new.out.splitlines()
+    of_the_same = next(other for other in lines if other.split()[0] == str(library / "0.wav"))
+    assert line.split() == [str(library / "new.wav"), *of_the_same.split()[1:]]
+    assert broken.err.startswith(f"skipped: {library / 'broken.wav'}: ") and len(broken.err.splitlines()) == 1
+    assert (first.err, new.err, broken.out, *nothing, *rest, status) == ("", "", "", "", "", "", "", 3)
 
 
 def test_lines_of_progress_in_a_log(monkeypatch):

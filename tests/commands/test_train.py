@@ -12,7 +12,7 @@ import kerastag
 from kerastag import evaluate, export, files, train
 from kerastag.models import loading
 from kerastag.runs import run_folder
-from kerastag.training import loop
+from kerastag.training import fit, loop
 from tests import run_states
 
 
@@ -61,26 +61,56 @@ def test_train_writes_the_run_folder(run, music):
     assert state["step"] == 9 and state["epoch"] == 3  # 20 tracks in batches of 8, the last partial batch kept
 
 
-def test_the_same_seed_gives_the_same_weights(run, music, run_train, tmp_path):
-    assert run_train(music, tmp_path / "again", "--loss=cb_focal", "--epochs=3") == 0
-    run_states.assert_same(run, tmp_path / "again")
+def test_a_run_that_is_killed_and_interrupted_again_and_again_resumes_exactly(
+    run, music, run_train, tmp_path, monkeypatch, capsys
+):
+    folder = run_folder.RunFolder(tmp_path / "run")
 
+    def stands_at():
+        return files.read_json(folder.checkpoint_path / "state.json")["step"]
 
-# in the middle of the second epoch, where the step that runs already is finished, and at its end, before validation
-@pytest.mark.parametrize(("step", "stopped_after"), [(4, 5), (6, 6)])
-def test_an_interrupted_run_resumes_exactly(step, stopped_after, run, music, run_train, tmp_path, monkeypatch, capsys):
-    run_states.interrupt_in_step(step, monkeypatch)
-    assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 130
-    assert "--resume" in capsys.readouterr().err
-    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == stopped_after
-    monkeypatch.undo()
-    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
-    run_states.assert_same(run, tmp_path / "run")
+    def killed(*arguments):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "_launch", killed)  # in its first epoch, which it begins again
+        assert run_train(music, folder.path, "--loss=cb_focal", "--epochs=3") == 1
+    assert stands_at() == 0
+    # in the middle of the second epoch, where the step that runs already is finished, and at its end, before validation
+    for step, stopped_after in ((4, 5), (6, 6)):
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            run_states.interrupt_in_step(step, patch)
+            assert train.COMMAND.run([f"--run_dir={folder.path}", "--resume"]) == 130
+        assert "--resume" in capsys.readouterr().err
+        assert stands_at() == stopped_after
+    lose_the_loss_in_the_last_epoch(folder, monkeypatch, capsys)
+    assert train.COMMAND.run([f"--run_dir={folder.path}", "--resume"]) == 0
+    run_states.assert_same(run, folder.path)
     for name in ("history.tsv", "predictions/validation.npy"):
-        ours, theirs = ((folder / name).read_bytes() for folder in (run, tmp_path / "run"))
+        ours, theirs = ((path / name).read_bytes() for path in (run, folder.path))
         if name == "history.tsv":  # but for the speed
             ours, theirs = ([without_times(line) for line in text.splitlines()] for text in (ours, theirs))
         assert ours == theirs
+
+
+def lose_the_loss_in_the_last_epoch(folder, monkeypatch, capsys):
+    """It names its tracks and costs nothing."""
+    train_epoch = loop.Trainer.train_epoch
+
+    def spoilt(self, batches, state, *more):
+        if state.epoch == 2:
+            self.model.output_layer.bias.assign(np.full(3, np.nan))
+        return train_epoch(self, batches, state, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "train_epoch", spoilt)
+        assert train.COMMAND.run([f"--run_dir={folder.path}", "--resume"]) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("the loss became nan in step 7, on ") and told.endswith("(see --learning_rate)")
+    named = re.findall(r"train/\d+\.wav", told)
+    assert len(set(named)) == len(named) == 8
+    assert all(np.isfinite(weight).all() for weight in loading.load(folder.model_path).get_weights())
 
 
 def test_early_stopping_counts_epochs_since_the_best(music, run_train, tmp_path):
@@ -133,45 +163,37 @@ def staged_run(music, run_train, tmp_path_factory):
     return run_dir
 
 
-def test_the_same_seed_gives_the_same_weights_with_everything_on(staged_run, music, run_train, tmp_path):
-    assert run_train(music, tmp_path / "again", *EVERYTHING) == 0
-    run_states.assert_same(staged_run, tmp_path / "again")
-
-
-@pytest.mark.parametrize("step", [3, 7])  # the end of the first stage, and in the middle of the third epoch
-def test_resuming_across_a_switch_is_exact(step, staged_run, music, run_train, tmp_path, monkeypatch):
+def test_resuming_across_a_switch_is_exact(staged_run, music, run_train, tmp_path, monkeypatch):
     rates = [line.split("\t")[4] for line in (staged_run / "history.tsv").read_text().splitlines()[1:]]
     assert rates == ["0.001", "0.001", "0.0001", "0.0001"]
-    run_states.interrupt_in_step(step, monkeypatch)
-    assert run_train(music, tmp_path / "run", *EVERYTHING) == 130
-    monkeypatch.undo()
+    for step, more in ((3, []), (7, ["--resume"])):  # the end of the first stage, and in the middle of the third epoch
+        with monkeypatch.context() as patch:
+            run_states.interrupt_in_step(step, patch)
+            assert run_train(music, tmp_path / "run", *EVERYTHING, *more) == 130
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
     run_states.assert_same(staged_run, tmp_path / "run")
 
 
-def test_several_training_splits_with_their_own_folders(music, run_train, tmp_path, capsys):
+def test_several_training_splits_and_a_tag_of_none(music, run_train, tmp_path, capsys):
+    """Splits with their own folders; tags without a track are named or dropped."""
     lines = (music / "test.tsv").read_text().splitlines()
     (tmp_path / "more.tsv").write_text("\n".join([*lines, "x\t\t\tx.wav\t1\tother", "y\t\t\ty.wav\t1"]) + "\n")
+    names = ["mood/theme---high", "mood/theme---low", "mood/theme---mid", "mood/theme---none"]
+    (tmp_path / "tags.txt").write_text("\n".join(names) + "\n")
     splits = f"--train_split={music / 'train.tsv'},{tmp_path / 'more.tsv'}"
-    arguments = [splits, f"--train_dirs={music},{music}", "--epochs=1"]
-    assert run_train(music, tmp_path / "run", *arguments) == 0
+    arguments = [splits, f"--train_dirs={music},{music}", f"--tags_file={tmp_path / 'tags.txt'}"]
+    arguments += ["--loss=cb_focal", "--epochs=1"]
+    assert run_train(music, tmp_path / "run", *arguments) == 1
+    assert "these have none: none; --drop_empty_tags" in capsys.readouterr().err
+    assert run_train(music, tmp_path / "run", *arguments, "--drop_empty_tags") == 0
     assert (
         "1 tags outside the vocabulary dropped (other), 2 tracks left without a tag dropped" in capsys.readouterr().err
     )
+    assert (tmp_path / "run" / "tags.txt").read_text().split() == names[:3]
     record = files.read_json(tmp_path / "run" / "run.json")
     assert record["num_tracks"]["train"] == 20 + 8
     both = (music / "train.tsv").read_text() + (music / "test.tsv").read_text()
     assert record["class_counts"]["mood/theme---mid"] == both.count("mood/theme---mid")
-
-
-def test_tags_without_a_track_are_named_or_dropped(music, run_train, tmp_path, capsys):
-    names = ["mood/theme---high", "mood/theme---low", "mood/theme---mid", "mood/theme---none"]
-    (tmp_path / "tags.txt").write_text("\n".join(names) + "\n")
-    arguments = [f"--tags_file={tmp_path / 'tags.txt'}", "--loss=cb_focal", "--epochs=1"]
-    assert run_train(music, tmp_path / "run", *arguments) == 1
-    assert "these have none: none; --drop_empty_tags" in capsys.readouterr().err
-    assert run_train(music, tmp_path / "run", *arguments, "--drop_empty_tags") == 0
-    assert (tmp_path / "run" / "tags.txt").read_text().split() == names[:3]
 
 
 def test_pretraining_starts_from_the_layers_that_match(run, music, run_train, tmp_path, capsys):
@@ -232,61 +254,26 @@ def test_runs_without_a_name_do_not_collide(tmp_path):
     assert run_folder.free(tmp_path / "bce").path == tmp_path / "bce-3"
 
 
-def test_a_loss_that_is_lost_names_its_tracks_and_loses_nothing(run, music, run_train, tmp_path, capsys, monkeypatch):
-    train_epoch = loop.Trainer.train_epoch
-
-    def spoilt(self, batches, state, *more):
-        if state.epoch == 1:
-            self.model.output_layer.bias.assign(np.full(3, np.nan))
-        return train_epoch(self, batches, state, *more)
-
-    arguments, folder = ("--loss=cb_focal", "--epochs=3"), run_folder.RunFolder(tmp_path / "run")
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Trainer, "train_epoch", spoilt)
-        assert run_train(music, folder.path, *arguments) == 1
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith("the loss became nan in step 4, on ") and told.endswith("(see --learning_rate)")
-    named = re.findall(r"train/\d+\.wav", told)
-    assert len(set(named)) == len(named) == 8
-    assert all(np.isfinite(weight).all() for weight in loading.load(folder.model_path).get_weights())
-    assert run_train(music, folder.path, *arguments, "--resume") == 0
-    run_states.assert_same(run, folder.path)
-
-
-def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, tmp_path, capsys):
-    """One line for a job script, which works whenever it is run."""
+def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, run_train, tmp_path, monkeypatch, capsys):
+    """One line for a job script, which works whenever it is run; the same seed gives the same weights."""
     from kerastag.runs import lock
 
+    def killed(self):
+        raise ZeroDivisionError
+
     line = [f"--data_dir={music}", f"--run_dir={tmp_path / 'run'}", "--loss=cb_focal", "--epochs=3", "--resume"]
-    tiny = [
-        "--num_channels=1",
-        "--num_blocks=2",
-        "--batch_size=8",
-        "--validation_chunks=2",
-        "--precision=float32",
-        "--learning_rate=1e-3",
-    ]
-    assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(fit.Fit, "run", killed)  # before its first checkpoint
+        assert run_train(music, tmp_path / "run", *line) == 1
     assert "nothing to resume yet, training starts afresh" in capsys.readouterr().err
-    run_states.assert_same(run, tmp_path / "run")
-    assert train.COMMAND.run([*line, *tiny, "--monitor=scalars"]) == 0
-    assert "afresh" not in capsys.readouterr().err
-    shutil.rmtree(tmp_path / "run" / "checkpoint")  # as of a run that was killed before its first
+    assert not (tmp_path / "run" / "checkpoint").exists()
     (tmp_path / "run" / "tags.txt").unlink()
     (tmp_path / "run" / lock.NAME).write_text("")
     assert train.COMMAND.run([*line, "--monitor=scalars"]) == 0  # the other flags are in its record
+    assert "nothing to resume yet, training starts afresh" in capsys.readouterr().err
     run_states.assert_same(run, tmp_path / "run")
-
-
-def test_a_run_killed_in_its_first_epoch_begins_it_again(run, music, run_train, tmp_path, monkeypatch):
-    def killed(*arguments):
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Trainer, "_advance", killed)
-        assert run_train(music, tmp_path / "run", "--loss=cb_focal", "--epochs=3") == 1
-    assert files.read_json(tmp_path / "run" / "checkpoint" / "state.json")["step"] == 0
-    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--monitor=scalars"]) == 0
+    assert train.COMMAND.run(line) == 0
+    assert "afresh" not in capsys.readouterr().err
     run_states.assert_same(run, tmp_path / "run")
 
 

@@ -10,13 +10,10 @@ from tests import run_states
 SPLC = ["--loss=splc", "--mixup_alpha=1", "--epochs=2", "--monitor=none"]
 
 
-def test_a_run_that_was_interrupted_before_labels_were_corrected_resumes_exactly(
-    music, run_train, tmp_path, monkeypatch
-):
-    assert run_train(music, tmp_path / "whole", *SPLC) == 0
-    run_states.interrupt_in_step(2, monkeypatch)
-    assert run_train(music, tmp_path / "run", *SPLC) == 130
-    monkeypatch.undo()
+def test_a_run_that_was_killed_before_labels_were_corrected_resumes_exactly(music, run_train, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        run_states.keep_as_killed(3, tmp_path / "run", patch)  # after the first epoch
+        assert run_train(music, tmp_path / "whole", *SPLC) == 0
     assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
     run_states.assert_same(tmp_path / "whole", tmp_path / "run")
 

@@ -11,14 +11,20 @@ from kerastag.training import loop
 from tests import run_states
 
 
-def test_a_compiled_run_is_the_plain_one(run, music, run_train, tmp_path, capsys):
-    how = ("--loss=cb_focal", "--epochs=1", "--num_blocks=7")  # in a shallow one some gradients are rounding alone
+def test_a_compiled_run_is_the_plain_one(music, run_train, tmp_path, capsys):
+    how = ("--loss=cb_focal", "--epochs=1")
     assert run_train(music, tmp_path / "xla", *how, "--xla=on") == 0
     assert "XLA compiles the training step" in capsys.readouterr().err
     assert run_train(music, tmp_path / "plain", *how, "--xla=off") == 0
     assert "XLA" not in capsys.readouterr().err
-    for name, compiled in run_states.variables(tmp_path / "xla").items():
-        np.testing.assert_allclose(compiled, run_states.variables(tmp_path / "plain")[name], rtol=1e-3, atol=1e-4)
+    compiled, plain = (run_states.variables(tmp_path / name) for name in ("xla", "plain"))
+    moments = [name for name in plain if name.startswith("optimizer")]  # all of what gradients were
+    for name in moments:
+        np.testing.assert_allclose(compiled[name], plain[name], rtol=1e-3, atol=1e-5, err_msg=name)
+    weights = [name for name in plain if name not in moments]
+    far = [name for name in weights if not np.allclose(compiled[name], plain[name], rtol=1e-3, atol=1e-4)]
+    # two offsets have gradients of rounding alone, which Adam makes as long as any; and the mean behind them
+    assert len(far) <= 3 < len(weights) == 49, far
     output = f"--output={tmp_path / 'tags.tsv'}"
     assert tag.COMMAND.run([str(music / "test"), f"--model={tmp_path / 'xla'}", "--xla=on", "--tf32=off", output]) == 0
     assert "XLA compiles the network" in capsys.readouterr().err
@@ -48,18 +54,12 @@ def test_a_cache_without_room_leaves_an_older_run_as_it_was(run, music, run_trai
 
 def test_a_run_goes_on_in_the_precision_it_was_begun_in(music, tmp_path, monkeypatch):
     monkeypatch.setattr(precisions, "choose", lambda name: "mixed_bfloat16")  # as another machine would
-    arguments = [
-        f"--data_dir={music}",
-        "--num_channels=1",
-        "--num_blocks=2",
-        "--batch_size=8",
-        "--validation_chunks=2",
-        "--monitor=none",
-    ]
-    arguments += [f"--run_dir={tmp_path / 'run'}", "--epochs=1"]
-    assert train.COMMAND.run(arguments) == 0
+    trained_in = run_states.interrupt_before_training(monkeypatch)
+    run_dir = f"--run_dir={tmp_path / 'run'}"
+    assert train.COMMAND.run([run_dir, f"--data_dir={music}", "--num_channels=1", "--num_blocks=2"]) == 130
     monkeypatch.setattr(precisions, "choose", lambda name: "mixed_float16")
-    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume", "--epochs=2"]) == 0
+    assert train.COMMAND.run([run_dir, "--resume"]) == 130
+    assert trained_in == ["mixed_bfloat16"] * 2
     assert files.read_json(tmp_path / "run" / "run.json")["precision"] == "mixed_bfloat16"
 
 
@@ -69,12 +69,10 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(music, tmp_path, monkeyp
 def test_where_devices_wait_for_files_a_line_names_prepare(
     waiting, cache, said, music, run_train, tmp_path, monkeypatch, capsys
 ):
-    train_epoch = loop.Trainer.train_epoch
-
-    def starved(self, *arguments):
-        draws = train_epoch(self, *arguments)
+    def starved(self, batches, state, on_step):  # without a step, which would have to be traced
         self.waiting = waiting
-        return draws
+        state.loss_sum, state.loss_steps = 1.0, 1
+        return np.arange(20)
 
     monkeypatch.setattr(loop.Trainer, "train_epoch", starved)
     assert run_train(music, tmp_path / "run", "--epochs=2", *cache) == 0

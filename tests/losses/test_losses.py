@@ -150,7 +150,8 @@ def test_a_saved_model_keeps_its_loss(name, batch, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert type(again.loss) is classes.CLASSES[name] and again.loss.get_config() == model.loss.get_config()
-    np.testing.assert_allclose(again.evaluate(features, labels, verbose=0), model.evaluate(features, labels, verbose=0))
+    ours, theirs = (float(each.loss(labels, each(features))) for each in (model, again))
+    assert ours == theirs
 
 
 def test_keras_binary_focal_crossentropy_agrees(batch):
@@ -178,8 +179,9 @@ def test_output_bias_is_the_prior_of_one_percent():
     assert losses.output_bias("bce") is None and losses.output_bias("db_focal") is None
 
 
-@pytest.mark.parametrize("name", losses.NAMES)
-@pytest.mark.parametrize("dtype", ["int32", "float32", "bool"])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [*((name, "bool") for name in losses.NAMES), ("bce", "int32"), ("two_way", "float32")]
+)
 def test_a_plain_keras_model_trains_with_it(name, dtype):
     """compile and fit, with labels of any type: the loss that Keras reports before training is the loss itself."""
     rng = np.random.default_rng(0)

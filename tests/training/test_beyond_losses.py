@@ -45,7 +45,8 @@ def trained(num_devices, name, compiled_size=None, mixup_alpha=0.0):
     return train(trainer_of(strategy, name, compiled_size, mixup_alpha), range(2))
 
 
-@pytest.mark.parametrize("name", losses.BEYOND)
+# of those whose loss of a row is of that row alone one will do
+@pytest.mark.parametrize("name", ["asl", "splc", "two_way"])
 def test_two_devices_train_as_one_with_an_uneven_last_batch(name):
     assert_alike(trained(1, name), trained(2, name))
 
@@ -77,7 +78,7 @@ def test_a_compiled_step_is_the_plain_one_mixed_too(num_devices, name):
     assert not np.allclose(trained(num_devices, name)[1], trained(num_devices, name, None, 1.0)[1], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", losses.BEYOND)
+@pytest.mark.parametrize("name", ["splc", "two_way"])
 def test_a_resumed_training_is_the_same_bit_for_bit(name, tmp_path):
     strategy = devices.strategy("one")
     uninterrupted = trainer_of(strategy, name, None, 1.0)

@@ -123,30 +123,27 @@ def test_both_are_validated_and_the_epoch_has_the_better_figure(whole):
     assert files.read_json(path / "run.json")["weights"] == ("averaged" if at.best_averaged else "raw")
 
 
-def test_a_run_that_is_interrupted_behind_a_change_of_the_optimiser_resumes_exactly(whole, tmp_path, monkeypatch):
+def test_a_run_that_is_interrupted_again_and_again_resumes_exactly(whole, tmp_path, monkeypatch):
+    """Behind a change of the optimiser, while the raw weights are validated, and while the average is."""
     path, average = whole
-    run_states.interrupt_in_step(4, monkeypatch)  # in the second epoch, the first in the mean
-    with pytest.raises(loop.Interrupted):
-        ready(tmp_path, average)[0].run()
-    monkeypatch.undo()
-    ready(tmp_path, average)[0].run()
-    assert_same_runs(path, tmp_path)
-
-
-@pytest.mark.parametrize("number", [3, 4])  # of the raw weights, or of the average
-def test_a_run_that_is_interrupted_while_it_validates_resumes_exactly(number, whole, tmp_path, monkeypatch):
-    path, average = whole
+    with monkeypatch.context() as patch:
+        run_states.interrupt_in_step(4, patch)  # in the second epoch, the first in the mean
+        with pytest.raises(loop.Interrupted):
+            ready(tmp_path, average)[0].run()
     validate, seen = validating.Validator.validate, []
+    for number in (1, 2):
 
-    def interrupted(self, on_batch):
-        seen.append(self)
-        self._trainer.stop_requested = len(seen) == number
-        return validate(self, on_batch)
+        def interrupted(self, on_batch, number=number):
+            seen.append(number)
+            self._trainer.stop_requested = seen.count(number) == number
+            return validate(self, on_batch)
 
-    monkeypatch.setattr(validating.Validator, "validate", interrupted)
-    with pytest.raises(loop.Interrupted):
-        ready(tmp_path, average)[0].run()
-    monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr(validating.Validator, "validate", interrupted)
+            with pytest.raises(loop.Interrupted):
+                ready(tmp_path, average)[0].run()
+        assert state.read(tmp_path / "checkpoint").epoch == 1
+    assert seen == [1, 2, 2]
     ready(tmp_path, average)[0].run()
     assert_same_runs(path, tmp_path)
 

@@ -93,8 +93,7 @@ def test_several_devices_drop_what_one_device_drops():
     assert not np.allclose(trained(one)[0][1], trained(one, sizes=(21,))[0][1], atol=1e-3)  # it does train
 
 
-@pytest.mark.parametrize("num_devices", [1, 2])
-@pytest.mark.parametrize("mixup_alpha", [0.0, 1.0])
+@pytest.mark.parametrize(("num_devices", "mixup_alpha"), [(1, 0.0), (2, 1.0)])
 def test_a_compiled_step_drops_and_mixes_what_a_plain_one_does(num_devices, mixup_alpha):
     strategy = devices.strategy("mirrored", 2) if num_devices == 2 else devices.strategy("one")
     plain, compiled = trained(strategy, None, mixup_alpha), trained(strategy, 8, mixup_alpha)

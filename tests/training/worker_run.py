@@ -1,6 +1,8 @@
 """A small run on the tones of `music`, by one process of several or alone; `test_workers` starts it.
 
-python -m tests.training.worker_run MUSIC RUN WEIGHTS [stop|die EPOCH STEP]
+python -m tests.training.worker_run MUSIC RUN WEIGHTS [stop|die EPOCH STEP]...
+
+A process that was stopped says after which step, and goes on from the checkpoint.
 """
 
 import os
@@ -54,9 +56,8 @@ def network(strategy):
         return Small()
 
 
-def run(music: pathlib.Path, path: pathlib.Path, strategy_name: str, on_step=lambda trainer, epoch, step: None):
+def run(music: pathlib.Path, path: pathlib.Path, strategy, on_step=lambda trainer, epoch, step: None):
     """Trains, or goes on where a run stopped; returns the state and the weights."""
-    strategy = devices.strategy(strategy_name)
     folder, vocabulary = run_folder.RunFolder(path), tags.Vocabulary(["a", "b", "c"])
     resumed = folder.holds_checkpoint()
     at = state.read(folder.checkpoint_path) if resumed else state.TrainingState()
@@ -86,22 +87,28 @@ def run(music: pathlib.Path, path: pathlib.Path, strategy_name: str, on_step=lam
         return ours.run(), model.get_weights()
 
 
-def main(music, path, weights, what="", epoch="0", step="0"):
+def main(music, path, weights, *events):
     runtime.start()
+    strategy = devices.strategy("multi_worker")
+    planned = {(int(epoch), int(step)): what for what, epoch, step in zip(*[iter(events)] * 3, strict=True)}
+    seen = []
 
-    def on_step(trainer, at_epoch, at_step):
-        if (at_epoch, at_step) == (int(epoch), int(step)):
-            if what == "stop":
-                trainer.stop_requested = True
-            elif what == "die":
-                os.kill(os.getpid(), signal.SIGKILL)
+    def on_step(trainer, epoch, step):
+        seen.append((epoch, step))
+        what = planned.get((epoch, step))
+        if what == "stop":
+            trainer.stop_requested = True
+        elif what == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    try:
-        at, values = run(pathlib.Path(music), pathlib.Path(path), "multi_worker", on_step)
-    except loop.Interrupted:
-        sys.exit(130)
-    except errors.KerastagError as error:
-        sys.exit(str(error))
+    while True:
+        try:
+            at, values = run(pathlib.Path(music), pathlib.Path(path), strategy, on_step)
+            break
+        except loop.Interrupted:
+            print("stopped after", *seen[-1], flush=True)
+        except errors.KerastagError as error:
+            sys.exit(str(error))
     print(at.best_score)
     np.savez(weights, *values)
 
