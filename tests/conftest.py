@@ -15,6 +15,7 @@ import pytest
 FIXTURES = (
     "bad_flags",
     "browser",
+    "forking",
     "listening_fixture",
     "networks",
     "ray_fixture",

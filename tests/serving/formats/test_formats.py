@@ -259,6 +259,7 @@ def test_a_saved_model_is_compared_like_the_others_and_shares_their_number(sourc
     assert seen == [5] and [path.name for path in (tmp_path / "tones" / "onnx").iterdir()] == ["5"]
 
 
+@pytest.mark.usefixtures("bare_process_itself")
 def test_a_saved_model_is_asked_in_plain_tensorflow(write_tiny, tiny_scores, tmp_path, rng):
     folder = write_tiny(tmp_path / "1")
     (folder / "assets.extra").mkdir()
