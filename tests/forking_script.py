@@ -7,11 +7,13 @@ the two files for what is printed, starts a process and is answered with its id.
 status, or null while it runs; {"wait": ID, "until_it_ends": true} waits for that. It ends with the connection.
 """
 
+import gc
 import json
 import os
 import runpy
 import socket
 import sys
+import traceback
 
 for _name in ("keras", "kerastag"):
     sys.modules[_name] = None  # type: ignore[assignment]  # None is what makes importing it fail
@@ -50,7 +52,24 @@ def prepare(environment: dict[str, str], folder: str, printed: list[int]) -> Non
     os.chdir(folder)
 
 
+def run(arguments: list[str]) -> int:
+    """Runs a script as the interpreter does; its exit status."""
+    sys.argv, sys.path[0] = arguments, os.path.dirname(os.path.abspath(arguments[0]))
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return 1 if isinstance(end.code, str) else end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    sys.argv = serve(socket.socket(fileno=int(sys.argv[1])))
-    sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    gc.freeze()  # collecting would touch, and so copy, all that is shared
+    ended = run(serve(socket.socket(fileno=int(sys.argv[1]))))
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(ended)  # taking TensorFlow apart takes longer than most scripts
