@@ -54,7 +54,8 @@ def prepare(environment: dict[str, str], folder: str, printed: list[int]) -> Non
 
 def run(arguments: list[str]) -> int:
     """Runs a script as the interpreter does; its exit status."""
-    sys.argv, sys.path[0] = arguments, os.path.dirname(os.path.abspath(arguments[0]))
+    sys.argv = arguments
+    sys.path[:1] = [os.path.dirname(os.path.abspath(arguments[0])), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     try:
         runpy.run_path(arguments[0], run_name="__main__")
     except SystemExit as end:

@@ -9,7 +9,7 @@ from kerastag import errors, tags
 from kerastag.metrics import calibration
 from kerastag.runs.model import Combination
 from kerastag.serving.bundle import saved_model
-from kerastag.serving.check import bare_process, checking
+from kerastag.serving.check import bare_process, checking, reference
 from kerastag.serving.graph.served_model import ServedModel
 
 TAGS = ("mood/theme---a", "mood/theme---b", "mood/theme---c")
@@ -43,7 +43,23 @@ def test_what_is_not_a_number_is_no_small_difference():
 
 
 @pytest.fixture(scope="module")
-def checked(network, tmp_path_factory):
+def heard_once():
+    """What is expected is worked out once for all answers that are compared with it."""
+    of_chunks, known = reference.of_chunks, {}
+
+    def remembered(model, chunks):
+        key = id(model), chunks.tobytes()
+        if key not in known:
+            known[key] = of_chunks(model, chunks)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "of_chunks", remembered)
+        yield
+
+
+@pytest.fixture(scope="module")
+def checked(heard_once, network, tmp_path_factory):
     """The check of a sound SavedModel and its answers: a calibrated ensemble of networks with chunks of two lengths."""
     rng = np.random.default_rng(0)
     scores = rng.random((200, 3))
