@@ -16,6 +16,7 @@ import pytest
 FIXTURES = (
     "bad_flags",
     "browser",
+    "forking",
     "listening_fixture",
     "networks",
     "ray_fixture",

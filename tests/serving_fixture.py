@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -9,12 +10,13 @@ import select
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
 import pytest
+
+from tests import forking
 
 STAND_IN = pathlib.Path(__file__).with_name("serving_stand_in.py")
 _STARTING_SECONDS = 60.0
@@ -34,7 +36,7 @@ class Server:
     kind: str
     rest: str
     grpc: str | None
-    process: subprocess.Popen
+    process: subprocess.Popen | forking.Process
 
     def stop(self) -> None:
         """Ends the process."""
@@ -49,7 +51,7 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def serving() -> Iterator:
+def serving(forks) -> Iterator:
     """A function that starts a server: `serving(base_path, name)`; all are ended with the session.
 
     It takes further flags as they are, and a models.config instead of base path and name:
@@ -66,23 +68,45 @@ def serving() -> Iterator:
             where = [f"--model_name={name}", f"--model_base_path={base_path}"]
             if config_file is not None:
                 where = [f"--model_config_file={config_file}", "--allow_version_labels_for_unavailable_models=true"]
-            server = _start([*where, *flags])
+            server = _start([*where, *flags], forks)
             started.callback(server.stop)
             return server
 
         yield start
 
 
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What `kerastag export` made of a run.
+
+    Attributes:
+      run: its folder; the network's scores depend on what it hears.
+      folder: the bundle, named `model`, with version 1; four chunks a waveform.
+      printed: what the command printed.
+    """
+
+    run: pathlib.Path
+    folder: pathlib.Path
+    printed: str
+
+
 @pytest.fixture(scope="session")
-def served_export(run, network, serving, tmp_path_factory) -> tuple[pathlib.Path, Server]:
-    """The bundle of a run whose network listens, four chunks a waveform, and a server that has it as `model`."""
+def exported_run(run, network, tmp_path_factory) -> Exported:
+    """The bundle of a run whose network listens, not to be changed."""
     from kerastag import export
 
     source, folder = tmp_path_factory.mktemp("listening") / "run", tmp_path_factory.mktemp("exported") / "model"
     shutil.copytree(run, source)
     network(num_tags=3).save(source / "model.keras")
-    assert export.COMMAND.run([f"--run_dir={source}", f"--output_dir={folder}", "--num_chunks=4"]) == 0
-    return folder, serving(folder, "model")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert export.COMMAND.run([f"--run_dir={source}", f"--output_dir={folder}", "--num_chunks=4"]) == 0
+    return Exported(source, folder, printed.getvalue())
+
+
+@pytest.fixture(scope="session")
+def served_export(exported_run, serving) -> tuple[pathlib.Path, Server]:
+    """The bundle of a run whose network listens, and a server that has it as `model`."""
+    return exported_run.folder, serving(exported_run.folder, "model")
 
 
 @pytest.fixture
@@ -91,15 +115,18 @@ def needs_grpc() -> None:
     pytest.importorskip("tensorflow_serving", reason="tensorflow-serving-api is not installed")
 
 
-def _start(flags: Sequence[str]) -> Server:
+def _start(flags: Sequence[str], forks: forking.Forks) -> Server:
     real = os.environ.get("TF_MODEL_SERVER") or shutil.which("tensorflow_model_server")
     ports = [free_port(), free_port()]
     flags = [*flags, f"--port={ports[0]}", f"--rest_api_port={ports[1]}"]
-    command = [real, "--file_system_poll_wait_seconds=1"] if real else [sys.executable, str(STAND_IN)]
+    command = [real, "--file_system_poll_wait_seconds=1"] if real else [str(STAND_IN)]
     environment = {**os.environ, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # memory is shared with the tests' process
     with tempfile.TemporaryFile() as said:
-        out = subprocess.DEVNULL if real else subprocess.PIPE
-        process = subprocess.Popen([*command, *flags], stdout=out, stderr=said, env=environment)
+        process: subprocess.Popen | forking.Process
+        if real:
+            process = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL, stderr=said, env=environment)
+        else:
+            process = forks.start([*command, *flags], subprocess.PIPE, said, environment)
         try:
             ready = (_wait_for_port if real else _wait_for_line)(process, ports)
         except OSError as error:
@@ -112,7 +139,7 @@ def _start(flags: Sequence[str]) -> Server:
     return Server(kind, f"http://127.0.0.1:{ports[1]}", grpc, process)
 
 
-def _wait_for_line(process: subprocess.Popen, ports: Sequence[int]) -> dict[str, int | None]:
+def _wait_for_line(process: subprocess.Popen | forking.Process, ports: Sequence[int]) -> dict[str, int | None]:
     """The stand-in's line that it is ready."""
     assert process.stdout
     readable, _, _ = select.select([process.stdout], [], [], _STARTING_SECONDS)
@@ -122,7 +149,7 @@ def _wait_for_line(process: subprocess.Popen, ports: Sequence[int]) -> dict[str,
     return json.loads(line)
 
 
-def _wait_for_port(process: subprocess.Popen, ports: Sequence[int]) -> dict[str, int | None]:
+def _wait_for_port(process: subprocess.Popen | forking.Process, ports: Sequence[int]) -> dict[str, int | None]:
     """tensorflow_model_server listens as soon as its models are loaded."""
     deadline = time.monotonic() + _STARTING_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

@@ -1,6 +1,8 @@
 """A tiny model with the signatures of an export, whose scores are simple figures of the waveform."""
 
+import functools
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -75,13 +77,18 @@ def tiny_scores() -> Callable[[np.ndarray], list[float]]:
 
 
 @pytest.fixture(scope="session")
-def write_tiny() -> Callable[..., pathlib.Path]:
+def write_tiny(tmp_path_factory) -> Callable[..., pathlib.Path]:
     """A function that writes the tiny model as a version: `write_tiny(base_path / "1", tags=TAGS)`."""
+
+    @functools.cache
+    def written(tags: tuple[str, ...]) -> pathlib.Path:
+        module, folder = Tiny(tags), tmp_path_factory.mktemp("tiny")
+        tf.saved_model.save(module, str(folder), signatures=module.signatures())
+        return folder
 
     def write(folder: pathlib.Path, tags: tuple[str, ...] = TAGS) -> pathlib.Path:
         aside = folder.with_name(f"{folder.name}.partial")  # a server may look before all is written
-        module = Tiny(tags)
-        tf.saved_model.save(module, str(aside), signatures=module.signatures())
+        shutil.copytree(written(tags), aside)
         return aside.rename(folder)
 
     return write

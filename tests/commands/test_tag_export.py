@@ -9,7 +9,7 @@ import soundfile
 import tensorflow as tf
 
 import kerastag
-from kerastag import export, tag
+from kerastag import tag
 
 
 def test_tag_writes_tables_and_skips_what_it_cannot_read(run, music, tmp_path, capsys):
@@ -35,28 +35,24 @@ def test_tag_prints_the_top_tags(run, music, capsys):
     assert float(words[2]) >= float(words[4])
 
 
-def test_the_python_door_and_an_export_give_the_same_scores(run, music, tmp_path, capsys):
-    assert export.COMMAND.run([f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}", "--num_chunks=4"]) == 0
-    printed = capsys.readouterr().out
-    assert "checked in a process without Keras and kerastag" in printed
+def test_the_python_door_and_an_export_give_the_same_scores(exported_run, music):
+    assert "checked in a process without Keras and kerastag" in exported_run.printed
     path = music / "test" / "2.wav"
-    of_run = kerastag.load(run, precision="float32").score(path, num_chunks=4)
+    of_run = kerastag.load(exported_run.run, precision="float32").score(path, num_chunks=4)
     assert set(of_run) == {"high", "low", "mid"}
-    for exported in (tmp_path / "served", tmp_path / "served" / "1"):
+    for exported in (exported_run.folder, exported_run.folder / "1"):
         of_export = kerastag.load(exported).score(path, num_chunks=4)
         assert of_export == pytest.approx(of_run, abs=1e-5)
-    served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures["serving_default"]
+    served = tf.saved_model.load(str(exported_run.folder / "1")).signatures["serving_default"]
     waveform, _ = soundfile.read(path, dtype="float32")  # the signature chunks a whole file by itself
     whole = served(waveform=waveform[None])["scores"].numpy()[0]
     np.testing.assert_allclose(whole, list(of_run.values()), atol=1e-4)
 
 
-def test_the_export_is_plain_tensorflow(run, tmp_path):
-    export.COMMAND.run([f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}"])
-    graph = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures["serving_default"].graph
-    operations = {operation.type for operation in graph.get_operations()}
+def test_the_export_is_plain_tensorflow(exported_run):
+    signature = tf.saved_model.load(str(exported_run.folder / "1")).signatures["serving_default"]
+    operations = {operation.type for operation in signature.graph.get_operations()}
     assert not {name for name in operations if "PyFunc" in name or "Dropout" in name}
-    signature = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures["serving_default"]
     (waveform,) = signature.structured_input_signature[1].values()
     assert (waveform.name, waveform.dtype, waveform.shape.as_list()) == ("waveform", tf.float32, [None, None])
     assert list(signature.structured_outputs) == ["scores"]

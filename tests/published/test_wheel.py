@@ -45,7 +45,7 @@ def test_a_model_of_a_wheel(source, monkeypatch, tmp_path):
     monkeypatch.setattr(
         models,
         "musicnn_net",
-        lambda num_tags, **options: models.short_chunk_resnet(num_tags, 2, **options),
+        lambda num_tags, **options: models.short_chunk_resnet(num_tags, 2, num_blocks=2, **options),
         raising=False,
     )
 

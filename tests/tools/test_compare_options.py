@@ -3,13 +3,14 @@
 import importlib
 import json
 import shlex
+import shutil
+import types
 
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from kerastag import evaluate, train
 from kerastag.metrics import resampling
 from tools import compare_options, experiments
 from tools.options import differences
@@ -27,7 +28,7 @@ def macro_average_precision(labels, scores, weights):
 def test_a_difference_has_the_variance_of_tracks_and_of_seeds(rng):
     labels = rng.integers(0, 2, (30, 3))
     clusters = resampling.by_artist([f"artist_{row % 10}" for row in range(30)])
-    weights = resampling.weights_of(clusters, 30, 200, seed=1)
+    weights = resampling.weights_of(clusters, 30, 60, seed=1)
     runs = {name: [rng.normal(size=(30, 3)) + gain * labels for _ in range(3)] for name, gain in (("a", 1), ("b", 0))}
     tag_names = ("one", "two", "three")
     measured = {name: differences.measure(labels, scores, tag_names, weights) for name, scores in runs.items()}
@@ -101,51 +102,66 @@ def test_each_pair_is_compared_once(rng):
     assert pairs == {("b", "a"), ("c", "a"), ("d", "a"), ("b", "c"), ("d", "c")}
 
 
-@pytest.fixture
-def in_this_process(monkeypatch):
-    """Commands run here instead of in processes of their own; gives what was run."""
+def run_in_this_process(patch):
+    """Commands run here instead of in processes of their own; gives what is run."""
     lines = []
 
     def run(arguments):
         lines.append(arguments)
         return importlib.import_module(arguments[0]).COMMAND.run(arguments[1:])
 
-    monkeypatch.setattr(experiments, "run_command", run)
+    patch.setattr(experiments, "run_command", run)
     return lines
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """What was run since, in this process."""
+    return run_in_this_process(monkeypatch)
+
+
+FEW = "--num_resamples=50"
 TINY = "--num_channels=1 --num_blocks=2 --batch_size=8 --validation_chunks=2 --precision=float32 --monitor=none"
 
 
-def test_presets_and_files_of_flags_are_trained_measured_and_compared(music, in_this_process, tmp_path, capsys):
-    mine = tmp_path / "mine.flags"
+@pytest.fixture(scope="module")
+def compared(music, tmp_path_factory):
+    """Two options that were trained and compared: the folder with all of it, the arguments, and what was run."""
+    folder = tmp_path_factory.mktemp("compared")
+    mine = folder / "mine.flags"
     mine.write_text("# an option\n--loss=focal\n--learning_rate=1e-3\n")
     arguments = [
-        *(f"--data_dir={music}", f"--output_dir={tmp_path / 'out'}", "--num_seeds=2", "--epochs=2", "--num_chunks=2"),
-        *(f"--options=paper_bce,{mine},paper_bce+{mine}", f"--train_flags={TINY}", "--resample=track"),
+        *(f"--data_dir={music}", "--epochs=2", "--num_chunks=2", f"--train_flags={TINY}", "--resample=track"),
+        *(f"--output_dir={folder / 'out'}", "--num_seeds=2", f"--options=paper_bce,{mine},paper_bce+{mine}"),
     ]
-    assert compare_options.COMMAND.run(arguments) == 0
-    modules = [line[0] for line in in_this_process]
+    with pytest.MonkeyPatch.context() as patch:
+        lines = run_in_this_process(patch)
+        assert compare_options.COMMAND.run([*arguments, FEW]) == 0
+    return types.SimpleNamespace(folder=folder, mine=mine, arguments=[*arguments, FEW], lines=lines)
+
+
+def test_presets_and_files_of_flags_are_trained_measured_and_compared(compared, in_this_process, capsys):
+    folder = compared.folder
+    modules = [line[0] for line in compared.lines]
     assert modules == ["kerastag.train", "kerastag.evaluate"] * 4  # the mean is of the same runs
-    document = json.loads((tmp_path / "out" / "options.json").read_text())
+    document = json.loads((folder / "out" / "options.json").read_text())
     assert list(document["figures"]) == ["paper_bce", "mine", "paper_bce+mine"]
     pairs = [(row["option"], row["against"], row["figure"]) for row in document["differences"]]
     assert pairs == [
         (name, "paper_bce", figure) for figure in differences.FIGURES for name in ("mine", "paper_bce+mine")
     ]
-    own = json.loads((tmp_path / "out" / "mine" / "seed_1" / "metrics.json").read_text())["pr_auc_macro"]
+    own = json.loads((folder / "out" / "mine" / "seed_1" / "metrics.json").read_text())["pr_auc_macro"]
     assert document["figures"]["mine"]["pr_auc"][1] == pytest.approx(own, abs=1e-9)
-    page = (tmp_path / "out" / "options.md").read_text()
+    page = (folder / "out" / "options.md").read_text()
     assert "| paper_bce+mine | paper_bce |" in page and "8 tracks and 2 seeds together" in page
     command = shlex.split(page.split("`")[1])
     assert command[:3] == ["python", "-m", "tools.compare_options"] and f"--train_flags={TINY}" in command
-    assert (tmp_path / "out" / "options.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "out" / "options.png").read_bytes().startswith(b"\x89PNG")
 
-    in_this_process.clear()
-    assert compare_options.COMMAND.run(arguments) == 0
+    assert compare_options.COMMAND.run(compared.arguments) == 0
     assert in_this_process == []  # all is there
     capsys.readouterr()
-    assert compare_options.COMMAND.run([*arguments, "--train_flags=--num_channels=2"]) == 1
+    assert compare_options.COMMAND.run([*compared.arguments, "--train_flags=--num_channels=2"]) == 1
     assert "the run was started with --num_channels=1, not --num_channels=2" in capsys.readouterr().err
 
 
@@ -180,21 +196,15 @@ def test_two_options_of_one_name_would_share_a_folder(music, in_this_process, tm
     assert in_this_process == [] and not (tmp_path / "out").exists()
 
 
-def test_a_run_that_fails_is_told_and_the_others_are_compared(music, in_this_process, tmp_path, capsys, monkeypatch):
-    def run(arguments):
-        if any("beyond_asl" in word for word in arguments):
-            return 1
-        command = {"kerastag.train": train.COMMAND, "kerastag.evaluate": evaluate.COMMAND}[arguments[0]]
-        return command.run(arguments[1:])
-
-    monkeypatch.setattr(experiments, "run_command", run)
-    arguments = [
-        *(f"--data_dir={music}", f"--output_dir={tmp_path / 'out'}", "--num_seeds=1", "--epochs=1", "--num_chunks=1"),
-        *("--options=paper_bce,beyond_asl,paper_focal", f"--train_flags={TINY}", "--resample=track"),
-    ]
-    assert compare_options.COMMAND.run(arguments) == 1
+def test_a_run_that_fails_is_told_and_the_others_are_compared(compared, tmp_path, capsys, monkeypatch):
+    shutil.copytree(compared.folder / "out", tmp_path / "out")
+    tried = []
+    monkeypatch.setattr(experiments, "run_command", lambda arguments: tried.append(arguments) or 1)
+    other = [f"--output_dir={tmp_path / 'out'}", "--num_seeds=1", f"--options=paper_bce,beyond_asl,{compared.mine}"]
+    assert compare_options.COMMAND.run([*compared.arguments, *other]) == 1
+    assert [any("beyond_asl" in word for word in arguments) for arguments in tried] == [True]
     assert "beyond_asl, seed 0: training failed with exit status 1" in capsys.readouterr().err
     document = json.loads((tmp_path / "out" / "options.json").read_text())
-    assert list(document["figures"]) == ["paper_bce", "paper_focal"]
+    assert list(document["figures"]) == ["paper_bce", "mine"]
     assert document["failures"] == ["beyond_asl, seed 0: training failed with exit status 1"]
     assert {row["verdict"] for row in document["differences"]} == {"one seed"}

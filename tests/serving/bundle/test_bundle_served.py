@@ -3,10 +3,10 @@
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 import types
 import urllib.request
@@ -232,10 +232,11 @@ def test_calls_over_rest_work_as_pasted(exported, server):
 
 
 @pytest.mark.usefixtures("needs_grpc")
-def test_the_call_over_grpc_works_as_pasted(exported, server):
+def test_the_call_over_grpc_works_as_pasted(exported, server, forks, tmp_path, monkeypatch):
     (example,) = blocks(exported.folder, "python")
-    command = [sys.executable, "-c", here(example, server)]
-    done = subprocess.run(command, cwd=exported.folder, capture_output=True, text=True, timeout=120, check=False)
+    (tmp_path / "pasted.py").write_text(here(example, server))
+    monkeypatch.chdir(exported.folder)
+    done = forks.run([str(tmp_path / "pasted.py")], os.environ)
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
     tag, score = stated_best(exported.folder)

@@ -1,5 +1,7 @@
 """The check of an export finds what is wrong with it."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from kerastag import errors, tags
 from kerastag.metrics import calibration
 from kerastag.runs.model import Combination
 from kerastag.serving.bundle import saved_model
-from kerastag.serving.check import bare_process, checking
+from kerastag.serving.check import bare_process, checking, reference
 from kerastag.serving.graph.served_model import ServedModel
 
 TAGS = ("mood/theme---a", "mood/theme---b", "mood/theme---c")
@@ -41,7 +43,23 @@ def test_what_is_not_a_number_is_no_small_difference():
 
 
 @pytest.fixture(scope="module")
-def checked(network, tmp_path_factory):
+def heard_once():
+    """What is expected is worked out once for all answers that are compared with it."""
+    of_chunks, known = reference.of_chunks, {}
+
+    def remembered(model, chunks):
+        key = id(model), chunks.tobytes()
+        if key not in known:
+            known[key] = of_chunks(model, chunks)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "of_chunks", remembered)
+        yield
+
+
+@pytest.fixture(scope="module")
+def checked(heard_once, network, tmp_path_factory):
     """The check of a sound SavedModel and its answers: a calibrated ensemble of networks with chunks of two lengths."""
     rng = np.random.default_rng(0)
     scores = rng.random((200, 3))
@@ -109,3 +127,19 @@ def test_what_does_not_run_in_plain_tensorflow_is_refused(tmp_path):
     tf.saved_model.save(module, str(tmp_path), tf.function(in_python, [spec]))
     with pytest.raises(errors.KerastagError, match="does not run in plain TensorFlow"):
         bare_process.ask(tmp_path, {"serving_default:one": {"waveform": np.zeros((1, 1), np.float32)}})
+
+
+@pytest.mark.parametrize("package", ["keras", "kerastag", "kerastag.tags"])
+def test_forked_processes_have_neither_keras_nor_kerastag(package, forks, tmp_path):
+    (tmp_path / "script.py").write_text(f"import {package}")
+    done = forks.run([str(tmp_path / "script.py")], os.environ)
+    assert done.returncode == 1 and "ModuleNotFoundError" in done.stderr.splitlines()[-1]
+
+
+def test_forked_processes_are_what_new_ones_would_be(forks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside.py").write_text("import os, sys\nprint(sys.argv[1:], os.getcwd(), dict(os.environ))\n")
+    (tmp_path / "script.py").write_text("import beside, sys, tensorflow\nsys.exit('badly')")
+    done = forks.run([str(tmp_path / "script.py"), "a b"], {"ONE": "1"})
+    assert (done.returncode, done.stderr) == (1, "badly\n")
+    assert done.stdout == f"['a b'] {tmp_path} {{'ONE': '1'}}\n"

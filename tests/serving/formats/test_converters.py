@@ -18,7 +18,7 @@ PACKAGE = pathlib.Path(kerastag.__file__).parent
 
 @pytest.fixture(scope="module")
 def network():
-    return models.short_chunk_resnet(2, 1, precision="float32")
+    return models.short_chunk_resnet(2, 1, num_blocks=2, precision="float32")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def source(run, network, tmp_path_factory):
     made.path.mkdir()
     for name in ("run.json", "tags.txt"):
         shutil.copy(run / name, made.path)
-    listening = network(num_tags=3, num_channels=8, num_blocks=4, precision="float32")
+    listening = network(num_tags=3, num_channels=8, num_blocks=3, precision="float32")
     listening.output_layer.kernel.assign(0.2 * listening.output_layer.kernel)
     listening.save(made.model_path)
     return made
@@ -138,7 +138,7 @@ def test_one_number_is_one_export_in_every_form(exported, source, tmp_path):
 def test_a_form_that_answers_with_another_output_is_refused_and_the_others_are_written(
     source, network, tmp_path, monkeypatch, capsys
 ):
-    convert, other = litert.convert, network(num_tags=3, num_channels=8, num_blocks=4, precision="float32", seed=1)
+    convert, other = litert.convert, network(num_tags=3, num_channels=8, num_blocks=3, precision="float32", seed=1)
     monkeypatch.setattr(litert, "convert", lambda models, *how, **more: convert([other], *how, **more))
     folder = tmp_path / "served" / "tones"
     assert run_export(source, folder, ["litert", "onnx"]) == 1
@@ -259,6 +259,7 @@ def test_a_saved_model_is_compared_like_the_others_and_shares_their_number(sourc
     assert seen == [5] and [path.name for path in (tmp_path / "tones" / "onnx").iterdir()] == ["5"]
 
 
+@pytest.mark.usefixtures("bare_process_itself")
 def test_a_saved_model_is_asked_in_plain_tensorflow(write_tiny, tiny_scores, tmp_path, rng):
     folder = write_tiny(tmp_path / "1")
     (folder / "assets.extra").mkdir()

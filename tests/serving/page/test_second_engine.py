@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerastag import tags
-from kerastag.runs.model import Combination
-from kerastag.serving.bundle import saved_model
-from kerastag.serving.graph.served_model import ServedModel
 
-
-def test_openvino_gives_the_scores_of_tensorflow(network, tmp_path, rng, monkeypatch):
+def test_openvino_gives_the_scores_of_tensorflow(exported_run, rng, monkeypatch):
     openvino = pytest.importorskip("openvino", reason="openvino is not installed")
-    model, vocabulary = network(num_tags=3, num_channels=2, precision="float32"), tags.Vocabulary(["a", "b", "c"])
-    folder = tmp_path / "model" / "1"
-    saved_model.export(ServedModel([model], vocabulary, Combination(), 3), folder)
+    folder = exported_run.folder / "1"
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # its reader is to be OpenVINO's own
     core = openvino.Core()

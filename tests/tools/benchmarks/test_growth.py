@@ -1,10 +1,12 @@
 """tools.benchmarks.growth: its splits and files are as they should be, and every part prints its lines."""
 
+import functools
+
 import numpy as np
 import pytest
 import soundfile
 
-from kerastag import audio
+from kerastag import audio, models
 from kerastag.data import splits
 from tools.benchmarks import growth, growth_work, processes
 
@@ -41,6 +43,8 @@ def test_a_long_file_is_a_minute_over_and_over(long_enough, tmp_path, form):
 
 def test_every_part_prints_a_line_for_each_size(long_enough, monkeypatch, capsys):
     monkeypatch.setattr(processes, "alone", lambda function, *arguments: function(*arguments))
+    shallow = functools.partial(models.short_chunk_resnet, num_blocks=2)  # tracing takes most of it
+    monkeypatch.setattr(models, "short_chunk_resnet", shallow)
     arguments = ["--max_split=300", "--max_tracks=3", "--hours=0.02", "--num_channels=1", "--num_batches=2"]
     assert growth.COMMAND.run([f"--music={long_enough}", *arguments]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]

@@ -1,5 +1,6 @@
 """tools.benchmarks.tagging: a line for each way of tagging, and what the lines count."""
 
+import functools
 import pathlib
 import re
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerastag import errors
+from kerastag import errors, models
 from kerastag.computing import Computing
 from tools.benchmarks import machine, processes, tagging, tagging_work
 
@@ -38,6 +39,8 @@ def lines_of(printed: str) -> list[tuple[str, ...]]:
 def test_a_line_for_every_way(folder, monkeypatch, capsys):
     # a process of its own would take each way seconds to start
     monkeypatch.setattr(processes, "alone", lambda function, *arguments: function(*arguments))
+    shallow = functools.partial(models.short_chunk_resnet, num_blocks=2)  # tracing takes most of it
+    monkeypatch.setattr(models, "short_chunk_resnet", shallow)
     assert run(folder, "--codecs=vorbis", "--num_files=3", "--num_twin_files=1") == 0
     printed = capsys.readouterr().out
     assert "vorbis: 2 files" in printed and "goal 1,200" in printed
