@@ -3,9 +3,9 @@
     python -m tools.attacks.kill_training [--num_kills=50] [--train_flags="--num_channels=4 --epochs=40"]
 
 A run on the built-in demo set (or --data_dir) that nobody disturbs comes first. Then the same command with --resume is
-sent SIGKILL at a random moment of its life, or, every third time, as soon as it writes a checkpoint or the best model,
-and is started again, until it was killed often enough; then it may end. Every variable of both, the history and the
-best scores must be the same, bit for bit. The exit status is 1 if they are not.
+sent SIGKILL at a random moment, from its start to some epochs on, or, every third time, as soon as it then writes a
+checkpoint or the best model, and is started again, until it was killed often enough; then it may end. Every variable
+of both, the history and the best scores must be the same, bit for bit. The exit status is 1 if they are not.
 """
 
 import collections
@@ -27,7 +27,7 @@ from kerastag.metrics import tables
 from tools.attacks import trainings
 
 WATCH_SECONDS = 0.002  # how often is looked whether a file is being written
-DEFAULT = "--num_channels=2 --num_blocks=2 --epochs=60 --validation_chunks=1 --monitor=none --precision=float32"
+DEFAULT = "--num_channels=2 --num_blocks=2 --epochs=80 --validation_chunks=1 --monitor=none --precision=float32"
 
 FLAGS = flags.FlagValues()
 options.positive(FLAGS, "num_kills", 50, "How often it is killed.")
@@ -60,6 +60,16 @@ def lived(process: subprocess.Popen[bytes], folder: pathlib.Path, seconds: float
     return False
 
 
+def undisturbed(folder: pathlib.Path, more: list[str]) -> tuple[float, float]:
+    """Trains to the end; seconds until its first epoch was written down, and in all."""
+    started, process = time.monotonic(), trainings.start(folder, more)
+    while process.poll() is None and not (folder / "history.tsv").exists():
+        time.sleep(WATCH_SECONDS)
+    first = time.monotonic() - started
+    trainings.finished(process, folder)
+    return first, time.monotonic() - started
+
+
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Prints a table; returns 1 if the runs differ."""
     dice, counts, more = random.Random(values.seed), collections.Counter[str](), shlex.split(values.train_flags)
@@ -67,13 +77,12 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         folder = pathlib.Path(values.work_dir or stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         whole, killed = folder / "whole", folder / "killed"
-        started = time.monotonic()
-        trainings.finished(trainings.start(whole, more), whole)
-        seconds = time.monotonic() - started
+        start_seconds, seconds = undisturbed(whole, more)
+        latest = start_seconds + 2 * (seconds - start_seconds) / values.num_kills  # or it would end before all kills
         process = trainings.start(killed, more)
         while counts["kills"] < values.num_kills:
             while_writing = counts["kills"] % 3 == 2
-            if not lived(process, killed, dice.uniform(0, seconds / 4), while_writing):
+            if not lived(process, killed, dice.uniform(start_seconds / 2, latest), while_writing):
                 trainings.finished(process, killed)
                 raise errors.KerastagError(
                     f"the run ended after {counts['kills']} kills; give it more --epochs", "train_flags"
