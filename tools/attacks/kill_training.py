@@ -27,7 +27,7 @@ from kerastag.metrics import tables
 from tools.attacks import trainings
 
 WATCH_SECONDS = 0.002  # how often is looked whether a file is being written
-DEFAULT = "--num_channels=2 --num_blocks=2 --epochs=80 --validation_chunks=1 --monitor=none --precision=float32"
+DEFAULT = "--num_channels=2 --num_blocks=2 --epochs=100 --validation_chunks=1 --monitor=none --precision=float32"
 
 FLAGS = flags.FlagValues()
 options.positive(FLAGS, "num_kills", 50, "How often it is killed.")
@@ -78,7 +78,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         whole, killed = folder / "whole", folder / "killed"
         start_seconds, seconds = undisturbed(whole, more)
-        latest = start_seconds + 2 * (seconds - start_seconds) / values.num_kills  # or it would end before all kills
+        latest = start_seconds + (seconds - start_seconds) / values.num_kills  # or it would end before all kills
         process = trainings.start(killed, more)
         while counts["kills"] < values.num_kills:
             while_writing = counts["kills"] % 3 == 2
