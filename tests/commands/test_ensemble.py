@@ -293,7 +293,7 @@ def test_a_damaged_ensemble_is_one_line(runs, tmp_path):
         ({"weights": [1]}, "ensemble.json: 1 weights for 2 members"),
         ({"weights": ["a", "b"]}, "ensemble.json: not an ensemble"),
         ({"method": "rank_mean"}, "ensemble.json: rank_mean ranks tracks among each other"),
-        ({"method": None}, "ensemble.json: None; a model of several runs takes mean or logit_mean"),
+        ({"method": None}, "ensemble.json: not an ensemble .'method' is None"),
     ):
         files.write_json(folder / "ensemble.json", {**good, **change})
         with pytest.raises(errors.KerastagError, match=message):

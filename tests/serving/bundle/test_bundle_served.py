@@ -33,7 +33,10 @@ def source(run, tmp_path_factory):
     made = run_folder.RunFolder(tmp_path_factory.mktemp("runs") / "tones")
     shutil.copytree(run, made.path)
     decisions.write_thresholds(made.thresholds_path, made.vocabulary().names, np.array([0.25, 0.5, np.inf]))
-    card.write(made.card_path, [])
+    names = made.vocabulary().names
+    card.write(
+        made.card_path, [card.Row(name, 0.5, 0.4, 0.6, 3.0, 2.5, 0.5, 0.5, 0.5, False, "weak") for name in names]
+    )
     return made
 
 
