@@ -40,11 +40,12 @@ def check_same_data(digests: Mapping[str, str], folder: run_folder.RunFolder) ->
     """
     before = folder.record().digests or {}
     changed = [name for name in digests if before.get(name, digests[name]) != digests[name]]
-    for name in set(changed) & {"train", "validation"}:
-        raise errors.KerastagError(
-            f"{folder.path}: the {name} split has other tracks or tags than when the run was started; "
-            "a changed experiment needs another --run_dir"
-        )
+    for name in ("train", "validation"):
+        if name in changed:
+            raise errors.KerastagError(
+                f"{folder.path}: the {name} split has other tracks or tags than when the run was started; "
+                "a changed experiment needs another --run_dir"
+            )
     return [
         f"{folder.path}: files of the {name.split()[0]} split have other sizes than when the run was started"
         for name in changed

@@ -31,8 +31,8 @@ _SCALES = {"decibel": "dB", "log10_10000": "log10(1 + 10000 power)", "pcen": "PC
 
 
 @dataclasses.dataclass(frozen=True)
-class Example:
-    """One track of a split, and where its sound and picture are.
+class Stretch:
+    """A stretch of a track of a split.
 
     Attributes:
       row: in the split, counted from 0.
@@ -41,8 +41,6 @@ class Example:
       tags: full names of its true tags.
       start_seconds: where in the track the stretch begins.
       sample_rate: sample rate of the stretch, in Hz.
-      audio: a FLAC file of the stretch, mono.
-      picture: a PNG of its mel spectrogram.
     """
 
     row: int
@@ -51,6 +49,17 @@ class Example:
     tags: tuple[str, ...]
     start_seconds: float
     sample_rate: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Example(Stretch):
+    """A stretch, and where its sound and picture are.
+
+    Attributes:
+      audio: a FLAC file of the stretch, mono.
+      picture: a PNG of its mel spectrogram.
+    """
+
     audio: pathlib.Path
     picture: pathlib.Path
 
@@ -138,21 +147,17 @@ def read(folder: run_folder.RunFolder) -> list[Example]:
         raise errors.KerastagError(f"{path}: not the examples of a run ({error})") from None
     kept = []
     for record in records:
-        about = (record.row, record.track_id, record.path, record.tags, record.start_seconds, record.sample_rate)
-        kept.append(Example(*about, path.with_name(f"{record.name}.flac"), path.with_name(f"{record.name}.png")))
+        about = dataclasses.asdict(record)
+        del about["name"]
+        audio_path, picture_path = (path.with_name(f"{record.name}.{suffix}") for suffix in ("flac", "png"))
+        kept.append(Example(**about, audio=audio_path, picture=picture_path))
     return kept
 
 
 @dataclasses.dataclass(frozen=True)
-class _Record:
-    """What the record says of an example: the attributes of Example, and the stem of its files' names."""
+class _Record(Stretch):
+    """What the record says of an example: the stretch, and the stem of its files' names."""
 
-    row: int
-    track_id: str
-    path: str
-    tags: tuple[str, ...]
-    start_seconds: float
-    sample_rate: int
     name: str
 
 

@@ -23,7 +23,7 @@ from concurrent import futures
 
 from absl import flags
 
-from kerastag import cli, files
+from kerastag import cli, errors, files
 from kerastag.cli import options
 from kerastag.metrics import tables
 from tools.attacks import trainings
@@ -37,9 +37,8 @@ _TOLD = re.compile(rf"^.*/.*(: | \()({_REASONS})\)?$")  # a path and the reason
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("train_flags", DEFAULT, "Flags of kerastag train.", flag_values=FLAGS)
-flags.DEFINE_list(
-    "errors", ["ENOSPC", "EROFS", "size"], "What the disk says; size: of a file too large.", flag_values=FLAGS
-)
+KINDS = ("ENOSPC", "EROFS", "size")
+flags.DEFINE_list("errors", list(KINDS), "What the disk says; size: of a file too large.", flag_values=FLAGS)
 options.positive(FLAGS, "num_processes", 2, "Trainings at a time.")
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
@@ -133,6 +132,8 @@ def fell_back(some: list[Refusal]) -> list[Refusal]:
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Prints a line for each kind of error, and faults as they are found."""
+    if unknown := set(values.errors) - set(KINDS):
+        raise errors.UsageError(f"--errors: {min(unknown)} is none of {', '.join(KINDS)}")
     more, lines, num_faults = shlex.split(values.train_flags), [], 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
