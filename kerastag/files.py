@@ -54,7 +54,8 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
         raise errors.KerastagError(f"{path}: exists already")
     with _told_of(path, path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        prefix = f".{path.name}.{os.getpid()}."
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=path.parent))
     with _told_of(path, temporary):
         try:
             os.chmod(temporary, 0o777 & ~umask())  # mkdtemp makes folders that only their owner can read
@@ -65,14 +66,50 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
 
 
 def replace_folder(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Renames `source` to `target`; what stood there is moved aside first and removed last."""
+    """Renames `source` to `target`; what stood there is moved aside first and removed last.
+
+    A failure in between puts it back. A kill cannot: `put_back` does, when the folder is asked for again.
+    """
+    aside = _aside(target)
     if target.exists():
-        aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-        os.rename(target, aside / target.name)
+        _remove(aside)
+        os.rename(target, aside)
+    try:
         os.rename(source, target)
-        shutil.rmtree(aside)
+    finally:
+        put_back(target)
+    with contextlib.suppress(OSError):
+        _remove(aside)
+
+
+def put_back(path: pathlib.Path) -> None:
+    """Gives a folder its name again if its replacement was killed before the new one had it."""
+    if not path.exists() and _aside(path).exists():
+        os.rename(_aside(path), path)
+
+
+def _aside(path: pathlib.Path) -> pathlib.Path:
+    return path.with_name(f".{path.name}.old")
+
+
+def remove_unfinished(folder: pathlib.Path, pid: int) -> None:
+    """Removes the files and folders in a folder that a process, which was killed, was writing."""
+    for path in list(folder.rglob(f".*.{pid}.*partial*")):
+        with contextlib.suppress(OSError):
+            _remove(path)
+
+
+def is_unfinished(path: pathlib.Path) -> bool:
+    """Whether the name is one of those that a file or folder has while it is written."""
+    return re.fullmatch(r"\..*\.\d+\.(.*\.)?partial(\..*)?", path.name) is not None
+
+
+def _remove(path: pathlib.Path) -> None:
+    """Removes a file, link or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
     else:
-        os.rename(source, target)
+        path.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:

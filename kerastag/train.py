@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from kerastag import cli, errors, losses, models, published, runtime, tags
+from kerastag import cli, errors, files, losses, models, published, runtime, tags
 from kerastag.cli import (
     averages,
     hearing,
@@ -22,8 +22,8 @@ from kerastag.cli import (
 )
 from kerastag.data import dataset, splits
 from kerastag.models import saved
-from kerastag.runs import lock, run_folder
 from kerastag.runs import record as run_record
+from kerastag.runs import run_folder
 
 if TYPE_CHECKING:
     from kerastag.training import experiment, soft_labels
@@ -140,7 +140,7 @@ def _run_folder(values: flags.FlagValues) -> run_folder.RunFolder:
             pathlib.Path("runs") / (values.loss if values.model == models.NAMES[0] else values.model)
         )
     folder = run_folder.RunFolder(pathlib.Path(values.run_dir))
-    if folder.path.is_dir() and any(path.name != lock.NAME for path in folder.path.iterdir()):
+    if not folder.is_empty():
         if not folder.holds_run():
             raise errors.KerastagError(f"{folder.path}: exists and is not a run")
         if not (values.resume or values.overwrite):
@@ -154,6 +154,7 @@ def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
         return False
     if folder.holds_run():
         resuming.check_same_experiment(values, folder)
+    files.put_back(folder.checkpoint_path)
     if folder.holds_checkpoint():
         return True
     print(f"{folder.path}: nothing to resume yet, training starts afresh", file=sys.stderr)

@@ -21,7 +21,7 @@ def held(folder: pathlib.Path) -> Iterator[list[str]]:
 
     Yields a line for people if the lock was taken over.
 
-    A lock whose process has ended on this machine is taken over.
+    A lock whose process has ended on this machine is taken over; what it was writing when it was killed is removed.
 
     Raises:
       KerastagError: another training holds it, or the folder cannot be written.
@@ -33,9 +33,11 @@ def held(folder: pathlib.Path) -> Iterator[list[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
     try:
-        taken_over = _take(path)
+        ended = _take(path)
         try:
-            yield taken_over
+            if ended:
+                files.remove_unfinished(folder, ended["pid"])
+            yield [f"{folder}: taken over from {_shown(ended)}, which has ended"] if ended else []
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -45,8 +47,8 @@ def held(folder: pathlib.Path) -> Iterator[list[str]]:
                 folder.rmdir()
 
 
-def _take(path: pathlib.Path) -> list[str]:
-    """Writes this process into the lock, unless another one that lives is in it."""
+def _take(path: pathlib.Path) -> dict[str, Any]:
+    """Writes this process into the lock, unless another one that lives is in it; returns who held it and has ended."""
     while True:
         with path.open("a+", encoding="utf-8", errors="replace") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # between reading who holds it and writing; it goes with the handle
@@ -59,7 +61,7 @@ def _take(path: pathlib.Path) -> list[str]:
             file.write(json.dumps(_this_process()))
             file.flush()
             os.fsync(file.fileno())
-            return [f"{path.parent}: taken over from {_shown(holder)}, which has ended"] if holder else []
+            return holder
 
 
 def _check_free(path: pathlib.Path, holder: dict[str, Any]) -> None:

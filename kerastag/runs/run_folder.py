@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 
-from kerastag import errors, tags, tsv
+from kerastag import errors, files, tags, tsv
 from kerastag.metrics import matrices, split_scores
 from kerastag.runs import lock
 from kerastag.runs import record as run_record
@@ -40,6 +40,12 @@ class RunFolder:
         if not folder.holds_run():
             raise errors.KerastagError(f"{path}: not a run (it has no {RECORD})")
         return folder
+
+    def is_empty(self) -> bool:
+        """Whether there is no folder, or no more in it than what a training leaves that was killed at its start."""
+        if not self.path.is_dir():
+            return True
+        return all(path.name == lock.NAME or files.is_unfinished(path) for path in self.path.iterdir())
 
     def holds_run(self) -> bool:
         """Whether a run was begun here."""

@@ -262,6 +262,8 @@ def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, run_train,
         raise ZeroDivisionError
 
     line = [f"--data_dir={music}", f"--run_dir={tmp_path / 'run'}", "--loss=cb_focal", "--epochs=3", "--resume"]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".run.1.partial.json").touch()  # killed while it wrote the first of its files
     with monkeypatch.context() as patch:
         patch.setattr(fit.Fit, "run", killed)  # before its first checkpoint
         assert run_train(music, tmp_path / "run", *line) == 1
@@ -272,6 +274,7 @@ def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, run_train,
     assert train.COMMAND.run([*line, "--monitor=scalars"]) == 0  # the other flags are in its record
     assert "nothing to resume yet, training starts afresh" in capsys.readouterr().err
     run_states.assert_same(run, tmp_path / "run")
+    (tmp_path / "run" / "checkpoint").rename(tmp_path / "run" / ".checkpoint.old")  # killed between two names
     assert train.COMMAND.run(line) == 0
     assert "afresh" not in capsys.readouterr().err
     run_states.assert_same(run, tmp_path / "run")

@@ -40,7 +40,10 @@ def test_a_lock_of_a_killed_process_is_taken_over(tmp_path):
     process = hold_in_another_process(tmp_path / "run")
     process.kill()
     process.wait()
+    for pid in (process.pid, 1):
+        (tmp_path / "run" / f".model.{pid}.partial.keras").touch()
     with lock.held(tmp_path / "run") as taken_over:
+        assert [path.name for path in (tmp_path / "run").glob("*.keras")] == [".model.1.partial.keras"]
         assert json.loads((tmp_path / "run" / lock.NAME).read_text())["pid"] == os.getpid()
     assert f"taken over from process {process.pid} on " in taken_over[0]
     assert not (tmp_path / "run" / lock.NAME).exists()
