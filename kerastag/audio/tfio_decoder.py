@@ -4,10 +4,12 @@ It reads WAV, FLAC, Ogg Vorbis and MP3, always whole and undamaged files, and ta
 5 times (FLAC, Vorbis) as long as libsndfile. Two things stay outside tensorflow-io's operations:
 - The header is read by libsndfile: the decoding operations do not tell the sample rate, and must be told the
   sample type. (tensorflow_io.audio.AudioIOTensor tells both, but mixes up files inside a parallel map.) So
-  errors read as those of `audio.read`.
+  errors read as those of `audio.read`. Every file is decoded by libsndfile once in a process, before tensorflow-io sees
+  it: of a damaged one its decoders may never return, and nothing stops them in a graph.
 - The resampling is soxr's: tensorflow_io.audio.resample takes 150 times as long and is not aligned in time.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
@@ -23,7 +25,11 @@ from kerastag import audio, errors
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from kerastag.audio import source
+
 REMEDY = "pip install 'kerastag[tfio]', with TensorFlow 2.16 or 2.17 and Python 3.11 or 3.12"
+
+_FRAMES_AT_ONCE = 1 << 20
 
 # What libsndfile calls a file, and how tensorflow-io must be asked: operation, sample type, full scale.
 _FORMS = {
@@ -108,16 +114,35 @@ def _decode(contents: "tf.Tensor", operation: str, sample_type: str, full_scale:
 
 def _header(path: np.ndarray | bytes) -> tuple[np.int32, np.int32]:
     """Which of _FORMS a file has, and its rate in Hz."""
+    name = np.asarray(path).item()
+    seen = None  # by opening it is said what is wrong
+    with contextlib.suppress(OSError):
+        status = os.stat(name)
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+    form, rate = _checked(name, seen)
+    return np.int32(form), np.int32(rate)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _checked(name: bytes, _seen: tuple[int, ...] | None) -> tuple[int, int]:
+    """As `_header`, of a file that decodes from its first byte to its last."""
     from kerastag.audio import source
 
-    with source.Source(np.asarray(path).item()) as file:
+    with source.Source(name) as file:
         container, codec = file.form
         form = ("WAV" if container == "WAVEX" else container, codec)
         if form not in _FORMS:
             raise audio.AudioError(f"{file.path}: tensorflow-io does not decode {container} {codec}, soundfile does")
-        if not file.plain:
+        if not (file.plain and _is_whole(file)):
             raise audio.AudioError(f"{file.path}: is damaged, which tensorflow-io does not bear, soundfile does")
-        return np.int32(list(_FORMS).index(form)), np.int32(file.rate)
+        return list(_FORMS).index(form), file.rate
+
+
+def _is_whole(file: "source.Source") -> bool:
+    """Whether nothing is missing once everything was decoded."""
+    for start in range(0, file.num_frames, _FRAMES_AT_ONCE):
+        file.decode(start, min(start + _FRAMES_AT_ONCE, file.num_frames))
+    return not file.account().gaps
 
 
 def _resample(sample_rate: int, path: np.ndarray | bytes, mono: np.ndarray, rate: np.int32) -> np.ndarray:

@@ -116,3 +116,17 @@ def mp3_frames() -> Callable[[bytes], list[int]]:
         return found
 
     return offsets
+
+
+@pytest.fixture
+def decoded_frames(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list to which every read of libsndfile adds its number of frames."""
+    frames: list[int] = []
+
+    class Counting(soundfile.SoundFile):
+        def read(self, *arguments, out, **options):
+            frames.append(len(out))
+            return super().read(*arguments, out=out, **options)
+
+    monkeypatch.setattr(soundfile, "SoundFile", Counting)
+    return frames

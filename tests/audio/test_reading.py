@@ -25,20 +25,6 @@ def starts_in(length: int) -> list[int]:
     return [0, 1, 4_321, length // 2, length - CHUNK, length - 7_000, length - 1, length, length + 99_999]
 
 
-@pytest.fixture
-def decoded_frames(monkeypatch):
-    """A list to which every read of libsndfile adds its number of frames."""
-    frames = []
-
-    class Counting(soundfile.SoundFile):
-        def read(self, *arguments, out, **options):
-            frames.append(len(out))
-            return super().read(*arguments, out=out, **options)
-
-    monkeypatch.setattr(soundfile, "SoundFile", Counting)
-    return frames
-
-
 def test_chunk_is_the_slice_of_the_whole(maker, form_and_rate):
     path = maker.track(*form_and_rate)
     whole = audio.read(path)

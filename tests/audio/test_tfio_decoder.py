@@ -81,8 +81,20 @@ def test_errors_name_the_file(maker):
         maker.track("opus", 48_000, 1.0): "tensorflow-io does not decode OGG OPUS, soundfile does",
         maker.write("half.flac", flac[: len(flac) // 2]): "is damaged",
         maker.write("half.mp3", mp3[: len(mp3) // 2]): "is damaged",
+        maker.write("hole.flac", flac[: len(flac) // 2] + bytes(500) + flac[len(flac) // 2 + 500 :]): "is damaged",
     }
     for path, message in cases.items():
         with pytest.raises(tf.errors.OpError) as caught:
             read_by_dataset([path])
         assert f"{path}: {message}" in str(caught.value)
+
+
+@pytest.mark.usefixtures("tfio")
+def test_a_file_is_looked_through_once_until_it_is_another(maker, decoded_frames):
+    path = maker.track("flac", 16_000, 2.0)
+    for _ in range(3):
+        read_by_dataset([path])
+    assert decoded_frames.count(2 * 16_000) == 1
+    maker.track("flac", 16_000, 3.0).replace(path)
+    read_by_dataset([path])
+    assert decoded_frames.count(3 * 16_000) == 1

@@ -1,12 +1,14 @@
 """Has every reader of files read files that were mutated, in processes with limits: none may crash, hang or swell.
 
-    python -m tools.attacks.fuzz_audio [--num_files=20000] [--readers=audio,ffmpeg,tags] [--keep=FOLDER]
+    python -m tools.attacks.fuzz_audio [--num_files=20000] [--readers=audio,ffmpeg,tags] [--formats=mp3,flac,...]
+        [--keep=FOLDER]
 
 A second of music in every format that can be encoded here gets bits flipped, numbers at their extremes, parts cut out,
 repeated, or put in from another format. `audio` is the reading of commands, whole and in chunks, with FFmpeg's
 libraries behind libsndfile; `ffmpeg` is these alone; `tags` reads the fields of `kerastag write` and works out how one
-would be edited. A file may be read or refused in one line; a crash, any other exception, 20 s or 1 GB is a fault, told
-with the number that makes the file again (--first). The exit status is 1 if there was one.
+would be edited; `tfio`, where tensorflow-io is installed, is decoding in TensorFlow's graph. A file may be read or
+refused in one line; a crash, any other exception, 20 s or 1 GB is a fault, told with the number that makes the file
+again (--first). The exit status is 1 if there was one.
 """
 
 import pathlib
@@ -17,8 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from absl import flags
 
-from kerastag import audio, cli, errors
-from kerastag.audio import second_reader
+from kerastag import audio, cli, errors, runtime
+from kerastag.audio import second_reader, tfio_decoder
 from kerastag.cli import options
 from kerastag.library import fields
 from kerastag.library.fields import opening
@@ -45,7 +47,10 @@ MORE_BY_FFMPEG = {
 
 FLAGS = flags.FlagValues()
 fuzzing.define(FLAGS, num_files=20_000)
-flags.DEFINE_list("readers", ["audio", "ffmpeg", "tags"], "Which readers.", flag_values=FLAGS)
+flags.DEFINE_list(
+    "readers", ["audio", "ffmpeg", "tags"], "Which readers, of audio, ffmpeg, tags and tfio.", flag_values=FLAGS
+)
+flags.DEFINE_list("formats", [], "Which formats; without it all. Numbers are of files among these.", flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
 
@@ -62,13 +67,13 @@ def whole_files(seconds: int = 1) -> dict[str, tuple[bytes, str]]:
 
 
 def mutants(
-    folder: pathlib.Path, numbers: Iterable[int], seed: int, readers: Sequence[str]
+    folder: pathlib.Path, numbers: Iterable[int], seed: int, readers: Sequence[str], formats: Sequence[str]
 ) -> Iterator[fuzzing.Mutant]:
-    """Writes mutated files one after the other; each is a function of its number and the seed."""
+    """Writes mutated files one after the other; each is a function of its number, the seed and the formats."""
     whole = whole_files()
     for number in numbers:
-        form = list(whole)[number % len(whole)]
-        mutation = mutating.NAMES[number // len(whole) % len(mutating.NAMES)]
+        form = formats[number % len(formats)]
+        mutation = mutating.NAMES[number // len(formats) % len(mutating.NAMES)]
         content, suffix = whole[form]
         others = [other for name, (other, _) in whole.items() if name != form]
         room = folder / str(number)
@@ -119,7 +124,22 @@ def read_tags(path: pathlib.Path) -> None:
         tags.seen()
 
 
-READERS = {"audio": read_audio, "ffmpeg": read_by_ffmpeg, "tags": read_tags}
+def read_by_tfio(path: pathlib.Path) -> None:
+    """As a pipeline with --decoder=tfio, which goes on without a file whose operations fail."""
+    import tensorflow as tf
+
+    try:
+        tfio_decoder.read(tf.constant(str(path)))
+    except tf.errors.OpError as error:
+        raise audio.AudioError(f"{path}: {type(error).__name__}") from error
+
+
+READERS = {"audio": read_audio, "ffmpeg": read_by_ffmpeg, "tags": read_tags, "tfio": read_by_tfio}
+
+
+def _start_tfio() -> None:
+    runtime.start()
+    tfio_decoder.require()
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
@@ -129,12 +149,18 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         raise errors.UsageError(f"--readers: {min(unknown)} is none of {', '.join(READERS)}")
     if "ffmpeg" in values.readers and not second_reader.available():
         raise errors.UsageError(f"--readers=ffmpeg: {second_reader.REMEDY}")
-    numbers, readers = fuzzing.numbers(values), values.readers
+    if "tfio" in values.readers:
+        _start_tfio()
+    formats = list(whole_files())
+    if unknown := set(values.formats) - set(formats):
+        raise errors.UsageError(f"--formats: {min(unknown)} is none of {', '.join(formats)}")
+    numbers, readers, formats = fuzzing.numbers(values), values.readers, values.formats or formats
     return fuzzing.run(
         attack,
-        lambda folder: mutants(folder, numbers, values.seed, readers),
+        lambda folder: mutants(folder, numbers, values.seed, readers, formats),
         values,
         f"readers {', '.join(readers)}",
+        _start_tfio if "tfio" in readers else None,
     )
 
 

@@ -55,4 +55,4 @@ def test_mutated_audio_is_read_or_refused(capsys):
 
 def test_unknown_readers_are_refused(capsys):
     assert fuzz_audio.COMMAND.run(["--readers=audio,eyes"]) == 2
-    assert "eyes is none of audio, ffmpeg, tags" in capsys.readouterr().err
+    assert "eyes is none of audio, ffmpeg, tags, tfio" in capsys.readouterr().err
