@@ -16,7 +16,7 @@ from absl import flags
 from kerastag import cli, errors, metrics, published, runtime
 from kerastag.cli import options
 from kerastag.data import reading, splits
-from kerastag.inference import split_scoring, tagger
+from kerastag.inference import opening, split_scoring, tagger
 from kerastag.metrics import tables
 from kerastag.runs import ensemble_folder
 from kerastag.runs.model import Model
@@ -82,7 +82,7 @@ class Contestant:
     @classmethod
     def load(cls, title: str, path: str, values: flags.FlagValues) -> "Contestant":
         model = Model.load(published.resolve(path))
-        listener = tagger.of_model(model, options.computing_of(values))
+        listener = opening.of_model(model, options.computing_of(values))
         return cls(title, model, listener, reading.Reading(values.num_chunks, whole=False))
 
     def size(self) -> tuple[int, str, str]:
