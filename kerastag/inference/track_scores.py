@@ -9,7 +9,7 @@ import numpy as np
 from kerastag import audio, errors, progress
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
-from kerastag.data import splits
+from kerastag.data import track_files
 from kerastag.data.reading import Reading
 from kerastag.inference import opening, passes, tagger
 
@@ -62,7 +62,7 @@ def load(how: How) -> tagger.Tagger:
     return model
 
 
-def score(how: How, lookups: Sequence[splits.Lookup], skip_unreadable: bool) -> Scored:
+def score(how: How, lookups: Sequence[track_files.Lookup], skip_unreadable: bool) -> Scored:
     """Scores tracks, with a bar.
 
     Raises:
