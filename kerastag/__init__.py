@@ -20,7 +20,7 @@ The commands are `kerastag train`, `evaluate`, `ensemble`, `report`, `tag`, `wri
 """
 
 from kerastag import losses, models
-from kerastag.inference.tagger import load
+from kerastag.inference.opening import load
 from kerastag.version import __version__
 
 __all__ = ["__version__", "load", "losses", "models"]

@@ -58,6 +58,13 @@ def made(encoded: dict[str, bytes], folder: pathlib.Path) -> dict[str, tuple[str
     return made
 
 
+def put(folder: pathlib.Path, name: str, content: bytes) -> pathlib.Path:
+    """A file with that content; its path."""
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
 def by_ffmpeg(path: pathlib.Path) -> tuple[str, str, dict[str, str], list[str]]:
     """What FFmpeg's libraries say: hashes of the decoded and of the stored music, metadata, hashes of pictures."""
     decoded, stored, pictures = hashlib.sha256(), hashlib.sha256(), []

@@ -50,80 +50,88 @@ class Web:
         return None
 
 
-def _handler(web):
-    running = []
+class _Server(http.server.ThreadingHTTPServer):
+    """A server of a `Web` on this machine."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    daemon_threads = True
 
-        def log_message(self, *arguments):
-            pass
+    def __init__(self, web):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.web = web
+        self.running = []  # handlers that give a body now
 
-        def do_HEAD(self):
-            self.answer(body=False)
 
-        def do_GET(self):
-            self.answer(body=True)
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-        def answer(self, body):
-            if not body:
-                self.give(body)
-                return
-            running.append(self)
-            web.most_at_once = max(web.most_at_once, len(running))
-            try:
-                self.give(body)
-            finally:
-                running.remove(self)
+    def log_message(self, *arguments):
+        pass
 
-        def give(self, body):
-            path = urllib.parse.unquote(self.path.partition("?")[0])
-            fault = web.fault(path) if body or web.faults[path] or web.faults["*"] else None
-            content = web.files.get(path)
-            if isinstance(fault, int) or content is None:
-                self.refuse(path, fault if isinstance(fault, int) else 404)
-                return
-            if fault == "slow":
-                time.sleep(0.2)
-            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-            status, start, stop = 200, 0, len(content)
-            if asked and web.ranges:
-                status, start = 206, int(asked[1])
-                stop = min(len(content), int(asked[2] or len(content)) + 1)
-            web.asked.append((self.command, path, status))
-            self.send_response(status)
-            self.send_header("Content-Length", str(stop - start))
-            if web.ranges:
-                self.send_header("Accept-Ranges", "bytes")
-            if status == 206:
-                self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
-            self.end_headers()
-            if not body:
-                return
-            if fault == "drop":
-                stop = (start + stop) // 2
-                self.close_connection = True
-            with contextlib.suppress(OSError):  # whoever asked went away
-                self.wfile.write(content[start:stop])
-                web.sent[path] += stop - start
+    def do_HEAD(self):
+        self._give(with_body=False)
 
-        def refuse(self, path, status):
-            web.asked.append((self.command, path, status))
-            self.send_response(status)
-            for name, value in web.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def do_GET(self):
+        web, running = self.server.web, self.server.running
+        running.append(self)
+        web.most_at_once = max(web.most_at_once, len(running))
+        try:
+            self._give(with_body=True)
+        finally:
+            running.remove(self)
 
-    return Handler
+    def _give(self, with_body):
+        web = self.server.web
+        path = urllib.parse.unquote(self.path.partition("?")[0])
+        fault = web.fault(path) if with_body or web.faults[path] or web.faults["*"] else None
+        content = web.files.get(path)
+        if isinstance(fault, int) or content is None:
+            self._refuse(path, fault if isinstance(fault, int) else 404)
+            return
+        if fault == "slow":
+            time.sleep(0.2)
+        start, stop = self._send_head(path, len(content))
+        if not with_body:
+            return
+        if fault == "drop":
+            stop = (start + stop) // 2
+            self.close_connection = True
+        with contextlib.suppress(OSError):  # whoever asked went away
+            self.wfile.write(content[start:stop])
+            web.sent[path] += stop - start
+
+    def _send_head(self, path, size):
+        """Sends status and headers of an answer; begin and end of the range that it gives."""
+        web = self.server.web
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")) if web.ranges else None
+        status, start, stop = 200, 0, size
+        if asked:
+            status, start = 206, int(asked[1])
+            stop = min(size, int(asked[2] or size) + 1)
+        web.asked.append((self.command, path, status))
+        self.send_response(status)
+        self.send_header("Content-Length", str(stop - start))
+        if web.ranges:
+            self.send_header("Accept-Ranges", "bytes")
+        if asked:
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+        self.end_headers()
+        return start, stop
+
+    def _refuse(self, path, status):
+        web = self.server.web
+        web.asked.append((self.command, path, status))
+        self.send_response(status)
+        for name, value in web.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 @contextlib.contextmanager
 def served():
     """A server on this machine, while the body runs."""
     web = Web()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(web))
-    server.daemon_threads = True
+    server = _Server(web)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     web.address = f"http://127.0.0.1:{server.server_port}"

@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from kerastag.audio import decoder, fetched, mpeg, spliced
+from kerastag.audio import decoder, fetched, mpeg, mpeg_header, mpeg_info, spliced
 from kerastag.audio.link import Link
 
 _SLACK = 8  # bytes that a frame may stand from where its number suggests
@@ -35,8 +35,8 @@ class Frames:
     start: int
     stop: int
     num_frames: int
-    key: mpeg.Key
-    info: mpeg.Info | None
+    key: mpeg_header.Key
+    info: mpeg_info.Info | None
 
     @property
     def seconds_stated(self) -> float | None:
@@ -79,7 +79,7 @@ class Frames:
     def _stream(self, span: tuple[int, int], num_frames: int, padding: int | None) -> Link:
         pieces: tuple[spliced.Piece, ...] = (span,)
         if self.info:
-            header = mpeg.rewritten(self.info, self.key, num_frames, span[1] - span[0], padding)
+            header = mpeg_info.rewritten(self.info, self.key, num_frames, span[1] - span[0], padding)
             pieces = (header, span)
         return Link(pieces, states_length=True, claims_more=self.info is None)
 
@@ -87,7 +87,7 @@ class Frames:
         """The frames that begin within _SLACK bytes of where they should, and end so; None if they do not."""
         for start in range(blocks.start, blocks.start + 2 * _SLACK + 1):
             head = blocks.at(start, 4)
-            if len(head) == 4 and head[0] == 255 and self.key.alike(mpeg.key_of(head)):
+            if len(head) == 4 and head[0] == 255 and self.key.alike(mpeg_header.key_of(head)):
                 run = mpeg.follow(blocks, start)
                 if run.num_frames == num_frames and blocks.size - run.stop <= 2 * _SLACK:
                     return run
@@ -148,30 +148,30 @@ def frames_of(path: str, blocks: spliced.Blocks, start: int) -> Frames | None:
         head = front.at(start, 4)
         if len(head) < 4 or head[0] != 255 or start != mpeg.id3v2_bytes(blocks.at(0, 10)):
             return None
-        key = mpeg.key_of(head)
+        key = mpeg_header.key_of(head)
         if key.layer != 3 or key.frame_samples != 1152 or mpeg.follow(front, start).num_frames < _LOOKED_AT:
             return None
-        info = mpeg.info_at(front, start, key)
+        info = mpeg_info.read(front, start, key)
         first = start + len(info.frame) if info else start
         third = front.at(first, 4)[2]
     stop = _end(path, blocks, first, key, third)
     if stop is None or (info and not info.is_xing):
         return None
-    num_frames = info.num_frames if info else round((stop - first) / mpeg.mean_bytes(key, third))
+    num_frames = info.num_frames if info else round((stop - first) / mpeg_header.mean_bytes(key, third))
     if not num_frames or num_frames < 4 * _LOOKED_AT:
         return None
     frames = Frames(first, stop, num_frames, key, info)
-    return frames if _are_even(path, frames, mpeg.mean_bytes(key, third)) else None
+    return frames if _are_even(path, frames, mpeg_header.mean_bytes(key, third)) else None
 
 
-def _end(path: str, blocks: spliced.Blocks, first: int, key: mpeg.Key, third: int) -> int | None:
+def _end(path: str, blocks: spliced.Blocks, first: int, key: mpeg_header.Key, third: int) -> int | None:
     """The end of the last frame, behind which there are tags alone; None if it is not found."""
-    size = mpeg.frame_bytes(key, third)
+    size = mpeg_header.frame_bytes(key, third)
     begin = max(first, blocks.size - _BEHIND_MUSIC - _LOOKED_AT * (size + 1))
     with spliced.Blocks(path, begin) as tail:
         for start in range(begin, min(begin + 2 * size + 2, tail.size - 4)):
             head = tail.at(start, 4)
-            if head[0] == 255 and key.alike(mpeg.key_of(head)) and mpeg.frame_bytes(key, head[2]):
+            if head[0] == 255 and key.alike(mpeg_header.key_of(head)) and mpeg_header.frame_bytes(key, head[2]):
                 run = mpeg.follow(tail, start)
                 if run.num_frames >= _LOOKED_AT and not run.cut:
                     return run.stop if mpeg.behind_tags(tail, run.stop) == tail.size else None

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from kerastag.audio import mpeg, spliced
+from kerastag.audio import mpeg, mpeg_header, mpeg_info, spliced
 from kerastag.audio.link import Layout, Link
 
 _TOLERANCE = 4  # times what the missing bytes suggest, a count of missing frames is believed
@@ -16,7 +16,7 @@ class Section:
     """One stream of those that were joined: the runs of its frames, behind its encoder's header if it has one."""
 
     runs: list[mpeg.Run]
-    info: mpeg.Info | None = None
+    info: mpeg_info.Info | None = None
 
     @property
     def num_frames(self) -> int:
@@ -79,7 +79,7 @@ def _sections(blocks: spliced.Blocks, runs: Sequence[mpeg.Run]) -> list[Section]
 
 
 def _section(blocks: spliced.Blocks, run: mpeg.Run) -> Section:
-    info = mpeg.info_at(blocks, run.start, run.key)
+    info = mpeg_info.read(blocks, run.start, run.key)
     if info is None:
         return Section([run])
     return Section([dataclasses.replace(run, start=run.start + len(info.frame), num_frames=run.num_frames - 1)], info)
@@ -90,7 +90,7 @@ def _split(blocks: spliced.Blocks, section: Section) -> list[Section]:
     parts = [Section([], section.info)]
     for run in section.runs:
         rest = run
-        for place in mpeg.info_places(blocks, run):
+        for place in mpeg_info.places(blocks, run):
             halves = mpeg.split(blocks, rest, place) if place > rest.start else None
             second = _section(blocks, halves[1]) if halves else None
             if halves and second and second.info:
@@ -139,7 +139,7 @@ def _missing(section: Section) -> list[tuple[float, float]]:
     return gaps
 
 
-def _link(sections: Sequence[Section], key: mpeg.Key, alone: bool) -> Link:
+def _link(sections: Sequence[Section], key: mpeg_header.Key, alone: bool) -> Link:
     """How the decoder is to see the streams.
 
     Args:
@@ -160,5 +160,5 @@ def _link(sections: Sequence[Section], key: mpeg.Key, alone: bool) -> Link:
     complete = not last.cut and last.info is not None and (last.stated or 0) <= last.num_frames
     padding = last.info.padding if complete and last.info else 0
     num_bytes = sum(section.num_bytes for section in sections)
-    header = mpeg.rewritten(first.info, key, num_frames, num_bytes, padding)
+    header = mpeg_info.rewritten(first.info, key, num_frames, num_bytes, padding)
     return Link((header, *ranges), states_length=True)

@@ -10,7 +10,7 @@ from absl import flags
 
 from kerastag import cli, errors, models, tags
 from kerastag.audio import finding
-from kerastag.data import dataset, splits
+from kerastag.data import dataset, splits, track_files
 from kerastag.runs import run_folder
 
 if TYPE_CHECKING:
@@ -144,4 +144,4 @@ def _of_splits(values: flags.FlagValues, data: dataset.Dataset) -> Iterator[path
     for source in sources:
         for track in source.split.tracks:
             with contextlib.suppress(errors.KerastagError):  # training tells of those that are not there
-                yield splits.resolve(source.folder, track)
+                yield track_files.resolve(source.folder, track)

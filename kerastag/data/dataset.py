@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerastag import errors, parallel, tags
-from kerastag.data import demo, splits
+from kerastag.data import demo, splits, track_files
 
 if TYPE_CHECKING:
     from kerastag.data import decoded, pipeline
@@ -79,7 +79,7 @@ class Dataset:
         found: dict[str, str] = {}
         for name, sources in (("train", self.training), ("validation", (self.validation,))):
             rows = [[*track.identity, *track.tags] for source in sources for track in source.split.tracks]
-            lookups = [splits.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
+            lookups = [track_files.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
             sizes = parallel.run(_size, lookups, "looking at files", _LOOKED_AT_ONCE)
             found |= {name: _digest(rows), f"{name} audio": _digest(sizes)}
         return found
@@ -102,13 +102,13 @@ class Dataset:
     ) -> "pipeline.Tracks":
         from kerastag.data import pipeline
 
-        lookups = [splits.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
+        lookups = [track_files.Lookup(source.folder, track) for source in sources for track in source.split.tracks]
         none = np.zeros((len(unlabelled), len(self.vocabulary)), np.float32)
         labels = np.concatenate([*(source.split.labels(self.vocabulary) for source in sources), none])
         return pipeline.Tracks([*lookups, *unlabelled], labels, kept)
 
 
-def _size(lookup: splits.Lookup) -> int | None:
+def _size(lookup: track_files.Lookup) -> int | None:
     try:
         return lookup().stat().st_size
     except (OSError, errors.KerastagError):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import soundfile
 
 from kerastag import audio, errors, files, parallel, tsv
-from kerastag.data import splits
+from kerastag.data import splits, track_files
 
 FORMATS = {"wav": ("WAV", 1.0), "flac": ("FLAC", 0.63)}  # libsndfile's name; bytes per byte of PCM, about
 BLOCK_SECONDS = 60  # converted at a time, so that an hour-long file needs no more memory than a short one
@@ -83,7 +83,7 @@ def convert_all(
         if conversion.target.is_file():
             return ""
         try:
-            source = splits.resolve(conversion.folder, conversion.track)
+            source = track_files.resolve(conversion.folder, conversion.track)
             convert_file(source, conversion.target, file_format, sample_rate)
         except errors.KerastagError as error:
             return str(error)

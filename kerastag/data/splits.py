@@ -1,4 +1,4 @@
-"""Split files: the tracks of a training, validation or test set, their audio and their tags.
+"""Split files: the tracks of a training, validation or test set and their tags.
 
 Two published forms are read, tab-separated, with a header: MTG-Jamendo's (Bogdanov et al. 2019) and that of
 the Music4All tracks which the winner of MediaEval 2020 added; see FORMS.
@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from kerastag import audio, errors, tags
+from kerastag import errors, tags
 
 FORMS = (
     ("TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"),
@@ -122,44 +122,6 @@ def _without_collector() -> Iterator[None]:
 def split_path(data_dir: str | os.PathLike[str], override: str | os.PathLike[str] | None, name: str) -> pathlib.Path:
     """The split file: `override` if there is one, else `data_dir`/`name`.tsv."""
     return pathlib.Path(override) if override else pathlib.Path(data_dir) / f"{name}.tsv"
-
-
-def resolve(root: str | os.PathLike[str], track: Track) -> pathlib.Path:
-    """The audio file of `track` in the folder `root`.
-
-    That is its PATH, or its PATH and one of audio.ALL_EXTENSIONS if it has none, or FOLDER/N.low.mp3 where PATH is
-    FOLDER/N.mp3, as in MTG-Jamendo's smaller form. Symbolic links are followed.
-
-    Raises:
-      KerastagError: there is no such file.
-    """
-    path = os.path.join(root, track.path)
-    if os.path.isfile(path):
-        return pathlib.Path(path)
-    stem, extension = os.path.splitext(path)
-    if extension.lower() in audio.ALL_EXTENSIONS:
-        if os.path.isfile(f"{stem}.low{extension}"):
-            return pathlib.Path(f"{stem}.low{extension}")
-        raise errors.KerastagError(f"{path}: no such file (track {track.track_id!r})")
-    for extension in audio.ALL_EXTENSIONS:
-        if os.path.isfile(path + extension):
-            return pathlib.Path(path + extension)
-    tried = " ".join(audio.ALL_EXTENSIONS)
-    raise errors.KerastagError(f"{path}: no such file, nor with {tried} (track {track.track_id!r})")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Lookup:
-    """Finds the audio file of `track` in `folder` when called; see `resolve`."""
-
-    folder: str | os.PathLike[str]
-    track: Track
-
-    def __call__(self) -> pathlib.Path:
-        return resolve(self.folder, self.track)
-
-    def __str__(self) -> str:
-        return os.path.join(self.folder, self.track.path)
 
 
 def collect_vocabulary(splits: Iterable[Split]) -> tags.Vocabulary:

@@ -69,8 +69,8 @@ class Tracks:
     """The audio files of a split, and which of them could not be read.
 
     Args:
-      paths: (num_tracks,) audio files, waveforms in memory, which tfio cannot take, or functions such as splits.Lookup
-        that find either when it is read.
+      paths: (num_tracks,) audio files, waveforms in memory, which tfio cannot take, or functions such as
+        track_files.Lookup that find either when it is read.
       labels: (num_tracks, num_tags), or None where nothing is known about the tracks.
       kept: keeps them decoded, see data.decoded; None: every chunk is read from its file.
 

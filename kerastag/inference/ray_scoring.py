@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kerastag import audio, progress, ray_actors
-from kerastag.data import splits
+from kerastag.data import track_files
 from kerastag.inference import tagger, track_scores
 
 
@@ -34,7 +34,7 @@ class Actor:
     def _model(self) -> tagger.Tagger:
         return track_scores.load(self._how)
 
-    def do(self, lookups: Sequence[splits.Lookup]) -> track_scores.Scored:
+    def do(self, lookups: Sequence[track_files.Lookup]) -> track_scores.Scored:
         """Scores tracks."""
         model = self._model  # starts TensorFlow, which is imported next
         from kerastag.data import pipeline
@@ -46,7 +46,7 @@ class Actor:
 
 
 def score(
-    how: track_scores.How, lookups: Sequence[splits.Lookup], skip_unreadable: bool, cluster: ray_actors.Cluster
+    how: track_scores.How, lookups: Sequence[track_files.Lookup], skip_unreadable: bool, cluster: ray_actors.Cluster
 ) -> track_scores.Scored:
     """See track_scores.score; model and music must be under the same names on every machine.
 
@@ -70,7 +70,7 @@ def score(
     )
 
 
-def _as_given(scored: track_scores.Scored, lookups: Sequence[splits.Lookup]) -> track_scores.Scored:
+def _as_given(scored: track_scores.Scored, lookups: Sequence[track_files.Lookup]) -> track_scores.Scored:
     """The same with files as the user named them."""
     folders = {lookup.folder for lookup in lookups}
     reasons = {row: ray_actors.as_given(reason, *folders) for row, reason in scored.unreadable.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kerastag import audio, errors, ray_actors
 from kerastag.computing import AUTOMATIC, Computing
-from kerastag.data import dataset, splits
+from kerastag.data import dataset, splits, track_files
 from kerastag.data.reading import Reading
 from kerastag.inference import ray_scoring, track_scores
 from kerastag.metrics import split_scores
@@ -78,7 +78,7 @@ def score_run(
     folder, path = locate(run, split, source)
     vocabulary = run.vocabulary()
     listed = splits.read(path, vocabulary)
-    lookups = [splits.Lookup(folder, track) for track in listed.tracks]
+    lookups = [track_files.Lookup(folder, track) for track in listed.tracks]
     how = track_scores.How(str(run.path), reading or Reading(num_chunks=32), computing, verbosity)
     if cluster is None:
         scored = track_scores.score(how, lookups, skip_unreadable)

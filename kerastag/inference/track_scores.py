@@ -9,9 +9,9 @@ import numpy as np
 from kerastag import audio, errors, progress
 from kerastag.audio import tfio_decoder
 from kerastag.computing import AUTOMATIC, Computing
-from kerastag.data import splits
+from kerastag.data import track_files
 from kerastag.data.reading import Reading
-from kerastag.inference import passes, tagger
+from kerastag.inference import opening, passes, tagger
 
 if TYPE_CHECKING:
     from kerastag.data import pipeline
@@ -56,13 +56,13 @@ def load(how: How) -> tagger.Tagger:
       KerastagError: there is no model, or the decoder is not installed.
     """
     computing = how.computing
-    model = tagger.load(how.model, computing.precision, how.verbosity, xla=computing.xla, tf32=computing.tf32)
+    model = opening.load(how.model, computing.precision, how.verbosity, xla=computing.xla, tf32=computing.tf32)
     if how.reading.decoder == "tfio":
         tfio_decoder.require()
     return model
 
 
-def score(how: How, lookups: Sequence[splits.Lookup], skip_unreadable: bool) -> Scored:
+def score(how: How, lookups: Sequence[track_files.Lookup], skip_unreadable: bool) -> Scored:
     """Scores tracks, with a bar.
 
     Raises:

@@ -15,7 +15,7 @@ from kerastag import audio, errors, files, names, parallel, retrying, tags
 from kerastag.audio import fetched, second_reader
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
-from kerastag.inference import model_source, tagger
+from kerastag.inference import model_source, opening, tagger
 from kerastag.library import identity, results
 
 FIRST_PORTION = 32  # files
@@ -88,7 +88,7 @@ class Listener:
     @functools.cached_property
     def model(self) -> tagger.Tagger:
         """The model with its networks; starts TensorFlow."""
-        return tagger.open_source(self._source, self._computing, self._verbosity)
+        return opening.open_source(self._source, self._computing, self._verbosity)
 
     def hear(
         self, paths: Sequence[Place], on_files: OnFiles = lambda count: None, embeddings: bool = False

@@ -12,7 +12,7 @@ from kerastag import errors, files, names, progress, tags
 from kerastag.computing import Computing
 from kerastag.data import dataset
 from kerastag.data.reading import Reading
-from kerastag.inference import model_source, tagger
+from kerastag.inference import model_source, opening
 from kerastag.metrics import matrices
 from kerastag.runs import run_folder
 
@@ -118,7 +118,7 @@ class SoftLabels:
         """
         assert teaching.teacher is not None
         columns = [teaching.teacher.vocabulary.index(name) for name in vocabulary]
-        model = tagger.open_source(teaching.teacher, computing)
+        model = opening.open_source(teaching.teacher, computing)
         reading = Reading(teaching.num_chunks, whole=False)
         total = len(tracks) * model.num_chunks(teaching.num_chunks)
         with progress.Lines(total, f"the teacher hears {len(tracks)} tracks", "chunks") as bar:

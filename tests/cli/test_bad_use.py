@@ -5,76 +5,41 @@ import pytest
 from kerastag import evaluate, export, names, tag, train
 
 
-def bad_uses(run, music, tmp_path):
-    """Commands, arguments, and the line each must get."""
-    missing = tmp_path / "missing"
-    other = [f"--data_dir={music}", f"--run_dir={tmp_path / 'new'}"]
-    return {
-        "missing data": (
-            train,
-            [f"--data_dir={missing}", f"--run_dir={tmp_path / 'new'}"],
-            f"{missing}: no such folder",
-        ),
-        "no splits": (
-            train,
-            [f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'new'}"],
-            "train.tsv: no such file",
-        ),
-        "bad header": (
-            train,
-            [*other, f"--train_split={tmp_path / 'header.tsv'}"],
-            "header.tsv:1: the header is",
-        ),
-        "untagged": (
-            train,
-            [*other, f"--train_split={tmp_path / 'untagged.tsv'}"],
-            "untagged.tsv:2: track '1' has no",
-        ),
-        "unknown tag": (
-            train,
-            [*other, f"--tags_file={tmp_path / 'tags.txt'}"],
+def bad_trainings(run, music, folder):
+    """Arguments of train, and the line that each must get."""
+    data, new = f"--data_dir={music}", f"--run_dir={folder / 'new'}"
+
+    def trained_on(name):
+        return [data, new, f"--train_split={folder / name}"]
+
+    return [
+        ([f"--data_dir={folder / 'missing'}", new], f"{folder / 'missing'}: no such folder"),
+        ([f"--data_dir={folder}", new], "train.tsv: no such file"),
+        (trained_on("header.tsv"), "header.tsv:1: the header is"),
+        (trained_on("untagged.tsv"), "untagged.tsv:2: track '1' has no"),
+        (
+            [data, new, f"--tags_file={folder / 'tags.txt'}"],
             "train.tsv:2: unknown tag 'mood/theme---high'; did you mean",
         ),
-        "no audio": (
-            train,
-            [*other, f"--train_split={tmp_path / 'no_audio.tsv'}"],
-            "no track of the training split",
-        ),
-        "holds a run": (
-            train,
-            [f"--data_dir={music}", f"--run_dir={run}"],
-            "holds a run already; use --resume or",
-        ),
-        "no run": (train, [f"--run_dir={tmp_path}", "--resume"], "not a run"),
-        "changed": (
-            train,
-            [f"--run_dir={run}", "--resume", "--loss=bce"],
-            "started with --loss=cb_focal, not bce",
-        ),
-        "not a run": (evaluate, [f"--run_dir={tmp_path}"], "not a run"),
-        "output exists": (
-            evaluate,
-            [f"--run_dir={run}", f"--output={tmp_path / 'tags.txt'}"],
-            "exists already",
-        ),
-        "pickle": (
-            evaluate,
-            [f"--predictions={tmp_path / 'tags.txt'}", f"--labels={run}", f"--tags={tmp_path / 'tags.txt'}"],
-            "tags.txt",
-        ),
-        "no model": (tag, [str(music), f"--model={tmp_path}"], "neither a run nor an exported model"),
-        "nothing to tag": (tag, [str(missing), f"--model={run}"], str(missing)),
-        "tags exist": (
-            tag,
-            [str(music), f"--model={run}", f"--output={tmp_path / 'there.tsv'}"],
-            "exists already",
-        ),
-        "export exists": (
-            export,
-            [f"--run_dir={run}", f"--output_dir={tmp_path / 'served'}", "--version=1"],
-            "served/1: exists already",
-        ),
-    }
+        (trained_on("no_audio.tsv"), "no track of the training split"),  # which writes into its folder
+        ([data, f"--run_dir={run}"], "holds a run already; use --resume or"),
+        ([f"--run_dir={folder}", "--resume"], "not a run"),
+        ([f"--run_dir={run}", "--resume", "--loss=bce"], "started with --loss=cb_focal, not bce"),
+    ]
+
+
+def bad_uses_of_a_run(run, music, folder):
+    """Commands that take a run, arguments, and the line that each must get."""
+    words, model = folder / "tags.txt", f"--model={run}"
+    return [
+        (evaluate, [f"--run_dir={folder}"], "not a run"),
+        (evaluate, [f"--run_dir={run}", f"--output={words}"], "exists already"),
+        (evaluate, [f"--predictions={words}", f"--labels={run}", f"--tags={words}"], "tags.txt"),
+        (tag, [str(music), f"--model={folder}"], "neither a run nor an exported model"),
+        (tag, [str(folder / "missing"), model], str(folder / "missing")),
+        (tag, [str(music), model, f"--output={folder / 'there.tsv'}"], "exists already"),
+        (export, [f"--run_dir={run}", f"--output_dir={folder / 'served'}", "--version=1"], "served/1: exists already"),
+    ]
 
 
 @pytest.fixture
@@ -92,12 +57,13 @@ def bad_material(tmp_path):
 
 def test_bad_use_gets_one_line_and_loses_nothing(run, music, bad_material, capsys):
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    for name, (command, arguments, message) in bad_uses(run, music, bad_material).items():
-        assert command.COMMAND.run(arguments) == 1, name
+    cases = [(train, *case) for case in bad_trainings(run, music, bad_material)]
+    for command, arguments, message in cases + bad_uses_of_a_run(run, music, bad_material):
+        assert command.COMMAND.run(arguments) == 1, message
         said = capsys.readouterr().err.splitlines()
         lines = [line for line in said if not line.startswith(("device:", "parameters:"))]
-        assert len(lines) == 1 and message in lines[0], (name, lines)
-        assert not any(path.suffix == ".partial" for path in bad_material.iterdir()), name
+        assert len(lines) == 1 and message in lines[0], (message, lines)
+        assert not any(path.suffix == ".partial" for path in bad_material.iterdir()), message
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert (bad_material / "there.tsv").read_text() == "precious"
 

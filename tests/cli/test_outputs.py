@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerastag import ensemble, errors, evaluate, export, files, prepare, report, tag, train
-from kerastag.inference import tagger
+from kerastag.inference import opening
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def no_work(monkeypatch):
         raise AssertionError("work began")
 
     for module, name in (
-        (tagger, "load"),
+        (opening, "load"),
         (runtime, "start"),
         (split_scoring, "score_run"),
         (assessment, "assess"),

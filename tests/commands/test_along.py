@@ -62,12 +62,12 @@ def tagged(model_dir, library, tmp_path, capsys):
 
 @pytest.fixture
 def no_work(monkeypatch):
-    from kerastag.inference import tagger
+    from kerastag.inference import opening
 
     def work(*arguments, **options):
         raise AssertionError("work began")
 
-    monkeypatch.setattr(tagger, "open_source", work)
+    monkeypatch.setattr(opening, "open_source", work)
 
 
 def test_pictures_and_segments_of_a_folder(tagged, model, library, tmp_path):

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from kerastag import tag
-from kerastag.inference import tagger
+from kerastag.inference import opening
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def tagged(run, tmp_path, capsys):
 def test_a_repeated_run_is_equal_and_loads_no_network(tagged, library, tmp_path, monkeypatch):
     (library / "broken.wav").write_bytes(b"not audio")
     first = tagged(library, f"--output={tmp_path / 'first.tsv'}")
-    monkeypatch.setattr(tagger, "open_source", None)
+    monkeypatch.setattr(opening, "open_source", None)
     second = tagged(library, f"--output={tmp_path / 'second.tsv'}")
     assert first[0] == second[0] == 3 and first[2] == second[2] and "broken.wav: " in first[2]
     assert (tmp_path / "first.tsv").read_bytes() == (tmp_path / "second.tsv").read_bytes()

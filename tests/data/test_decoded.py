@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerastag import audio, errors
-from kerastag.data import decoded, pipeline, sampling, splits
+from kerastag.data import decoded, pipeline, sampling, splits, track_files
 
 SAMPLES = 16_000
 
@@ -18,7 +18,7 @@ def split(music):
 
 def tracks_of(split, music, kept=None):
     vocabulary = splits.collect_vocabulary([split])
-    lookups = [splits.Lookup(music, track) for track in split.tracks]
+    lookups = [track_files.Lookup(music, track) for track in split.tracks]
     return pipeline.Tracks(lookups, split.labels(vocabulary), kept)
 
 

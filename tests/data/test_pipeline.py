@@ -8,7 +8,7 @@ import soundfile
 
 from kerastag import audio, errors, parallel, tags
 from kerastag.audio import tfio_decoder
-from kerastag.data import pipeline, sampling, splits
+from kerastag.data import pipeline, sampling, splits, track_files
 
 SAMPLES = 16_000
 
@@ -17,7 +17,7 @@ SAMPLES = 16_000
 def tracks(music):
     split = splits.read(music / "train.tsv")
     vocabulary = splits.collect_vocabulary([split])
-    return pipeline.Tracks([splits.Lookup(music, track) for track in split.tracks], split.labels(vocabulary))
+    return pipeline.Tracks([track_files.Lookup(music, track) for track in split.tracks], split.labels(vocabulary))
 
 
 def broken(tracks, tmp_path, rows):
@@ -102,7 +102,7 @@ def test_a_split_without_readable_tracks_gives_no_batches(tracks, tmp_path):
 
 def test_a_missing_file_is_unreadable_with_its_track(music):
     missing = splits.Track("lost", "nowhere/1.mp3", "", "", None, ("mood/theme---low",))
-    tracks = pipeline.Tracks([splits.Lookup(music, missing)])
+    tracks = pipeline.Tracks([track_files.Lookup(music, missing)])
     assert not list(pipeline.evaluation_batches(tracks, pipeline.ChunkFormat(SAMPLES), 2, 8))
     assert "nowhere/1.mp3" in tracks.unreadable[0] and "lost" in tracks.unreadable[0]
 

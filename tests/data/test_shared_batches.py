@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerastag.data import pipeline, sampling, shared_batches, shares, splits
+from kerastag.data import pipeline, sampling, shared_batches, shares, splits, track_files
 
 CHUNK = pipeline.ChunkFormat(4_000)
 NAMES = ("waveform", "labels", "draw", "weight")
@@ -13,7 +13,7 @@ NAMES = ("waveform", "labels", "draw", "weight")
 def tracks(music):
     split = splits.read(music / "train.tsv")
     labels = split.labels(splits.collect_vocabulary([split]))
-    return pipeline.Tracks([splits.Lookup(music, track) for track in split.tracks], labels)
+    return pipeline.Tracks([track_files.Lookup(music, track) for track in split.tracks], labels)
 
 
 def shared(tracks, plan, count, start=0, batch_size=6):

@@ -11,7 +11,7 @@ import kerastag
 from kerastag import errors
 from kerastag.computing import Computing
 from kerastag.data.reading import Reading
-from kerastag.inference import model_source, tagger
+from kerastag.inference import model_source, opening
 from kerastag.library import identity, listening, results
 
 READING = Reading(num_chunks=2)
@@ -45,7 +45,7 @@ def deaf(monkeypatch):
         def fail(*arguments):
             raise AssertionError("the network was loaded")
 
-        monkeypatch.setattr(tagger, "open_source", fail)
+        monkeypatch.setattr(opening, "open_source", fail)
 
     return call
 
@@ -130,7 +130,7 @@ def test_a_failure_is_kept_with_its_reason_until_the_file_or_the_decoders_change
     assert first.failures[paths[0]].startswith(f"{paths[0]}: ") and "audio" in first.failures[paths[0]]
     moved = paths[0].rename(library / "moved.wav")
     with monkeypatch.context() as patch:
-        patch.setattr(tagger, "open_source", None)
+        patch.setattr(opening, "open_source", None)
         second = listener().hear([moved, paths[1]])
     assert second.failures == {moved: first.failures[paths[0]].replace(str(paths[0]), str(moved))}
     with monkeypatch.context() as patch:

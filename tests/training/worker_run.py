@@ -15,7 +15,7 @@ import numpy as np
 
 from kerastag import errors, losses, runtime, tags
 from kerastag.computing import AUTOMATIC
-from kerastag.data import pipeline, splits
+from kerastag.data import pipeline, splits, track_files
 from kerastag.models import bias, layers
 from kerastag.runs import run_folder
 from kerastag.runs.record import RunRecord
@@ -27,7 +27,7 @@ STAGED = schedules.Schedule("staged", 1e-3, EPOCHS, 1, 1, (1e-2, 1e-3))  # the b
 
 def tracks(music: pathlib.Path, name: str) -> tuple[pipeline.Tracks, splits.Split]:
     split = splits.read(music / f"{name}.tsv")
-    paths = [splits.Lookup(music, track) for track in split.tracks]
+    paths = [track_files.Lookup(music, track) for track in split.tracks]
     return pipeline.Tracks(paths, split.labels(splits.collect_vocabulary([split]))), split
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from absl import flags
 
 from kerastag import errors, names, tags
-from kerastag.data import preparing, splits
+from kerastag.data import preparing, splits, track_files
 from kerastag.inference import columns
 from kerastag.metrics import groups
 from kerastag.runs import lock
@@ -45,7 +45,7 @@ def read_split(path: pathlib.Path) -> None:
         splits.class_counts(split, VOCABULARY)
         for track in split.tracks[:100]:
             with contextlib.suppress(errors.KerastagError):
-                splits.resolve(path.parent, track)
+                track_files.resolve(path.parent, track)
     preparing.rewrite_split(path, path.with_name("prepared.tsv"), "flac", set())
 
 

@@ -15,8 +15,8 @@ from absl import flags
 
 from kerastag import cli, errors, metrics, published, runtime
 from kerastag.cli import options
-from kerastag.data import reading, splits
-from kerastag.inference import split_scoring, tagger
+from kerastag.data import reading, splits, track_files
+from kerastag.inference import opening, split_scoring, tagger
 from kerastag.metrics import tables
 from kerastag.runs import ensemble_folder
 from kerastag.runs.model import Model
@@ -45,7 +45,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if both[0].model.vocabulary.names != both[1].model.vocabulary.names:
         raise errors.KerastagError(f"{values.ensemble} and {values.student} have different tags")
     listed = splits.read(path, both[1].model.vocabulary)
-    lookups = [splits.Lookup(data_dir, track) for track in listed.tracks]
+    lookups = [track_files.Lookup(data_dir, track) for track in listed.tracks]
     labels = listed.labels(both[1].model.vocabulary)
     areas = [contestant.areas(lookups, labels) for contestant in both]
     some = lookups[: values.num_tracks]
@@ -82,7 +82,7 @@ class Contestant:
     @classmethod
     def load(cls, title: str, path: str, values: flags.FlagValues) -> "Contestant":
         model = Model.load(published.resolve(path))
-        listener = tagger.of_model(model, options.computing_of(values))
+        listener = opening.of_model(model, options.computing_of(values))
         return cls(title, model, listener, reading.Reading(values.num_chunks, whole=False))
 
     def size(self) -> tuple[int, str, str]:
@@ -93,19 +93,19 @@ class Contestant:
         megabytes = sum(path.stat().st_size for path in paths) / 1e6
         return len(paths), f"{megabytes:.2f}", f"{sum(loading.load(path).count_params() for path in paths):,}"
 
-    def areas(self, lookups: list[splits.Lookup], labels: np.ndarray) -> tuple[float | None, float | None]:
+    def areas(self, lookups: list[track_files.Lookup], labels: np.ndarray) -> tuple[float | None, float | None]:
         """Macro PR-AUC and ROC-AUC."""
         scores = self._scores(lookups)
         figures = metrics.evaluate(labels, scores, self.model.vocabulary.names)
         return figures["pr_auc_macro"], figures["roc_auc_macro"]
 
-    def seconds(self, lookups: list[splits.Lookup]) -> float:
+    def seconds(self, lookups: list[track_files.Lookup]) -> float:
         """That scoring takes."""
         started = time.perf_counter()
         self._scores(lookups)
         return time.perf_counter() - started
 
-    def _scores(self, lookups: list[splits.Lookup]) -> np.ndarray:
+    def _scores(self, lookups: list[track_files.Lookup]) -> np.ndarray:
         from kerastag.data import pipeline
 
         scores, unreadable = self.listener.score_tracks(pipeline.Tracks(lookups), self.reading)

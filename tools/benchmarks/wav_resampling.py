@@ -25,7 +25,7 @@ from kerastag.audio import pcm
 from kerastag.cli import options
 from kerastag.data import dataset
 from kerastag.data.reading import Reading
-from kerastag.inference import tagger
+from kerastag.inference import opening
 from kerastag.runs.model import Model
 from tools.benchmarks import machine
 
@@ -106,7 +106,7 @@ class Scorer:
         spec = [tf.TensorSpec([1, None], tf.float32)]
         self._served = tf.function(module.ServingModule(served).serving_default, input_signature=spec)
         # one for each type of chunks: a tagger is traced for that of its first
-        self._taggers = {dtype: tagger.load(folder, "float32") for dtype in ("float32", "int16")}
+        self._taggers = {dtype: opening.load(folder, "float32") for dtype in ("float32", "int16")}
         self._num_chunks = num_chunks
 
     def differences(self, waveforms: list[np.ndarray], paths: list[str]) -> list[float]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from kerastag import audio, errors, parallel
-from kerastag.data import splits
+from kerastag.data import splits, track_files
 
 HASHES = ("bytes", "audio", "none")
 _KEY_LIMIT = 5  # a whole file may take this many times as long as a chunk
@@ -76,7 +76,7 @@ def inspect(
 def _look(place: tuple[str | os.PathLike[str], splits.Track]) -> File:
     folder, track = place
     try:
-        path = os.fspath(splits.resolve(folder, track))
+        path = os.fspath(track_files.resolve(folder, track))
     except errors.KerastagError as error:
         return File(os.path.join(folder, track.path), "missing", str(error))
     try:

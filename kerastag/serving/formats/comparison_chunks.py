@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerastag import audio, errors, tags
-from kerastag.data import splits
+from kerastag.data import splits, track_files
 from kerastag.runs import examples, run_folder
 from kerastag.runs.model import Model
 from kerastag.serving.graph import warm_up
@@ -72,7 +72,7 @@ def _of_split(
     chunks, read = [], []
     for row in chosen:
         try:
-            chunks.append(_of_file(splits.resolve(folder, split.tracks[row]), network, count))
+            chunks.append(_of_file(track_files.resolve(folder, split.tracks[row]), network, count))
         except errors.KerastagError:
             continue  # evaluation is where unreadable tracks are named
         read.append(row)

@@ -4,48 +4,20 @@ import re
 
 import numpy as np
 import pytest
-import soundfile
-import soxr
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
 
-import kerastag
-from kerastag import audio, files, tags
+from kerastag import audio, tags
 from kerastag.metrics import calibration, decisions
 from kerastag.models import popularity
-from kerastag.runs.model import Combination, Model
+from kerastag.runs.model import Combination
 from kerastag.serving.bundle import saved_model
 from kerastag.serving.graph.served_model import ServedModel
+from tests.graph_session import Session
 
 TAGS = ("mood/theme---high", "mood/theme---été", "mood/theme---mid")
 SHORT = [b"high", "été".encode(), b"mid"]
 NUM_CHUNKS = 3
-SIZES = {"4s6": 73_600, "3s69": 59_049}
 THRESHOLDS = np.array([0.5, np.inf, 0.4])
-
-
-class Session:
-    """A loaded SavedModel; inputs of any shape reach the graph, as on a server."""
-
-    def __init__(self, folder):
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default():
-            loaded = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
-        self.signatures = loaded.signature_def
-        self._calls = {}
-
-    def __call__(self, name, **inputs):
-        signature, outputs = self.signatures[name], sorted(self.signatures[name].outputs)
-        if name not in self._calls:
-            feeds = [signature.inputs[one].name for one in sorted(inputs)]
-            options = config_pb2.CallableOptions(feed=feeds, fetch=[signature.outputs[one].name for one in outputs])
-            self._calls[name] = self._session._make_callable_from_options(options)
-        values = [np.asarray(inputs[one], signature_dtype(signature.inputs[one])) for one in sorted(inputs)]
-        return dict(zip(outputs, self._calls[name](*values), strict=True))
-
-
-def signature_dtype(info):
-    return tf.as_dtype(info.dtype).as_numpy_dtype
 
 
 def saved(folder, networks, how=None, thresholds=None):
@@ -282,33 +254,3 @@ def test_rows_do_not_touch_each_other(single):
         alone = single[1]("serving_default", waveform=waveform[row : row + 1])["scores"]
         np.testing.assert_allclose(alone[0], together[row], atol=1e-6)
     assert np.ptp(together, axis=0).min() > 0.01
-
-
-@pytest.fixture(scope="module")
-def doors(network, tmp_path_factory):
-    """The Python door to a run, and the session of its SavedModel."""
-    folder = tmp_path_factory.mktemp("doors")
-    network(num_channels=4).save(folder / "model.keras")
-    tags.Vocabulary(TAGS).write(folder / "tags.txt")
-    files.write_json(folder / "run.json", {"flags": {}})
-    model = Model.load(folder)
-    made = ServedModel(model.networks("float32"), model.vocabulary, model.combination, NUM_CHUNKS)
-    saved_model.save(made, folder / "served")
-    return kerastag.load(folder, "float32"), Session(folder / "served")
-
-
-@pytest.mark.parametrize("rate", [48_000, 44_100, 22_050, 16_000, 11_025, 8_000])
-def test_a_wav_file_has_the_scores_that_the_python_door_gives(rate, doors, music, tmp_path):
-    paths = []
-    for number, level in enumerate((1, 0.1, 0.01)):
-        left = level * resampled(audio.read(music / "test" / f"{number}.wav"), rate)
-        paths.append(tmp_path / f"{number}.wav")
-        soundfile.write(paths[-1], np.stack([left, left[::-1]], axis=1), rate, "PCM_16")
-    expected = [list(doors[0].score(path, num_chunks=NUM_CHUNKS).values()) for path in paths]
-    found = doors[1]("classify_wav", wav_bytes=[path.read_bytes() for path in paths])["scores"]
-    np.testing.assert_allclose(found, expected, atol=1e-5 if rate == 16_000 else 1e-2)
-    assert np.ptp(expected, axis=0).min() > 0.05
-
-
-def resampled(waveform, rate):
-    return soxr.resample(waveform, audio.SAMPLE_RATE, rate)

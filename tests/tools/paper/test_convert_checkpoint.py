@@ -13,7 +13,7 @@ import soundfile
 
 from kerastag import models
 from kerastag.data.reading import Reading
-from kerastag.inference import tagger
+from kerastag.inference import opening
 from kerastag.models import loading
 from tools.attacks import torch_writer
 from tools.paper import convert_checkpoint
@@ -82,7 +82,7 @@ def test_the_tagger_takes_the_run(place):
     original = NETWORKS["4s6"][0]()
     torch_writer.write_zip(place / "model.pth", torch_writer.state_dict(torch_writer.state_of(original)))
     assert _run(place) == 0
-    loaded = tagger.load(place / "run", precision="float32")
+    loaded = opening.load(place / "run", precision="float32")
     assert loaded.vocabulary.short_names == ("calm", "dark", "happy")
     waveform = np.random.default_rng(0).normal(0, 0.1, 73_600).astype(np.float32)
     soundfile.write(place / "noise.wav", waveform, 16_000, subtype="FLOAT")
