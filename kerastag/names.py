@@ -75,7 +75,7 @@ def code(text: str) -> str:
 
 
 def shell_word(text: str | os.PathLike[str]) -> str:
-    """A name as a word of a command to be pasted into a shell; what cannot be seen is written as bash and zsh read it."""
+    """A name as a word of a command to be pasted into a shell; what cannot be seen is quoted as in bash and zsh."""
     name = os.fspath(text)
     if hidden_letter(name) is None:
         return shlex.quote(name)

@@ -13,8 +13,8 @@ def render(
 ) -> str:
     """A template of PACKAGE/templates, filled.
 
-    Values are escaped where the template is of HTML, `.html.j2`; in Markdown, `.md.j2`, the filters `markdown` and `code`
-    of `names` do that. A name that is missing is an error.
+    Values are escaped where the template is of HTML, `.html.j2`; in others the filters `markdown` and `code` of `names`
+    do that. A name that is missing is an error.
 
     Args:
       package: whose templates these are, such as "kerastag.reporting".

@@ -45,13 +45,13 @@ def of_results(figures: Figures) -> list[Table]:
 def headline(figures: Figures) -> Table:
     """Macro and micro figures; the note gives the numbers of tracks and tags and the tags left out."""
     note = f"{figures['num_tracks']} tracks, {figures['num_tags']} tags."
-    for names, reason in (
+    for left_out, reason in (
         (figures["tags_without_positives"], "Left out of the means (no positive track, no figures)"),
         (figures["tags_without_negatives"], "Left out of the means (no negative track, no ROC-AUC)"),
         (figures["constant_tags"], "The same score on every track"),
     ):
-        if names:
-            note += f" {reason}: {', '.join(_shown_names(names))}."
+        if left_out:
+            note += f" {reason}: {', '.join(_shown_names(left_out))}."
     intervals = figures.get("intervals")
     if intervals:
         note += f" {_interval_note(intervals)}"
