@@ -2,6 +2,8 @@
 
 import os
 import random
+import shutil
+import subprocess
 
 import pytest
 
@@ -61,3 +63,28 @@ def test_cells_are_no_formulas():
     ]
     assert names.cell("＝1") == "'＝1" and names.cell("\t=1") == "'\t=1"
     assert names.path_cell("=1.mp3") == "./=1.mp3" and names.path_cell("a/=1.mp3") == "a/=1.mp3"
+
+
+ODD = ("it's", "$(touch x)", "`x`", "a b", "\x1b[2J\n", "\\'\x07", os.fsdecode(b"\xef$'"), "\u202e*?[a]{b,c}", "-rf", "~", "")
+
+
+def test_a_word_of_a_shell_is_the_name_and_is_seen():
+    words = list(map(names.shell_word, ODD))
+    assert all(names.hidden_letter(word) is None for word in words)
+    bash = shutil.which("bash") or pytest.skip("no bash here")
+    command = "printf '%s\\0' " + " ".join(f"x={word}" for word in words)
+    said = subprocess.run([bash, "-c", command], capture_output=True, check=True).stdout
+    assert said.split(b"\0")[:-1] == [b"x=" + os.fsencode(name) for name in ODD]
+
+
+@pytest.mark.parametrize("text", ["a_b", "mood/theme---happy", "0.5 (0.1 to 0.2)", "x, 1.0"])
+def test_plain_words_are_the_same_in_markdown(text):
+    assert names.markdown(text) == text and names.code(text) == f"`{text}`"
+
+
+def test_text_in_markdown_stays_text():
+    markdown = pytest.importorskip("markdown")
+    for text in (r"\<script>x", "[a](javascript:b)", "**a** _b_ __c__", "&lt;b>", "`a` ~~b~~", "![a](b)", "<!--", r"\`a\`", "a | b"):
+        html = markdown.markdown(f"a {names.markdown(text)} a, {names.code(text)} b")
+        shown, code = re.fullmatch("<p>a (.*) a, <code>(.*)</code> b</p>", html).groups()
+        assert "<" not in shown and "<" not in code and "&lt;script" not in shown.replace(r"&lt;script", "", 1)
