@@ -5,7 +5,7 @@ import sys
 
 from absl import flags
 
-from kerastag import cli, errors
+from kerastag import cli, errors, names
 from kerastag.cli import options
 from kerastag.datasets import mtg_jamendo
 
@@ -69,12 +69,12 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         cli.warn([f"{folder}: parts that are not whole here: {failed}; the same command goes on from what is"])
         return 3
     if not values.dry_run and values.type != "melspecs":
-        print(f"{folder}: ready; kerastag train --preset=paper_bce --data_dir={folder}")
+        cli.tell(f"{folder}: ready; kerastag train --preset=paper_bce --data_dir={names.shell_word(folder)}")
     return 0
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    cli.tell(line)
 
 
 COMMAND = cli.Command(

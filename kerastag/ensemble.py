@@ -72,6 +72,7 @@ options.define_verbosity(FLAGS)
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Combines, says how good it is, writes."""
     _check_flags(values)
+    options.require_utf8(values)
     names = values.predictions or values.run_dirs
     runs = [run_folder.RunFolder.existing(published.resolve(path)) for path in values.run_dirs or []]
     if runs:
@@ -87,7 +88,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if values.output_dir:
         ensemble = ensemble_folder.Ensemble(tuple(runs), values.method, tuple(map(float, weights)))
         folder = ensemble_folder.write(pathlib.Path(values.output_dir), ensemble, note, values.overwrite)
-        print(f"{folder.path}: {values.method} of {np.count_nonzero(weights)} runs")
+        cli.tell(f"{folder.path}: {values.method} of {np.count_nonzero(weights)} runs")
     return 0
 
 
@@ -105,7 +106,7 @@ def _combine(values: flags.FlagValues, runs: Sequence[run_folder.RunFolder], wei
         matrices.save_matrix(values.output, combined)
         num_tracks, num_tags = combined.shape
         used = np.count_nonzero(weights)
-        print(f"{values.output}: {values.method} of {used} members, {num_tracks} tracks, {num_tags} tags")
+        cli.tell(f"{values.output}: {values.method} of {used} members, {num_tracks} tracks, {num_tags} tags")
 
 
 def _check_flags(values: flags.FlagValues) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from kerastag import cli, errors, files, precisions, published, runtime
+from kerastag import cli, errors, files, names, precisions, published, runtime
 from kerastag.cli import options
 from kerastag.inference import split_scoring
 from kerastag.runs.model import Model
@@ -72,6 +72,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
       KerastagError: nothing could be exported, or a form was refused; the others are written.
     """
     options.require(values, "run_dir", "output_dir")
+    options.require_utf8(values)
     formats.require(values.formats)
     plan = serving_plan.Plan(
         pathlib.Path(values.output_dir),
@@ -106,7 +107,7 @@ def _report(export: "exporting.Export", plan: serving_plan.Plan, calibrated: boo
     if export.parities:
         print(export.table(), end="")
     for form, folder in export.folders.items():
-        print(f"{form}: python {folder / form_folder.SCRIPTS[form]} SOUND_FILE")
+        cli.tell(f"{form}: python {names.shell_word(folder / form_folder.SCRIPTS[form])} SOUND_FILE")
 
 
 def _report_saved_model(version: "bundle_folder.WrittenVersion", plan: serving_plan.Plan, calibrated: bool) -> None:
@@ -114,7 +115,7 @@ def _report_saved_model(version: "bundle_folder.WrittenVersion", plan: serving_p
 
     exported, answers = version.exported, version.exported.answers
     scores = "calibrated scores" if calibrated else "scores"
-    print(f"{version.path}: version {version.path.name} of {plan.name}, {plan.precision}, {scores}")
+    cli.tell(f"{version.path}: version {version.path.name} of {plan.name}, {plan.precision}, {scores}")
     for name, signature in exported.signatures.items():
         print(f"  {name}: {bundle_folder.line(signature)}")
     megabytes, variables = (size / 1e6 for size in (version.num_bytes, version.num_bytes_of_variables))
@@ -125,8 +126,8 @@ def _report_saved_model(version: "bundle_folder.WrittenVersion", plan: serving_p
     if int(version.path.name) < highest:
         print(f"a server goes on answering with version {highest}, the highest, unless it is asked for this one")
     folder = os.path.abspath(plan.folder)
-    print(f"a page to listen with: {os.path.join(folder, texts.PAGE)}; README.md beside it says how to open it")
-    print(f"serve it: {texts.docker_command(plan.name, texts.quoted(folder))}")
+    cli.tell(f"a page to listen with: {os.path.join(folder, texts.PAGE)}; README.md beside it says how to open it")
+    cli.tell(f"serve it: {texts.docker_command(plan.name, names.shell_word(folder))}")
 
 
 COMMAND = cli.Command("kerastag export", cli.COMMANDS["export"], FLAGS, main, MAIN_FLAGS)

@@ -157,9 +157,18 @@ def check_output(path: Path | None, overwrite: bool) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text, whole or not at all."""
+    """Writes UTF-8 text, whole or not at all.
+
+    Raises:
+      KerastagError: it cannot be written, or a name that is no UTF-8 stands in the text.
+    """
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        place = text[max(0, error.start - 40) : error.end + 40]
+        raise errors.KerastagError(f"{path}: cannot be written, it would hold what is no UTF-8: {place}") from None
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -56,7 +56,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     )
     title = names.shown(values.title or ", ".join(pathlib.Path(argument).resolve().name for argument in arguments))
     files.write_text(output, page.html(tracks, title, output.parent, values.absolute))
-    print(f"{output}: {len(heard.files)} tracks")
+    cli.tell(f"{output}: {len(heard.files)} tracks")
     cli.warn(result.warnings())
     return result.status
 

@@ -1,4 +1,4 @@
-"""Names that others gave, on their way to a terminal, a table or a JSON file: nothing in them does anything there.
+"""Names that others gave, on their way to a terminal, a shell, a table, a page or a JSON file: they stay names there.
 
 A file name is bytes. One that is UTF-8 and can be seen is written as it is. In any other, each byte that is no UTF-8 or
 belongs to a control character stands as `\\xNN`, and each backslash twice, so that `path_of` turns it back.
@@ -6,11 +6,13 @@ belongs to a control character stands as `\\xNN`, and each backslash twice, so t
 
 import os
 import re
+import shlex
 import unicodedata
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|\\)")
 _BREAK = re.compile(r"\s*[\t\r\n]\s*")
 _FORMULA = tuple("=+-@＝＋－＠")  # some spreadsheets take the wide ones too
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|&~]|(?<!\w)_|_(?!\w)")  # within a line; a_b is no emphasis
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -58,6 +60,27 @@ def path_cell(path: str | os.PathLike[str]) -> str:
     """A file's name for a cell of a CSV file; it stays the name of that file."""
     name = shown(path)
     return os.path.join(".", name) if name.startswith(_FORMULA) else name
+
+
+def markdown(text: str) -> str:
+    """`line` as Markdown that shows it: no emphasis, link, HTML or new cell of a table begins in it."""
+    return _MARKDOWN.sub(r"\\\g<0>", line(text))
+
+
+def code(text: str) -> str:
+    """`line` as code in Markdown, within more backticks than it has in a row."""
+    text = line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if len(fence) > 1 else f"`{text}`"
+
+
+def shell_word(text: str | os.PathLike[str]) -> str:
+    """A name as a word of a command to be pasted into a shell; what cannot be seen is quoted as in bash and zsh."""
+    name = os.fspath(text)
+    if hidden_letter(name) is None:
+        return shlex.quote(name)
+    letters = (_escaped(letter) if _hidden(letter) else re.sub(r"[\\']", r"\\\g<0>", letter) for letter in name)
+    return f"$'{''.join(letters)}'"
 
 
 def hidden_letter(text: str) -> str | None:

@@ -111,7 +111,7 @@ def _by_tag(values: flags.FlagValues, arguments: list[str]) -> int:
             members[choice.word].append((-choice.score, row))
     rows_of = {word: [row for _, row in sorted(of)[: values.length]] for word, of in members.items()}
     written, unfit = _write_by_tag(values, folder, dict(zip(places, rows_of.items(), strict=True)), heard.files)
-    print(f"{folder}: {written} playlists of {len(chosen.words)} tags")
+    cli.tell(f"{folder}: {written} playlists of {len(chosen.words)} tags")
     return _ended(result, unfit)
 
 
@@ -149,7 +149,7 @@ def _write_single(values: flags.FlagValues, result: collection.Collection, paths
     entries, unfit = _entries(values, output.parent, paths)
     kept = [entries[path] for path in paths if path in entries]
     files.write_text(output, playlists.m3u8(kept, name, output.parent, values.absolute))
-    print(f"{output}: {len(kept)} tracks")
+    cli.tell(f"{output}: {len(kept)} tracks")
     return _ended(result, unfit)
 
 
@@ -159,7 +159,7 @@ def _write_wish(values: flags.FlagValues, weights: dict[str, float]) -> int:
     rules = [{"any": wanted}] if len(wanted) > 1 else wanted
     rules += [playlists.has_mood(word, wanted=False) for word, weight in weights.items() if weight < 0]
     files.write_json(values.output, playlists.nsp(values.mood, rules, values.length))
-    print(f"{values.output}: Navidrome fills it by the moods in its files")
+    cli.tell(f"{values.output}: Navidrome fills it by the moods in its files")
     return 0
 
 

@@ -56,7 +56,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     done = sum(conversion.target.is_file() for conversion in conversions)
     size = preparing.expected_bytes([conversion.track for conversion in conversions], values.format, values.sample_rate)
     about = "" if size is None else f", about {size / 1e9:.2f} GB in all"
-    print(f"{output}: {len(conversions)} files, {done} there already{about}", file=sys.stderr)
+    cli.warn([f"{output}: {len(conversions)} files, {done} there already{about}"])
     how = (conversions, values.format, values.sample_rate, values.num_workers)
     converted = preparing.convert_all(*how) if cluster is None else ray_preparing.convert_all(*how, cluster)
     unreadable = converted.unreadable
@@ -66,7 +66,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         preparing.rewrite_split(path, output / f"{name}.tsv", values.format, set(unreadable))
     cli.warn(f"heard in part: {path}: {heard.text()}" for path, heard in converted.heard_in_part.items())
     cli.warn(f"left out: {reason}" for reason in unreadable.values())
-    print(f"{output}: {len(conversions) - len(unreadable)} files, {', '.join(f'{name}.tsv' for name in tables)}")
+    cli.tell(f"{output}: {len(conversions) - len(unreadable)} files, {', '.join(f'{name}.tsv' for name in tables)}")
     return 1 if unreadable else 0
 
 

@@ -5,7 +5,7 @@ import textwrap
 
 from absl import flags
 
-from kerastag import cli, errors, published
+from kerastag import cli, errors, names, published
 from kerastag.cli import options
 from kerastag.metrics import tables
 
@@ -40,7 +40,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
 
     folder = published.get(name, values.output, values.proxy, say, values.verbosity)
     model = name if values.output is None else folder
-    print(f"{folder}: {name} {'is here' if fetched else 'is here already'}; kerastag tag MUSIC --model={model}")
+    here = "is here" if fetched else "is here already"
+    cli.tell(f"{folder}: {name} {here}; kerastag tag MUSIC --model={names.shell_word(model)}")
     return 0
 
 

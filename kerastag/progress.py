@@ -5,6 +5,8 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
+from kerastag import names
+
 _FORMAT = (
     "{desc}  {percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_noinv_fmt}]{postfix}"
 )
@@ -27,7 +29,7 @@ class Bar:
 
         self._bar = tqdm(
             total=total,
-            desc=text,
+            desc=names.line(text),
             unit=f" {unit}",
             file=stream or sys.stderr,
             disable=None,  # off a terminal
@@ -81,7 +83,7 @@ class Lines(Bar):
         self._stream = stream or sys.stderr
         self._shows_lines = bool(self._bar.disable) and not quiet
         self._bar.disable = self._bar.disable or quiet
-        self._total, self._text, self._unit, self._seconds = total, text, unit, seconds
+        self._total, self._text, self._unit, self._seconds = total, names.line(text), unit, seconds
         self._done, self._started = 0, time.monotonic()
         self._next_line = self._started + seconds
 

@@ -40,7 +40,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
             raise errors.KerastagError(f"{folder}: no such folder")
     files.check_writable(path)
     reporting.write(folders, path, values.split, values.num_resamples, values.seed, values.title)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
+    cli.tell(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
     return 0
 
 

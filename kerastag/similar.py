@@ -44,7 +44,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         print(_text(paths, cosines))
     else:
         files.write_text(output, _table(paths, cosines, output.suffix.lower()))
-        print(f"{output}: {len(paths)} files")
+        cli.tell(f"{output}: {len(paths)} files")
     cli.warn(heard.collection.warnings())
     return heard.collection.status
 

@@ -112,7 +112,7 @@ def _show(
         if table.paths:
             given = chosen.merged(_given(heard, chosen, scores)) if _decides(output) else None
             dataclasses.replace(table, given=given, model=heard.source.name).write(output)
-            print(f"{output}: {len(table.paths)} files, {len(table.tags)} tags")
+            cli.tell(f"{output}: {len(table.paths)} files, {len(table.tags)} tags")
         return
     rows = [row for row, path in enumerate(table.paths) if only is None or path in only]
     if rows or only is None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from kerastag import names
+
 
 def render(
     package: str,
@@ -11,7 +13,8 @@ def render(
 ) -> str:
     """A template of PACKAGE/templates, filled.
 
-    Values are escaped where the template is of HTML, `.html.j2`; a name that is missing is an error.
+    Values are escaped where the template is of HTML, `.html.j2`; in others the filters `markdown` and `code` of `names`
+    do that. A name that is missing is an error.
 
     Args:
       package: whose templates these are, such as "kerastag.reporting".
@@ -29,5 +32,5 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(filters or {})
+    environment.filters.update({"markdown": names.markdown, "code": names.code, **(filters or {})})
     return environment.get_template(name).render(values)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from kerastag import cli, errors, files, losses, models, published, runtime, tags
+from kerastag import cli, errors, files, losses, models, names, published, runtime, tags
 from kerastag.cli import (
     averages,
     hearing,
@@ -86,6 +86,7 @@ options.define_verbosity(FLAGS)
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Trains. Returns the exit status: 1 if tracks could not be read, 130 if interrupted."""
+    options.require_utf8(values)
     place = together.place(values)
     folder = _run_folder(values) if place.is_chief else run_folder.RunFolder(pathlib.Path(values.run_dir))
     options.sgd_learning_rates(values)
@@ -121,11 +122,11 @@ def _train(values: flags.FlagValues, folder: run_folder.RunFolder) -> int:
         training = experiment.Training(decided, folder, data, None if resumed else record)
         state = training.run()
     except experiment.Interrupted:
-        print(f"interrupted; continue with --run_dir={folder.path} --resume", file=sys.stderr)
+        cli.warn([f"interrupted; continue with --run_dir={names.shell_word(folder.path)} --resume"])
         return 130
-    print(f"{folder.path}: {outcome.text(values.best_by, state)}")
+    cli.tell(f"{folder.path}: {outcome.text(values.best_by, state)}")
     if values.monitor != "none":
-        print(f"{folder.report_path}: the run as a page")
+        cli.tell(f"{folder.report_path}: the run as a page")
     return outcome.report_unreadable(training.tracks)
 
 
@@ -157,7 +158,7 @@ def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
     files.put_back(folder.checkpoint_path)
     if folder.holds_checkpoint():
         return True
-    print(f"{folder.path}: nothing to resume yet, training starts afresh", file=sys.stderr)
+    cli.warn([f"{folder.path}: nothing to resume yet, training starts afresh"])
     return False
 
 
@@ -260,7 +261,9 @@ def _write_popular(folder: run_folder.RunFolder, data: dataset.Dataset, record: 
     from kerastag.training import baseline
 
     baseline.write(folder, data, record)
-    print(f"{folder.path}: the popularity baseline, {len(data.vocabulary)} tags of {data.num_training_tracks} tracks")
+    cli.tell(
+        f"{folder.path}: the popularity baseline, {len(data.vocabulary)} tags of {data.num_training_tracks} tracks"
+    )
     return 0
 
 

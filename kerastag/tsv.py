@@ -13,7 +13,7 @@ def read_raw(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """All lines of UTF-8 text that are not empty, the header first: line number, from 1, and cells as they stand.
 
     Raises:
-      KerastagError: the file is missing or not UTF-8.
+      KerastagError: the file is missing or not UTF-8, or a carriage return stands within a line.
     """
     try:
         text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
@@ -21,8 +21,12 @@ def read_raw(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
         raise errors.KerastagError(f"{path}: {files.reason(error)}") from None
     except UnicodeDecodeError:
         raise errors.KerastagError(f"{path}: not UTF-8") from None
-    lines = text.replace("\r\n", "\n").split("\n")
-    return [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line]
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1)]
+    if "\r" in text:
+        for number, line in lines:
+            if "\r" in line:  # which no writer could write again
+                raise errors.KerastagError(f"{path}:{number}: a carriage return stands within the line")
+    return [(number, line.split("\t")) for number, line in lines if line]
 
 
 def read(path: str | os.PathLike[str], header: Sequence[str]) -> list[tuple[int, list[str]]]:

@@ -137,7 +137,7 @@ def _apply(
                     print(_diff(plan), flush=True)
         finally:
             print(f"{_counted(num_written, 'changed', plans, num_problems)}")
-            print(f"undo: kerastag write --undo={names.shown(written.path)}", flush=True)
+            cli.tell(f"undo: kerastag write --undo={names.shell_word(written.path)}")
     return _status(num_problems + num_skipped, len(plans) - len(changing) + num_written)
 
 

@@ -2,7 +2,10 @@
 
 import os
 import random
+import shutil
+import subprocess
 
+import markdown_it
 import pytest
 
 from kerastag import audio, errors, names
@@ -61,3 +64,49 @@ def test_cells_are_no_formulas():
     ]
     assert names.cell("＝1") == "'＝1" and names.cell("\t=1") == "'\t=1"
     assert names.path_cell("=1.mp3") == "./=1.mp3" and names.path_cell("a/=1.mp3") == "a/=1.mp3"
+
+
+ODD = (
+    "it's",
+    "$(touch x)",
+    "`x`",
+    "a b",
+    "\x1b[2J\n",
+    "\\'\x07",
+    os.fsdecode(b"\xef$'"),
+    "\u202e*?[a]{b,c}",
+    "-rf",
+    "~",
+    "",
+)
+
+
+def test_a_word_of_a_shell_is_the_name_and_is_seen():
+    words = list(map(names.shell_word, ODD))
+    assert all(names.hidden_letter(word) is None for word in words)
+    bash = shutil.which("bash") or pytest.skip("no bash here")
+    command = "printf '%s\\0' " + " ".join(f"x={word}" for word in words)
+    said = subprocess.run([bash, "-c", command], capture_output=True, check=True).stdout
+    assert said.split(b"\0")[:-1] == [b"x=" + os.fsencode(name) for name in ODD]
+
+
+@pytest.mark.parametrize("text", ["a_b", "mood/theme---happy", "0.5 (0.1 to 0.2)", "x, 1.0"])
+def test_plain_words_are_the_same_in_markdown(text):
+    assert names.markdown(text) == text and names.code(text) == f"`{text}`"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_reader_of_markdown_finds_the_text_and_nothing_else(seed):
+    reader = markdown_it.MarkdownIt("gfm-like", {"linkify": False, "html": True})
+    dice = random.Random(seed)
+    pieces = [*"\\`*_| a\n\x1bé", "``", "[a](b)", "![a](b)", "<b>", "<!--", "&lt;", "~~"]
+    for _ in range(1_000):
+        text = names.line("".join(dice.choices(pieces, k=dice.randint(1, 8)))).strip(" ")
+        (inline,) = reader.parseInline(f"x {names.markdown(text)} x")
+        assert "".join(token.content for token in inline.children) == f"x {text} x", text
+        assert {token.type for token in inline.children} == {"text"}, text
+        (inline,) = reader.parseInline(f"x {names.code(text)} x") if text else [inline]
+        assert not text or [token.content for token in inline.children] == ["x ", text, " x"], text
+        rows = reader.parse(f"| a | b |\n| --- | --- |\n| {names.markdown(text)} | c |\n")
+        cells = ["".join(part.content for part in token.children) for token in rows if token.type == "inline"]
+        assert cells == ["a", "b", text, "c"], text

@@ -248,6 +248,15 @@ def define_verbosity(values: flags.FlagValues) -> None:
     )
 
 
+def require_utf8(values: flags.FlagValues) -> None:
+    """Raises UsageError: a flag is no UTF-8, as TensorFlow's files and the record of a run need it."""
+    for name in values:
+        value = values[name].value
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise errors.UsageError(f"--{name}={text}: is no UTF-8, which a run needs; give it another name")
+
+
 def positive(values: flags.FlagValues, name: str, default: int | None, text: str) -> None:
     """Defines a flag for a count of at least 1."""
     flags.DEFINE_integer(name, default, text, lower_bound=1, flag_values=values)

@@ -44,6 +44,11 @@ def warn(lines: Iterable[str]) -> None:
         print(names.line(line), file=sys.stderr)
 
 
+def tell(text: str) -> None:
+    """Writes a line to standard output at once, whatever names are in it."""
+    print(names.line(text), flush=True)
+
+
 def flush_standard_output() -> None:
     """Raises KerastagError: what was printed cannot be written."""
     try:

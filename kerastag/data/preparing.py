@@ -107,7 +107,7 @@ def convert_file(source: pathlib.Path, target: pathlib.Path, file_format: str, s
     length = parallel.within(parallel.READ_SECONDS, audio.num_samples, source, sample_rate)
     block = BLOCK_SECONDS * sample_rate
     options = {"samplerate": sample_rate, "channels": 1, "format": FORMATS[file_format][0], "subtype": "PCM_16"}
-    with files.whole_file(target) as temporary, soundfile.SoundFile(temporary, "w", **options) as file:
+    with files.whole_file(target) as temporary, soundfile.SoundFile(os.fsencode(temporary), "w", **options) as file:
         for start in range(0, length, block):
             stretch = (source, start, min(block, length - start), sample_rate)
             waveform = parallel.within(parallel.READ_SECONDS, audio.read_chunk, *stretch)

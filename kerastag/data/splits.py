@@ -175,6 +175,8 @@ class _Reader:
         for line in lines:
             if not line or line.isspace():
                 continue
+            if "\r" in line:
+                raise self.fault("a carriage return stands within the line")
             track = self._track(form, line)
             first = first_lines.setdefault(track.track_id, self._line_number)
             if first != self._line_number:

@@ -35,7 +35,7 @@ class Answer:
     def num_bytes(self) -> int:
         """Of the whole file, as the server says; 0: it does not."""
         length = self.response.headers.get("Content-Length", "")
-        return self.starts_at + int(length) if length.isdecimal() else 0
+        return self.starts_at + int(length) if length.isdecimal() and len(length) < 20 else 0
 
     def pieces(self, num_bytes: int) -> Iterator[bytes]:
         """The body in pieces.

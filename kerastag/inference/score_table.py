@@ -122,8 +122,9 @@ class ScoreTable:
         fields = [pa.field(PATH, pa.string(), nullable=False)]
         fields += [pa.field(tag, pa.float32(), nullable=False) for tag in self.tags]
         about = {"kerastag_version": version.__version__, "kerastag_model": names.printable(self.model)}
-        with files.whole_file(output) as temporary:
-            parquet.write_table(pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=about)), temporary)
+        table = pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=about))
+        with files.whole_file(output) as temporary, temporary.open("wb") as file:  # pyarrow takes names of UTF-8 alone
+            parquet.write_table(table, file)
 
     def _delimited(self, in_csv: bool) -> str:
         """CSV, or TSV with CSV's quotes: a name may hold either."""

@@ -7,10 +7,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from kerastag import files, tags, tsv
+from kerastag import files, names, tags, tsv
 from kerastag.metrics import label_ranking
 from kerastag.metrics.documents import AreaBounds, Areas, Bounds, Figures, Intervals, TagAreas
-from kerastag.names import printable
 
 Cell = str | int | float | None
 
@@ -46,13 +45,13 @@ def of_results(figures: Figures) -> list[Table]:
 def headline(figures: Figures) -> Table:
     """Macro and micro figures; the note gives the numbers of tracks and tags and the tags left out."""
     note = f"{figures['num_tracks']} tracks, {figures['num_tags']} tags."
-    for names, reason in (
+    for left_out, reason in (
         (figures["tags_without_positives"], "Left out of the means (no positive track, no figures)"),
         (figures["tags_without_negatives"], "Left out of the means (no negative track, no ROC-AUC)"),
         (figures["constant_tags"], "The same score on every track"),
     ):
-        if names:
-            note += f" {reason}: {', '.join(_shown_names(names))}."
+        if left_out:
+            note += f" {reason}: {', '.join(_shown_names(left_out))}."
     intervals = figures.get("intervals")
     if intervals:
         note += f" {_interval_note(intervals)}"
@@ -119,7 +118,7 @@ def text(tables: Sequence[Table]) -> str:
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """Pipe tables, an empty line between them."""
+    """Pipe tables, an empty line between them; what stands in them is text, whatever Markdown would make of it."""
     return "\n".join(_markdown(table) for table in tables)
 
 
@@ -127,14 +126,14 @@ def write_all(folder: str | os.PathLike[str], shown: Sequence[Table]) -> None:
     """Writes every table as TABLE.tsv, called after its first column, and all of them as tables.txt and tables.md."""
     for number, table in enumerate(shown, 1):
         name = re.sub(r"[^a-z0-9]+", "_", table.header[0].lower()).strip("_")
-        cells = [["" if cell is None else cell for cell in row] for row in table.rows]
+        cells = [["" if cell is None else _on_its_line(cell) for cell in row] for row in table.rows]
         tsv.write(pathlib.Path(folder) / f"{number:02d}_{name}.tsv", table.header, cells)
     files.write_text(pathlib.Path(folder) / "tables.txt", text(shown))
     files.write_text(pathlib.Path(folder) / "tables.md", markdown(shown))
 
 
 def _text(table: Table) -> str:
-    lines = [table.header, *shown_cells(table)]
+    lines = [list(map(names.printable, table.header)), *shown_cells(table)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     aligned = [
         line[0]
@@ -142,14 +141,14 @@ def _text(table: Table) -> str:
         + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
         for line in lines
     ]
-    return "".join(f"{line.rstrip()}\n" for line in [*aligned, *filter(None, [table.note])])
+    return "".join(f"{line.rstrip()}\n" for line in [*aligned, *filter(None, [names.line(table.note)])])
 
 
 def _markdown(table: Table) -> str:
     rule = ["---", *["---:"] * (len(table.header) - 1)]
-    cells = [[re.sub(r"[|<]", r"\\\g<0>", cell) for cell in row] for row in shown_cells(table)]
-    lines = "".join(f"| {' | '.join(line)} |\n" for line in [table.header, rule, *cells])
-    return lines + (f"\n{table.note}\n" if table.note else "")
+    header, *cells = ([names.markdown(cell) for cell in row] for row in [table.header, *shown_cells(table)])
+    lines = "".join(f"| {' | '.join(line)} |\n" for line in [header, rule, *cells])
+    return lines + (f"\n{names.markdown(table.note)}\n" if table.note else "")
 
 
 def shown_cells(table: Table) -> list[list[str]]:
@@ -161,7 +160,11 @@ def shown_cells(table: Table) -> list[list[str]]:
 def _shown_cell(cell: Cell, decimals: int) -> str:
     if cell is None:
         return "-"
-    return f"{cell:.{decimals}f}" if isinstance(cell, float) else printable(str(cell))
+    return f"{cell:.{decimals}f}" if isinstance(cell, float) else names.printable(str(cell))
+
+
+def _on_its_line(cell: str | int | float) -> str | int | float:
+    return names.printable(cell) if isinstance(cell, str) else cell
 
 
 def _area_titles(intervals: Intervals | None) -> tuple[str, ...]:

@@ -56,6 +56,13 @@ class Tensor:
         name = "bytes" if self.dtype == "object" else self.dtype
         return f"{name} ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of a shape is one of these."""
+        if self.shape is None:
+            return True
+        same = (size in (None, own) for size, own in zip(self.shape, shape, strict=False))
+        return len(self.shape) == len(shape) and all(same)
+
     @classmethod
     def of_json(cls, info: Mapping[str, Any]) -> "Tensor":
         """From TensorInfo in JSON, where numbers may be strings and defaults missing."""

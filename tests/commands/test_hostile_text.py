@@ -1,11 +1,14 @@
 """Text that would act on a terminal, a spreadsheet or a page, in every file and name that a command quotes."""
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
 
 from kerastag import cli, ensemble, evaluate, export, names, playlist, prepare, report, similar, tag, train, write
+from kerastag import map as map_command
 from kerastag.library import playlists, writing
 
 HOSTILE = "\x1b]0;x\x07\u202e=HYPERLINK(1)<script>\x9b2J"
@@ -102,3 +105,55 @@ def test_tags_that_others_wrote_are_shown_plainly(tmp_path):
     first, second = write._diff(planned).split("\n")
     assert names.hidden_letter(first) is None and names.path_of(first) == str(path)
     assert names.hidden_letter(second) is None and "+ calm" in second
+
+
+@pytest.mark.parametrize("command", [similar, playlist, map_command, report, prepare])
+def test_what_was_written_is_told_plainly(command, run, music, tmp_path, capsys):
+    output, song = tmp_path / f"{HOSTILE}\nb", str(music / "test" / "0.wav")
+    heard = [str(music / "test"), f"--model={run}", "--num_chunks=1", "--quiet"]
+    flags = {
+        similar: [song, *heard, f"--output={output / 'a.csv'}"],
+        playlist: [*heard, f"--like={song}", f"--output={output / 'a.m3u8'}"],
+        map_command: [*heard, f"--output={output / 'a.html'}"],
+        report: [str(run), f"--output={output / 'a.html'}", "--num_resamples=5"],
+        prepare: [f"--data_dir={music}", f"--output_dir={output}", f"--validation_split={music / 'test.tsv'}"],
+    }[command]
+    assert command.COMMAND.run(flags) == 0 and any(output.iterdir())
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 1
+    assert names.hidden_letter(captured.out[:-1] + captured.err.replace("\n", "")) is None
+
+
+@pytest.mark.parametrize("command", [train, export, ensemble])
+def test_what_needs_names_of_utf8_says_so_before_the_work(command, run, tmp_path, capsys):
+    odd = os.fsdecode(b"na\xefve")
+    flags = {
+        train: [f"--run_dir={tmp_path / odd}"],
+        export: [f"--run_dir={run}", f"--output_dir={tmp_path / odd}"],
+        ensemble: [f"--run_dirs={run}", f"--output_dir={tmp_path / odd}"],
+    }[command]
+    assert command.COMMAND.run(flags) == 2 and not any(tmp_path.iterdir())
+    assert r"na\xefve: is no UTF-8" in said(capsys, num_lines=1)
+
+
+def test_a_dataset_in_a_folder_of_any_name_is_prepared_and_read_again(music, tmp_path):
+    shutil.copytree(music, tmp_path / "data")
+    first, *lines = (tmp_path / "data" / "test.tsv").read_text().splitlines()
+    for name, old in (("= $(x) `a`.wav", "0.wav"), (HOSTILE.replace("/", ""), "1.wav"), (" -f .wav", "2.wav")):
+        (tmp_path / "data" / "test" / old).rename(tmp_path / "data" / "test" / name)
+        lines = [line.replace(f"test/{old}", f"test/{name}") for line in lines]
+    (tmp_path / "data" / "test.tsv").write_text("\n".join([first, *lines]) + "\r\r\n")
+    for round_trip, (source, target) in enumerate((("data", b"a\xef\n"), (b"a\xef\n", b"b\xef"))):
+        source, target = (tmp_path / os.fsdecode(name) for name in (source, target))
+        assert prepare.COMMAND.run([f"--data_dir={source}", f"--output_dir={target}"]) == 0, round_trip
+        assert len(list((target / "test").iterdir())) == 8
+
+
+def test_a_line_that_no_writer_could_write_again_is_refused_before_the_work(scores, music, tmp_path, capsys):
+    (tmp_path / "train.tsv").write_bytes(b"TRACK_ID\tPATH\tTAGS\n1\ta\rb\tcalm\n")
+    assert prepare.COMMAND.run([f"--data_dir={tmp_path}", f"--output_dir={tmp_path / 'out'}"]) == 1
+    assert "train.tsv:2: a carriage return stands within the line" in said(capsys, num_lines=1)
+    folder, flags = scores
+    (folder / "groups.tsv").write_bytes(b"group\ttag\na\rb\tcalm\n")
+    assert evaluate.COMMAND.run([*flags, f"--groups={folder / 'groups.tsv'}"]) == 1
+    assert "groups.tsv:2: a carriage return" in said(capsys, num_lines=1)

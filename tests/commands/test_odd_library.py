@@ -33,17 +33,23 @@ def run_tag(run, *arguments, code="", **environment):
     )
 
 
-@pytest.mark.parametrize("suffix", ["tsv", "csv", "json"])
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "json", "jsonl", "parquet"])
 def test_a_name_that_is_no_utf8_has_its_row_and_leads_back(run, library, tmp_path, suffix):
     os.rename(library / "0.wav", library / ODD)
     (library / "=1+1.wav").symlink_to(library / "1.wav")
-    output = tmp_path / f"tags.{suffix}"
+    output = tmp_path / os.fsdecode(b"\xef") / f"tags.{suffix}"
     assert tag.COMMAND.run([str(library), f"--model={run}", f"--output={output}", "--num_chunks=1"]) == 0
-    text = output.read_text(encoding="utf-8")
-    separator = {"tsv": "\t", "csv": ","}.get(suffix)
-    shown = (
-        list(json.loads(text)) if separator is None else [line.split(separator)[0] for line in text.splitlines()[1:]]
-    )
+    if suffix == "parquet":
+        with output.open("rb") as file:
+            shown = pytest.importorskip("pyarrow.parquet").read_table(file).column("path").to_pylist()
+    else:
+        text = output.read_text(encoding="utf-8")
+        shown = {
+            "tsv": lambda: [line.split("\t")[0] for line in text.splitlines()[1:]],
+            "csv": lambda: [line.split(",")[0] for line in text.splitlines()[1:]],
+            "json": lambda: list(json.loads(text)),
+            "jsonl": lambda: [json.loads(line)["path"] for line in text.splitlines()],
+        }[suffix]()
     assert len(shown) == 9 and r"na\xefve \x1b[31m\x0ared.wav" in " ".join(shown)
     assert all(pathlib.Path(names.path_of(name)).is_file() for name in shown)
 

@@ -112,4 +112,4 @@ def test_odd_names_stay_in_their_cells():
 def test_names_are_text_in_every_form():
     table = tables.Table(("run", "figure"), (("a\x1b[2J\n|<script>", 0.5),))
     assert r"a\x1b[2J\x0a|<script>  " in tables.text([table])
-    assert r"| a\x1b[2J\x0a\|\<script> |" in tables.markdown([table])
+    assert r"| a\\x1b\[2J\\x0a\|\<script\> |" in tables.markdown([table])

@@ -1,6 +1,7 @@
 """Models and their versions: loaded from numbered folders, run in TensorFlow's C++ session, unloaded."""
 
 import dataclasses
+import gc
 import pathlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -110,6 +111,7 @@ class Model:
         for number in set(self.versions) - set(aspired):
             self.versions = {other: version for other, version in self.versions.items() if other != number}
             self.states[number] = State("END")
+            gc.collect()  # a session is in cycles, and holds some 10 MB
 
     def find(self, number: int | None, label: str | None) -> Version:
         """The version of a number or a label, or the highest."""

@@ -40,6 +40,7 @@ flags.DEFINE_string("train_flags", DEFAULT, "Flags of kerastag train.", flag_val
 KINDS = ("ENOSPC", "EROFS", "size")
 flags.DEFINE_list("errors", list(KINDS), "What the disk says; size: of a file too large.", flag_values=FLAGS)
 options.positive(FLAGS, "num_processes", 2, "Trainings at a time.")
+flags.DEFINE_integer("first", 0, "The first write that is refused; not for sizes.", 0, flag_values=FLAGS)
 MAIN_FLAGS = len(list(FLAGS))
 options.define_verbosity(FLAGS)
 
@@ -73,16 +74,25 @@ def refuse(place: pathlib.Path, whole: pathlib.Path, how: str, number: int, more
     module = ("tools.attacks.refusing", str(place), str(number), how, str(told))
     ended = subprocess.run(**trainings.command(run, more, module), capture_output=True, text=True)
     what = told.read_text() if told.exists() else f"over {number} bytes" if how == "size" and ended.returncode else ""
-    state = run / "checkpoint" / "state.json"
-    epoch = files.read_json(state)["epoch"] if state.exists() else -1
+    epoch = kept(run)
     fault = fault_of(ended) if what else ""
     if not fault:
         resumed = subprocess.run(**trainings.command(run, more), capture_output=True, text=True)
         fault = said_last(resumed) if resumed.returncode else ", ".join(trainings.differences(whole, run)[:3])
+        if epoch >= 0 and "starts afresh" in resumed.stderr:
+            fault = "the checkpoint was not found"
         fault = fault and f"resumed: {fault}"
     shutil.rmtree(place)
     told.unlink(missing_ok=True)
     return Refusal(how, number, what, epoch, fault)
+
+
+def kept(run: pathlib.Path) -> int:
+    """The epoch of the checkpoint, in its place or moved aside to be replaced; -1: there is none."""
+    for name in ("checkpoint", ".checkpoint.old"):
+        if (state := run / name / "state.json").exists():
+            return files.read_json(state)["epoch"]
+    return -1
 
 
 def fault_of(ended: subprocess.CompletedProcess[str]) -> str:
@@ -99,18 +109,18 @@ def said_last(ended: subprocess.CompletedProcess[str]) -> str:
     return (ended.stderr.strip().splitlines() or ["nothing"])[-1]
 
 
-def cases(how: str, whole: pathlib.Path) -> Iterator[int]:
+def cases(how: str, whole: pathlib.Path, first: int) -> Iterator[int]:
     """The numbers of `refusing`: writes until there is none of that number, or a byte less than each file has."""
     if how != "size":
-        return itertools.count()
+        return itertools.count(first)
     return iter(
         sorted({path.stat().st_size - 1 for path in whole.rglob("*") if path.is_file() and path.stat().st_size})
     )
 
 
-def refusals(folder: pathlib.Path, how: str, more: list[str], num_processes: int) -> Iterator[Refusal]:
+def refusals(folder: pathlib.Path, numbers: Iterator[int], how: str, values: flags.FlagValues) -> Iterator[Refusal]:
     """What became of the training for each number, in order, until nothing was refused."""
-    whole, numbers = folder / "whole", cases(how, folder / "whole")
+    whole, more, num_processes = folder / "whole", shlex.split(values.train_flags), values.num_processes
     with futures.ThreadPoolExecutor(num_processes) as pool:
         while some := list(itertools.islice(numbers, num_processes)):
             tasks = [pool.submit(refuse, folder / f"{how}{number}", whole, how, number, more) for number in some]
@@ -134,13 +144,14 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     """Prints a line for each kind of error, and faults as they are found."""
     if unknown := set(values.errors) - set(KINDS):
         raise errors.UsageError(f"--errors: {min(unknown)} is none of {', '.join(KINDS)}")
-    more, lines, num_faults = shlex.split(values.train_flags), [], 0
+    lines, num_faults = [], 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        trainings.finished(trainings.start(folder / "whole", more), folder / "whole")
+        whole = folder / "whole"
+        trainings.finished(trainings.start(whole, shlex.split(values.train_flags)), whole)
         for how in values.errors:
             some = []
-            for refusal in refusals(folder, how, more, values.num_processes):
+            for refusal in refusals(folder, cases(how, whole, values.first), how, values):
                 some.append(refusal)
                 print(refusal, file=sys.stderr)
             faults = [refusal for refusal in some if refusal.fault] + fell_back(some)

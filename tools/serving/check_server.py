@@ -7,6 +7,7 @@ and answer one request to each of them as a bare process of this TensorFlow does
 servers may be the two ports of one. Nothing is changed there. gRPC needs tensorflow-serving-api.
 """
 
+import contextlib
 import pathlib
 import sys
 import time
@@ -41,14 +42,18 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     if not folder.name.isdigit():
         raise errors.UsageError(f"{folder}: a server knows versions by number; give the folder that holds them")
     facts = export_facts.ExportFacts.read(folder)
-    runtime.start(values.verbosity)
-    requests = comparing.example_requests(folder, facts)
-    expected = comparing.ask(folder, requests, sys.executable)
     name, others = values.model or folder.parent.resolve().name, {}
-    for address in values.servers:
-        how = {"version": int(folder.name), "timeout_seconds": values.timeout}
-        with client.connect(address, name, **how) as connection:
-            check_served(connection, address, folder)
+    with contextlib.ExitStack() as open_ones:
+        connections = {}
+        for address in values.servers:
+            how = {"version": int(folder.name), "timeout_seconds": values.timeout}
+            connections[address] = open_ones.enter_context(client.connect(address, name, **how))
+            check_available(connections[address], address, folder)
+        runtime.start(values.verbosity)
+        requests = comparing.example_requests(folder, facts)
+        expected = comparing.ask(folder, requests, sys.executable)
+        for address, connection in connections.items():
+            check_signatures(connection, address, folder)
             others[address] = asked(connection, address, requests)
             check_refusals(connection, address)
     comparing.compare(folder, facts, expected, others, values.tolerance)
@@ -56,13 +61,17 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     return 0
 
 
-def check_served(connection: client.Client, address: str, folder: pathlib.Path) -> None:
-    """Raises KerastagError: the version is not available, or its signatures are others."""
-    from kerastag.serving.bundle import saved_model
-
+def check_available(connection: client.Client, address: str, folder: pathlib.Path) -> None:
+    """Raises KerastagError: the version is not available."""
     states = {status.version: status.state for status in connection.status()}
     if states.get(int(folder.name)) != "AVAILABLE":
         raise errors.KerastagError(f"{address}: version {folder.name} is not available ({states})")
+
+
+def check_signatures(connection: client.Client, address: str, folder: pathlib.Path) -> None:
+    """Raises KerastagError: its signatures are others."""
+    from kerastag.serving.bundle import saved_model
+
     served, own = connection.served().signatures, saved_model.signatures_of(folder)
     for name in sorted(served.keys() ^ own.keys()):
         raise errors.KerastagError(

@@ -73,7 +73,7 @@ def ask(folder: pathlib.Path, requests: warm_up.Requests, python: str) -> bare_p
 
 def as_text(array: np.ndarray) -> np.ndarray:
     """Strings in place of bytes, as a bare process gives them."""
-    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array
+    return np.char.decode(array.astype(bytes), "utf-8", "backslashreplace") if array.dtype == object else array
 
 
 def difference(expected: np.ndarray, given: np.ndarray) -> float:

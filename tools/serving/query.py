@@ -75,7 +75,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         print(table.text(values.top))
     elif scored and output is not None:
         table.write(output)
-        print(f"{output}: {len(scored)} files, {len(tags)} tags")
+        cli.tell(f"{output}: {len(scored)} files, {len(tags)} tags")
     cli.warn(table.warnings())
     skipped = [*search.warnings(), *(str(result) for result in results if isinstance(result, Exception))]
     cli.warn(f"skipped: {reason}" for reason in skipped)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from kerastag import errors, files, metrics, templates, tsv
+from kerastag import errors, files, metrics, names, templates, tsv
 from kerastag.inference.export_facts import ExportFacts
 from kerastag.metrics import tables
 from kerastag.metrics.documents import Figures
@@ -128,12 +128,12 @@ def _folders(record: RunRecord) -> str:
         return "kerastag's synthesised demo set"
     train_dirs = record.flags.get("train_dirs")
     folders = [*(train_dirs if isinstance(train_dirs, list) else ()), record.data_dir]
-    names = dict.fromkeys(f"`{pathlib.Path(folder).name}`" for folder in folders if folder)
-    return f"folder {', '.join(names)}" if names else "not trained by kerastag"
+    shown = dict.fromkeys(names.code(pathlib.Path(folder).name) for folder in folders if folder)
+    return f"folder {', '.join(shown)}" if shown else "not trained by kerastag"
 
 
 def _sizes(record: RunRecord) -> str:
-    sizes = [f"{size} tracks for {split}" for split, size in record.num_tracks.items()]
+    sizes = [f"{size} tracks for {names.markdown(split)}" for split, size in record.num_tracks.items()]
     return ", ".join(sizes) or "numbers of tracks not known"
 
 
@@ -211,7 +211,7 @@ def _limits(model: Model, facts: ExportFacts, figures_by_split: Mapping[str, Fig
         never = short_names[np.isinf(model.thresholds)]
         limits.append(
             "`thresholds.tsv` says from which served score on a tag is given, for the highest F1 on validation data."
-            + (f" Never given: {', '.join(never)}." if never.size else "")
+            + (f" Never given: {', '.join(map(names.markdown, never))}." if never.size else "")
         )
     num_tracks = next(iter(figures_by_split.values()))["num_tracks"] if figures_by_split else 0
     if 0 < num_tracks < _FEW_TRACKS:
@@ -222,7 +222,7 @@ def _limits(model: Model, facts: ExportFacts, figures_by_split: Mapping[str, Fig
         if row.word in ("near chance", "unmeasured")
     ]
     if weak:
-        limits.append(f"Near chance, or not measured: {', '.join(weak)}.")
+        limits.append(f"Near chance, or not measured: {', '.join(map(names.markdown, weak))}.")
     return limits
 
 

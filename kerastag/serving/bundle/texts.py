@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shlex
 from collections.abc import Mapping
 
 from kerastag import templates
@@ -71,11 +70,6 @@ def docker_command(name: str, folder: str, separator: str = " ") -> str:
     """Starts a server on the ports 8500 (gRPC) and 8501 (REST); `folder`: the bundle, as a shell reads it."""
     first = f"docker run --rm -p 8500:8500 -p 8501:8501 -v {folder}:/models/{name}:ro {IMAGE}"
     return separator.join([first, *server_flags(name)])
-
-
-def quoted(folder: str) -> str:
-    """A path as a shell reads it."""
-    return shlex.quote(folder)
 
 
 def health_check(name: str) -> list[str]:

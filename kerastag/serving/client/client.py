@@ -166,7 +166,11 @@ class Client:
         def work(served: signatures.Served) -> Taggram:
             outputs = self._session.run(served, "taggram", self._waveform(served, path))
             names = self._session.facts(served).vocabulary.short_names
-            return Taggram(names, outputs["start_seconds"][0], outputs["chunk_scores"][0])
+            with failures.understood(self._transport.place):
+                taggram = Taggram(names, outputs["start_seconds"][0], outputs["chunk_scores"][0])
+                if taggram.scores.shape != (len(taggram.start_seconds), len(names)):
+                    raise ValueError(f"chunk_scores of shape {taggram.scores.shape} for {len(names)} tags")
+                return taggram
 
         return self._session.with_version(work)
 
@@ -181,9 +185,10 @@ class Client:
             vocabulary = self._session.facts(served).vocabulary
             inputs = {**self._waveform(served, path), "k": np.array([min(k, len(vocabulary))])}
             outputs = self._session.run(served, "top_tags", inputs)
-            columns = [vocabulary.index(name.decode()) for name in outputs["tags"][0]]
-            names = [vocabulary.short_names[column] for column in columns]
-            return list(zip(names, outputs["scores"][0].tolist(), strict=True))
+            with failures.understood(self._transport.place):
+                columns = [vocabulary.index(name.decode()) for name in outputs["tags"][0]]
+                names = [vocabulary.short_names[column] for column in columns]
+                return list(zip(names, outputs["scores"][0].tolist(), strict=True))
 
         return self._session.with_version(work)
 
@@ -229,4 +234,5 @@ class Client:
 
     def _by_tag(self, served: signatures.Served, outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
         names = self._session.facts(served).vocabulary.short_names
-        return dict(zip(names, outputs["scores"][0].tolist(), strict=True))
+        with failures.understood(self._transport.place):
+            return dict(zip(names, outputs["scores"][0].tolist(), strict=True))

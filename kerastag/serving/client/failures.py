@@ -1,9 +1,10 @@
 """What can go wrong between a client and a model server, each with what to do about it, and what is tried again."""
 
+import contextlib
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from kerastag import errors
@@ -11,7 +12,12 @@ from kerastag import errors
 Result = TypeVar("Result")
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
+ADVICE = "give the address of a TensorFlow Serving"
+_MAX_PROBLEM = 1_000  # characters of all that an error says is wrong
 _MAX_MESSAGE = 300  # characters of what a server says; TensorFlow's errors may quote a whole request
+_OF_SENSELESS_ANSWERS = (
+    *(errors.KerastagError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
 _ROOT_ERROR = re.compile(r"^\d+ root error\(s\) found\.\s*\(0\)\s*\w+:")  # [[{{ begins where in the graph it was
 
 
@@ -20,7 +26,7 @@ class ServingError(errors.KerastagError):
 
     Attributes:
       place: the address, with the model where it is about that.
-      problem: what is wrong.
+      problem: what is wrong, its first 1,000 characters.
       advice: what to do.
       transient: whether the same request may succeed a moment later.
     """
@@ -28,6 +34,7 @@ class ServingError(errors.KerastagError):
     transient = False
 
     def __init__(self, place: str, problem: str, advice: str = ""):
+        problem = problem if len(problem) <= _MAX_PROBLEM else problem[:_MAX_PROBLEM] + "..."
         super().__init__(f"{place}: {problem}" + (f"; {advice}" if advice else ""))
         self.place, self.problem, self.advice = place, problem, advice
 
@@ -66,6 +73,18 @@ class Refused(ServingError):
 
 class TooLarge(ServingError):
     """A request or a response over a limit of size."""
+
+
+@contextlib.contextmanager
+def understood(place: str) -> Iterator[None]:
+    """Turns what goes wrong with an answer of other types, sizes or names than they should be into OtherProtocol."""
+    try:
+        yield
+    except ServingError:
+        raise
+    except _OF_SENSELESS_ANSWERS as error:
+        said = str(error) if isinstance(error, errors.KerastagError) else f"{type(error).__name__}: {error}"
+        raise OtherProtocol(place, f"an answer that makes no sense ({said[:_MAX_MESSAGE]})", ADVICE) from None
 
 
 def of_code(place: str, code: str, message: str) -> ServingError:

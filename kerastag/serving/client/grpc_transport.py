@@ -1,5 +1,6 @@
 """TensorFlow Serving's gRPC services, by tensorflow-serving-api, which brings TensorFlow and loads with first use."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from kerastag.serving.client import failures
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+    from tensorflow.core.framework import tensor_pb2
     from tensorflow_serving.apis import model_pb2
 
 _MEGABYTE = 2**20
@@ -61,7 +63,8 @@ class GrpcTransport:
             dtype = tf.string if array.dtype == object else array.dtype
             request.inputs[key].CopyFrom(tf.make_tensor_proto(array, dtype, array.shape))
         response = self._call(self._prediction.Predict, request)
-        return {key: tf.make_ndarray(tensor) for key, tensor in response.outputs.items()}
+        with failures.understood(self.place):
+            return {key: array_of(tensor) for key, tensor in response.outputs.items()}
 
     def metadata(self, target: signatures.Target) -> signatures.Served:
         """The version that is meant, and its signatures."""
@@ -72,9 +75,10 @@ class GrpcTransport:
         _fill(request.model_spec, target)
         response = self._call(self._prediction.GetModelMetadata, request)
         packed = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(packed)
-        definitions = json_format.MessageToDict(packed, preserving_proto_field_name=True)
-        return signatures.Served.of_json(response.model_spec.version.value, definitions.get("signature_def", {}))
+        with failures.understood(self.place):
+            response.metadata["signature_def"].Unpack(packed)
+            definitions = json_format.MessageToDict(packed, preserving_proto_field_name=True)
+            return signatures.Served.of_json(response.model_spec.version.value, definitions.get("signature_def", {}))
 
     def status(self, target: signatures.Target) -> list[signatures.VersionStatus]:
         """The versions of the model, or the one that is meant."""
@@ -83,10 +87,9 @@ class GrpcTransport:
         request = get_model_status_pb2.GetModelStatusRequest()
         _fill(request.model_spec, target)
         name_of = get_model_status_pb2.ModelVersionStatus.State.Name
-        return [
-            signatures.VersionStatus(row.version, name_of(row.state), row.status.error_message)
-            for row in self._call(self._models.GetModelStatus, request).model_version_status
-        ]
+        rows = self._call(self._models.GetModelStatus, request).model_version_status
+        with failures.understood(self.place):
+            return [signatures.VersionStatus(row.version, name_of(row.state), row.status.error_message) for row in rows]
 
     def close(self) -> None:
         """Closes the channel."""
@@ -118,6 +121,20 @@ class GrpcTransport:
             return f"the answer is over {ours} ({said})", "raise it"
         advice = "raise grpc.max_receive_message_length in its --grpc_channel_arguments, or send shorter audio"
         return f"a request of {size / _MEGABYTE:.1f} MB is over the server's limit ({said})", advice
+
+
+def array_of(tensor: "tensor_pb2.TensorProto") -> np.ndarray:
+    """The array of a tensor that came; strings as bytes.
+
+    Raises:
+      ValueError, TypeError: it is damaged, or states more elements than it has bytes: TensorFlow would fill them up.
+    """
+    import tensorflow as tf
+
+    sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
+    if min(sizes, default=0) < 0 or math.prod(sizes) > tensor.ByteSize():
+        raise ValueError(f"a tensor of shape {tuple(sizes)} states more than it holds")
+    return tf.make_ndarray(tensor)
 
 
 def _options(max_bytes: int) -> list[tuple[str, int]]:

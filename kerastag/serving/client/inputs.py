@@ -38,11 +38,7 @@ def _fitted(place: str, name: str, value: npt.ArrayLike, tensor: signatures.Tens
     array = np.asarray(value, object) if tensor.dtype == "object" else np.asarray(value)
     if tensor.dtype != "object" and not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
         raise failures.Refused(place, f"{name} must be {tensor}, not {array.dtype}", "convert it")
-    sizes = tensor.shape
-    fits = sizes is None or (
-        len(sizes) == array.ndim and all(size in (None, own) for size, own in zip(sizes, array.shape, strict=True))
-    )
-    if not fits:
-        advice = "the first dimension is the batch" if array.ndim + 1 == len(sizes or ()) else "reshape it"
+    if not tensor.takes(array.shape):
+        advice = "the first dimension is the batch" if array.ndim + 1 == len(tensor.shape or ()) else "reshape it"
         raise failures.Refused(place, f"{name} must be {tensor}, not of shape {array.shape}", advice)
     return array if tensor.dtype == "object" else array.astype(tensor.dtype, copy=False)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import urllib3
 
-from kerastag import errors
+from kerastag import errors, parallel
 from kerastag.serving import signatures
 from kerastag.serving.client import failures
 
-_ADVICE = "give the address of a TensorFlow Serving"
+MAX_ANSWER_BYTES = 64_000_000  # the scores of a chunk take under a kilobyte of JSON for each 50 tags
+_PIECE = 1 << 16  # bytes of an answer that are looked at together
 _KEPT_CONNECTIONS = 64  # more threads than that connect anew for each request
 _CODES = {  # of HTTP, as canonical ones
     **{400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 408: "DEADLINE_EXCEEDED", 429: "RESOURCE_EXHAUSTED"},
@@ -54,24 +55,29 @@ class RestTransport:
         document = {"signature_name": name, "inputs": {key: _nested(array) for key, array in inputs.items()}}
         body = json.dumps(document, separators=(",", ":")).encode()
         answer = self._ask("POST", f"{_path(target)}:predict", body)
-        outputs = self._part(answer, "outputs")
-        if len(signature.outputs) == 1:
-            outputs = {next(iter(signature.outputs)): outputs}
-        return {key: _array(outputs[key], tensor.dtype) for key, tensor in signature.outputs.items()}
+        with failures.understood(self.place):
+            outputs = self._part(answer, "outputs")
+            if len(signature.outputs) == 1:
+                outputs = {next(iter(signature.outputs)): outputs}
+            return {key: _array(outputs[key], tensor.dtype) for key, tensor in signature.outputs.items()}
 
     def metadata(self, target: signatures.Target) -> signatures.Served:
         """The version that is meant, and its signatures."""
         answer = self._ask("GET", f"{_path(target)}/metadata")
-        definitions = self._part(self._part(answer, "metadata"), "signature_def").get("signature_def", {})
-        return signatures.Served.of_json(self._part(answer, "model_spec")["version"], definitions)
+        with failures.understood(self.place):
+            definitions = self._part(self._part(answer, "metadata"), "signature_def").get("signature_def", {})
+            return signatures.Served.of_json(self._part(answer, "model_spec")["version"], definitions)
 
     def status(self, target: signatures.Target) -> list[signatures.VersionStatus]:
         """The versions of the model, or the one that is meant."""
         rows = self._part(self._ask("GET", _path(target)), "model_version_status")
-        return [
-            signatures.VersionStatus(int(row["version"]), row["state"], row.get("status", {}).get("error_message", ""))
-            for row in rows
-        ]
+        with failures.understood(self.place):
+            return [
+                signatures.VersionStatus(
+                    int(row["version"]), str(row["state"]), str(row.get("status", {}).get("error_message", ""))
+                )
+                for row in rows
+            ]
 
     def close(self) -> None:
         """Closes the connections."""
@@ -82,7 +88,7 @@ class RestTransport:
         status, reason, data = self._exchange(method, self._prefix + path, body)
         try:
             answer = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if status == 200 and isinstance(answer, dict):
             return answer
@@ -90,7 +96,7 @@ class RestTransport:
             problem = f"message of {len(body or b'') / 1e6:.1f} MB too large"
             raise failures.TooLarge(self.place, problem, "raise the limit of the proxy before the server, or use gRPC")
         if status == 200:
-            raise failures.OtherProtocol(self.place, "no JSON in the answer", _ADVICE)
+            raise failures.OtherProtocol(self.place, "no JSON in the answer", failures.ADVICE)
         said = answer.get("error", reason) if isinstance(answer, dict) else reason
         raise failures.of_code(self.place, _CODES.get(status, f"HTTP {status}"), str(said))
 
@@ -99,23 +105,39 @@ class RestTransport:
         try:
             had_requests = self._pool.num_requests > 0
             try:
-                return self._request(method, path, body)
+                return self._within_time(method, path, body)
             except urllib3.exceptions.ProtocolError:
                 if not had_requests:
                     raise
-                return self._request(method, path, body)  # a server may close a connection that was idle
+                return self._within_time(method, path, body)  # a server may close a connection that was idle
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError) as error:
             raise self._not_reached(error) from None
-        except urllib3.exceptions.TimeoutError:
+        except (urllib3.exceptions.TimeoutError, TimeoutError):
             problem, advice = f"no answer within {self._timeout:g} s", "allow more seconds, or send shorter audio"
             raise failures.TimedOut(self.place, problem, advice) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._down(error) from None
 
+    def _within_time(self, method: str, path: str, body: bytes | None) -> tuple[int, str, bytes]:
+        """`_request`, however slowly what is sent or answered drips, of which the limits of a connection know nothing.
+
+        Raises:
+          TimeoutError: connecting, sending and answering took longer than all three may.
+        """
+        return parallel.within(3 * self._timeout, self._request, method, path, body)
+
     def _request(self, method: str, path: str, body: bytes | None) -> tuple[int, str, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        response = self._pool.request(method, path, body=body, headers=headers)
-        return response.status, response.reason or "", response.data
+        response = self._pool.request(method, path, body=body, headers=headers, preload_content=False)
+        data = bytearray()
+        for piece in response.stream(_PIECE, decode_content=False):  # packed is what nobody asked for
+            data += piece
+            if len(data) > MAX_ANSWER_BYTES:
+                response.close()
+                problem = f"the answer is over {MAX_ANSWER_BYTES / 1e6:g} MB"
+                raise failures.TooLarge(self.place, problem, "send shorter audio, or use gRPC")
+        response.release_conn()
+        return response.status, response.reason or "", bytes(data)
 
     def _not_reached(self, error: urllib3.exceptions.HTTPError) -> failures.ServingError:
         cause = error.__cause__ or error.__context__
@@ -130,7 +152,7 @@ class RestTransport:
 
     def _part(self, answer: Any, key: str) -> Any:
         if not isinstance(answer, dict) or key not in answer:
-            raise failures.OtherProtocol(self.place, f"no '{key}' in the answer", _ADVICE)
+            raise failures.OtherProtocol(self.place, f"no '{key}' in the answer", failures.ADVICE)
         return answer[key]
 
 

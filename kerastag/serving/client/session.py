@@ -14,6 +14,7 @@ from kerastag.serving.client import failures
 from kerastag.serving.client import inputs as client_inputs
 
 VALID_SECONDS = 10.0  # for so long it is not asked again which version is the latest, or has the label
+_SAMPLE_RATES = range(1_000, 192_001)  # in Hz, that a file may be resampled to
 Result = TypeVar("Result")
 
 
@@ -108,9 +109,11 @@ class Session:
         arrays = client_inputs.checked(signature, f"{place}: {name}", inputs)
         exact = signatures.Target(self._wanted.model, served.version)
         try:
-            return self._sent(lambda: self._transport.predict(exact, name, signature, arrays))
+            outputs = self._sent(lambda: self._transport.predict(exact, name, signature, arrays))
         except failures.Refused as error:
             raise failures.Refused(f"{place}: {name}", error.problem, error.advice) from None
+        _check_outputs(f"{place}: {name}", signature, outputs)
+        return outputs
 
     def facts(self, served: signatures.Served) -> Facts:
         """What that version's signature `metadata` says; asked for once.
@@ -120,9 +123,12 @@ class Session:
         """
         if served.version not in self._facts:
             outputs = self.run(served, "metadata", {"request": np.zeros(1, np.int32)})
-            rate = outputs.get("sample_rate", np.array([audio.SAMPLE_RATE])).ravel()[0]
-            vocabulary = tags.Vocabulary([name.decode() for name in outputs["tags"][0]])
-            self._facts[served.version] = Facts(vocabulary, int(rate))
+            with failures.understood(self._transport.place):
+                rate = int(outputs.get("sample_rate", np.array([audio.SAMPLE_RATE])).ravel()[0])
+                if rate not in _SAMPLE_RATES:
+                    raise ValueError(f"sample_rate is {rate} Hz")
+                vocabulary = tags.Vocabulary([name.decode() for name in outputs["tags"][0]])
+                self._facts[served.version] = Facts(vocabulary, rate)
         return self._facts[served.version]
 
     def status(self) -> list[signatures.VersionStatus]:
@@ -163,3 +169,12 @@ class Session:
             f"{status.version} {status.state}{status.error and f' ({status.error})'}" for status in known
         )
         return failures.NotServed(place, f"{self._wanted} is not loaded", f"there is version {versions}")
+
+
+def _check_outputs(place: str, signature: signatures.Signature, outputs: Mapping[str, np.ndarray]) -> None:
+    """Raises OtherProtocol: an output is missing, or is none such as the signature gives."""
+    for name, tensor in signature.outputs.items():
+        array = outputs.get(name)
+        if array is None or not tensor.takes(array.shape) or tensor.dtype not in ("object", array.dtype.name):
+            given = "missing" if array is None else f"{array.dtype} {array.shape}"
+            raise failures.OtherProtocol(place, f"{name} is {given}, not {tensor}", failures.ADVICE)

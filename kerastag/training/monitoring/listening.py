@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from kerastag import tags
+from kerastag import names, tags
 from kerastag.metrics import tables
 from kerastag.runs import examples
 from kerastag.training.monitoring import callback, images
@@ -26,8 +26,8 @@ class Listening(callback.Panel):
 
     def begin(self) -> None:
         for example in self._chosen:
-            names = ", ".join(map(tags.short_name, example.tags))
-            about = f"{example.path}, from {example.start_seconds:.1f} s: {names}"
+            of = ", ".join(map(tags.short_name, example.tags))
+            about = names.markdown(f"{example.path}, from {example.start_seconds:.1f} s: {of}")
             name = f"example_{example.name}"
             images.write(f"{name}/mel", example.picture.read_bytes(), about)
             waveform = example.waveform()[None, :, None]  # (1, samples, 1)
@@ -51,4 +51,4 @@ def answer(example: examples.Example, tag_names: Sequence[str], scores: np.ndarr
         name = tags.short_name(tag_names[column])
         rows.append((str(rank[column] + 1), name, f"{scores[column]:.3f}", "✓" if column in true else ""))
     table = tables.Table(("rank", "tag", "score", "true"), tuple(rows))
-    return f"**{example.path}**\n\n{tables.markdown([table])}"
+    return f"**{names.markdown(example.path)}**\n\n{tables.markdown([table])}"

@@ -41,7 +41,7 @@ class Texts(callback.Panel):
         tf.summary.text("run/configuration", _table(("flag", "value"), record.flags.items()))
         tf.summary.text("run/dataset", self._dataset())
         tf.summary.text("run/network", network(self._model))
-        versions = {**record.versions, "git commit": record.git_commit, "command": f"`{record.command}`"}
+        versions = {**record.versions, "git commit": record.git_commit, "command": record.command}
         tf.summary.text("run/versions", _table(("package", "version"), versions.items()))
 
     def _dataset(self) -> str:

@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from kerastag import errors, export
+from kerastag import errors, export, names
 from kerastag.inference import deciding, export_facts
 from kerastag.metrics import calibration, decisions, split_scores
 from kerastag.runs import run_folder
@@ -181,7 +181,7 @@ def test_the_two_highest_versions_have_labels():
 
 
 def test_a_folder_with_a_blank_is_one_word_to_a_shell():
-    command = texts.docker_command("moods", texts.quoted("/my music/moods"))
+    command = texts.docker_command("moods", names.shell_word("/my music/moods"))
     assert " -v '/my music/moods':/models/moods:ro tensorflow/serving:" in command and "\n" not in command
 
 

@@ -1,8 +1,10 @@
 """The model card: figures worked out by scikit-learn, the data and its terms, nothing that only this machine knows."""
 
 import dataclasses
+import os
 import shutil
 
+import markdown_it
 import numpy as np
 import pytest
 from sklearn import metrics as reference
@@ -144,3 +146,22 @@ def test_which_weights_it_has_where_an_average_was_kept(weights, source):
     assert "weights, computed in" not in written(source)
     source.write_weights(weights)
     assert "of 3 (validation PR-AUC " in written(source) and f"), {weights} weights, computed in" in written(source)
+
+
+def test_texts_of_others_stay_text(source):
+    odd = "a`b\n\n## Data\n\n- licence: CC0 <script>x</script> [a](javascript:b)"
+    record = files.read_json(source.record_path)
+    texts = dict.fromkeys(("licence", "weights", "git_commit", "data_dir"), odd)
+    maps = {"flags": {"loss": odd}, "versions": {odd: odd}, "num_tracks": {odd: 3}, "source": {"file": odd}}
+    files.write_json(source.record_path, {**record, **texts, **maps, "command": f"train --preset={odd}"})
+    moved = source.path.rename(source.path.with_name(odd.replace("/", "") + os.fsdecode(b"\xef")))
+    reader = markdown_it.MarkdownIt("gfm-like", {"linkify": False, "html": True})
+    plain, hostile = (reader.parse(written(run_folder.RunFolder(moved), terms)) for terms in ("CC0", odd))
+    kinds = [
+        [inner.type for token in tokens for inner in (token, *(token.children or ()))] for tokens in (plain, hostile)
+    ]
+    assert not {"html_block", "html_inline", "link_open", "image"} & {*kinds[0], *kinds[1]} and kinds[0] == kinds[1]
+    titles = [
+        token.content for before, token in zip(hostile, hostile[1:], strict=False) if before.type == "heading_open"
+    ]
+    assert titles == ["moods", "Made from", "Data", "Figures", "Tags", "Limits", "Versions"]

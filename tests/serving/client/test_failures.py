@@ -207,8 +207,8 @@ class Moving:
 
     def metadata(self, target):
         self.asked += 1
-        tensor = signatures.Tensor("float32", None)
-        signature = signatures.Signature({"request": tensor}, {"tags": tensor})
+        request, tags = (signatures.Tensor(dtype, None) for dtype in ("float32", "object"))
+        signature = signatures.Signature({"request": request}, {"tags": tags})
         number = target.version or max(self.tags)
         return signatures.Served(number, {"metadata": signature})
 

@@ -80,3 +80,11 @@ def test_a_later_failure_may_not_keep_an_older_checkpoint():
         refuse_writes.Refusal("EROFS", number, "open x", epoch, "") for number, epoch in enumerate([-1, 0, 1, 0, 1])
     ]
     assert [(one.number, one.fault) for one in refuse_writes.fell_back(some)] == [(3, "epoch 0 kept, 1 before")]
+
+
+def test_a_checkpoint_that_was_moved_aside_is_kept(tmp_path):
+    assert refuse_writes.kept(tmp_path) == -1
+    for name, epoch in ((".checkpoint.old", 3), ("checkpoint", 4)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.json").write_text(f'{{"epoch": {epoch}}}')
+        assert refuse_writes.kept(tmp_path) == epoch

@@ -26,13 +26,15 @@ def test_another_version_another_signature_and_another_name_are_told(
     served_export, addresses, tmp_path, capsys, monkeypatch
 ):
     folder, server = served_export
-    monkeypatch.setattr(comparing, "ask", lambda *given: None)  # answers are not looked at
+    bare = []
+    monkeypatch.setattr(comparing, "ask", lambda *given: bare.append(given))  # answers are not looked at
     arguments = [f"--servers={server.rest}", "--model=model"]
     shutil.copytree(folder / "1", tmp_path / "model" / "7")
     assert check_server.COMMAND.run([str(tmp_path / "model"), *arguments]) == 1
     assert "7" in capsys.readouterr().err
     assert check_server.COMMAND.run([str(folder), f"--servers={server.rest}", "--model=other"]) == 1
     assert "other" in capsys.readouterr().err
+    assert not bare  # a process is started when a server has what is to be compared
     monkeypatch.setattr(check_server, "described", lambda signature: {"of": str(id(signature))})
     assert check_server.COMMAND.run([str(folder), *arguments]) == 1
     assert "takes and gives" in capsys.readouterr().err
