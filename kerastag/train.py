@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from kerastag import cli, errors, files, losses, models, names, published, runtime, tags
+from kerastag import cli, errors, files, losses, models, names, published, runtime
 from kerastag.cli import (
     averages,
     hearing,
@@ -18,9 +18,10 @@ from kerastag.cli import (
     resuming,
     teacher,
     together,
+    training_data,
     transfer,
 )
-from kerastag.data import dataset, splits
+from kerastag.data import dataset
 from kerastag.models import saved
 from kerastag.runs import record as run_record
 from kerastag.runs import run_folder
@@ -60,18 +61,7 @@ averages.define(FLAGS)
 teacher.define(FLAGS)
 options.define_validation(FLAGS)
 options.define_splits(FLAGS)
-flags.DEFINE_list(
-    "train_dirs", None, "Folders of the audio of each file in --train_split; default: --data_dir.", flag_values=FLAGS
-)
-flags.DEFINE_string(
-    "tags_file", None, "The tags to learn, one a line; default: those of the first training split.", flag_values=FLAGS
-)
-flags.DEFINE_enum(
-    "unknown_tags", "error", ("error", "drop"), "What becomes of tags that are not to be learnt.", flag_values=FLAGS
-)
-flags.DEFINE_bool(
-    "drop_empty_tags", False, "Leave out tags of --tags_file without a training track.", flag_values=FLAGS
-)
+training_data.define(FLAGS)
 options.define_reading(FLAGS)
 flags.DEFINE_string(
     "cache",
@@ -106,10 +96,10 @@ def _train(values: flags.FlagValues, folder: run_folder.RunFolder) -> int:
     if values.data_dir is None:
         print("no --data_dir: training on the built-in demo set, with flags/demo.flags for flags not given")
     details = loss_details.given(values)
-    data = _dataset(values, folder, resumed)
+    data = training_data.read(values, folder, resumed)
     digests = data.digests()
     cli.warn([*data.dropped(), *(resuming.check_same_data(digests, folder) if resumed else [])])
-    _check_counts(values.loss, data)
+    training_data.check_counts(values.loss, data)
     taught = teacher.teaching(values, folder, data, resumed)
     runtime.start(values.verbosity)
     record = _record(values, data, taught, digests)
@@ -160,37 +150,6 @@ def _resumed(values: flags.FlagValues, folder: run_folder.RunFolder) -> bool:
         return True
     cli.warn([f"{folder.path}: nothing to resume yet, training starts afresh"])
     return False
-
-
-def _dataset(values: flags.FlagValues, folder: run_folder.RunFolder, resumed: bool) -> dataset.Dataset:
-    vocabulary = None
-    if resumed:
-        vocabulary = folder.vocabulary()
-    elif values.tags_file:
-        vocabulary = tags.Vocabulary.read(values.tags_file)
-    data_dir = dataset.folder(values.data_dir)
-    train_files = values.train_split or [splits.split_path(data_dir, None, "train")]
-    train_dirs = values.train_dirs or [data_dir] * len(train_files)
-    if len(train_dirs) != len(train_files):
-        raise errors.UsageError(f"--train_dirs: {len(train_dirs)} folders for {len(train_files)} training splits")
-    for train_dir in train_dirs:
-        dataset.folder(train_dir)
-    return dataset.read(
-        list(zip(train_dirs, train_files, strict=True)),
-        (data_dir, splits.split_path(data_dir, values.validation_split, "validation")),
-        vocabulary,
-        "drop" if resumed else values.unknown_tags,
-        values.drop_empty_tags,
-    )
-
-
-def _check_counts(loss: str, data: dataset.Dataset) -> None:
-    empty = [name for name, count in zip(data.vocabulary.short_names, data.class_counts, strict=True) if not count]
-    if empty and loss in losses.NEED_CLASS_COUNTS:
-        raise errors.KerastagError(
-            f"--loss={loss} weights tags by their tracks, and these have none: {', '.join(empty)}; "
-            "--drop_empty_tags leaves them out"
-        )
 
 
 def _experiment(

@@ -20,6 +20,12 @@ _USERS = {
 
 def define(values: flags.FlagValues) -> None:
     """The recipe's own by default."""
+    _define_network(values)
+    _define_front_end(values)
+    _define_augmentation(values)
+
+
+def _define_network(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "num_blocks",
         models.RESIDUAL_BLOCKS,
@@ -44,6 +50,9 @@ def define(values: flags.FlagValues) -> None:
         24,
         flag_values=values,
     )
+
+
+def _define_front_end(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("num_mels", 128, "Mel bands up to 8 kHz.", 16, 512, flag_values=values)
     flags.DEFINE_enum(
         "mel_norm",
@@ -59,6 +68,9 @@ def define(values: flags.FlagValues) -> None:
         "What the power of a band becomes: decibels, or per-channel energy normalisation.",
         flag_values=values,
     )
+
+
+def _define_augmentation(values: flags.FlagValues) -> None:
     for name, what in (("time", "a fifth of a chunk"), ("frequency", "a third of the bands")):
         text = f"SpecAugment: masks along {name} for each example in training, up to {what} wide each."
         flags.DEFINE_integer(f"{name}_masks", 0, text, 0, 20, flag_values=values)

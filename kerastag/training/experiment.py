@@ -106,11 +106,7 @@ class Training:
         print(devices.describe(self._strategy, policy), file=sys.stderr)
         self._workers = workers.Workers(self._strategy)
         self._check_workers(data, policy)
-        base = None
-        if experiment.network.model in models.PROBES:
-            base = probing.kept_base(folder) if record is None else probing.read_base(experiment.network)
-            if record is not None:
-                probing.check_outside(base, folder)
+        base = self._base(is_new=record is not None)
         trainer, network = self._trainer(data, policy, base)
         chunk = pipeline.ChunkFormat.of_model(network, experiment.dtype, experiment.decoder)
         self._kept = None  # a cache without room is told before an older run is replaced
@@ -166,6 +162,17 @@ class Training:
         if base is not None or teaching is not None:
             kept = (trainer.model, trainer.optimizer, self._state, trainer.average_variables)
             training_state.save(self._folder.checkpoint_path, *kept)
+
+    def _base(self, is_new: bool) -> keras.Model | None:
+        """The network that a probe stands on; None: no probe is trained."""
+        network = self._experiment.network
+        if network.model not in models.PROBES:
+            return None
+        if not is_new:
+            return probing.kept_base(self._folder)
+        base = probing.read_base(network)
+        probing.check_outside(base, self._folder)
+        return base
 
     def _check_workers(self, data: dataset.Dataset, policy: str) -> None:
         """Checks that processes that train together share a batch out evenly, and are about to do the same."""
