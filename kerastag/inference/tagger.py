@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerastag import errors, tags
+from kerastag import errors, runtime, tags
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.data.reading import Reading
 from kerastag.inference import deciding, loading, model_source, passes, sounds
@@ -315,6 +315,7 @@ def _of_export(source: model_source.ModelSource, computing: Computing) -> Tagger
 
     facts, vocabulary = source.facts, source.vocabulary
     assert facts is not None  # it is no run
+    runtime.check_loadable(source.folder)
     members = loading.of_export(tf.saved_model.load(str(source.folder)), facts)
     path = source.assets.calibration_path
     fitted = calibration.Calibration.read(path, vocabulary.names) if facts.calibrated else None

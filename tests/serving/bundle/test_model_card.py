@@ -1,6 +1,7 @@
 """The model card: figures worked out by scikit-learn, the data and its terms, nothing that only this machine knows."""
 
 import dataclasses
+import itertools
 import os
 import shutil
 
@@ -161,7 +162,5 @@ def test_texts_of_others_stay_text(source):
         [inner.type for token in tokens for inner in (token, *(token.children or ()))] for tokens in (plain, hostile)
     ]
     assert not {"html_block", "html_inline", "link_open", "image"} & {*kinds[0], *kinds[1]} and kinds[0] == kinds[1]
-    titles = [
-        token.content for before, token in zip(hostile, hostile[1:], strict=False) if before.type == "heading_open"
-    ]
+    titles = [token.content for before, token in itertools.pairwise(hostile) if before.type == "heading_open"]
     assert titles == ["moods", "Made from", "Data", "Figures", "Tags", "Limits", "Versions"]
