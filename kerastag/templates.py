@@ -13,8 +13,8 @@ def render(
 ) -> str:
     """A template of PACKAGE/templates, filled.
 
-    Where the template is of HTML, `.html.j2`, values are escaped, and what cannot be seen in them stands as `names` writes
-    it; in others the filters `markdown` and `code` of `names` do that. A name that is missing is an error.
+    Where the template is of HTML, `.html.j2`, values are escaped, and what cannot be seen in them stands as `names`
+    writes it; in others the filters `markdown` and `code` of `names` do that. A name that is missing is an error.
 
     Args:
       package: whose templates these are, such as "kerastag.reporting".
