@@ -39,6 +39,4 @@ def render(
 
 def _seen(value: object) -> object:
     """A text whose letters all can be seen; what is part of the page stays."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    return "\n".join(map(names.printable, value.split("\n")))
+    return names.lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
