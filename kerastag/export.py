@@ -82,6 +82,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         values.num_chunks,
         values.data_license,
     )
+    if serving_plan.SAVED_MODEL in values.formats:
+        runtime.check_loadable(plan.folder)
     files.check_folder_writable(values.output_dir)
     model = Model.load(published.resolve(values.run_dir), values.calibrated)
     serving_plan.check_bases(model.runs, values.formats)

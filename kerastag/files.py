@@ -18,6 +18,7 @@ from typing import Any
 from kerastag import errors
 
 Path = str | os.PathLike[str]
+_LONGEST = 200  # bytes of a name; file systems take 255, and a file that is being written has a longer name
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -31,7 +32,7 @@ def whole_file(path: Path) -> Iterator[pathlib.Path]:
       KerastagError: the file cannot be written.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = path.with_name(f".{shortened(path.stem)}.{os.getpid()}.partial{path.suffix}")
     with _told_of(path, temporary):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -54,7 +55,7 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
         raise errors.KerastagError(f"{path}: exists already")
     with _told_of(path, path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{path.name}.{os.getpid()}."
+        prefix = f".{shortened(path.name)}.{os.getpid()}."
         temporary = pathlib.Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=path.parent))
     with _told_of(path, temporary):
         try:
@@ -63,6 +64,18 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
             replace_folder(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def shortened(name: str) -> str:
+    """A name of 200 bytes at most: a longer one is cut, and ends in a digest of all of it."""
+    content = os.fsencode(name)
+    if len(content) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    kept = content[: _LONGEST - len(digest) - 1]
+    while kept and content[len(kept)] & 0xC0 == 0x80:  # not within a letter of UTF-8
+        kept = kept[:-1]
+    return f"{os.fsdecode(kept)}~{digest}"
 
 
 def replace_folder(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -51,6 +51,11 @@ def line(text: str) -> str:
     return printable(_BREAK.sub(" ", text.rstrip()))
 
 
+def lines(text: str) -> str:
+    """`printable`, line by line."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def cell(text: str) -> str:
     """Text for a cell of a CSV file: what a spreadsheet would take for a formula begins with an apostrophe."""
     return f"'{text}" if text.startswith(_FORMULA) or (text[:1] in "\t\r" and text) else text

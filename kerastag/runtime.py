@@ -101,3 +101,16 @@ def _quiet_stderr(enabled: bool) -> Iterator[None]:
             if failed:
                 captured.seek(0)
                 sys.stderr.write(captured.read().decode(errors="replace"))
+
+
+def check_loadable(folder: str | os.PathLike[str]) -> None:
+    """Checks that TensorFlow can load a SavedModel from a folder: it takes some names for patterns, and finds no file.
+
+    Raises:
+      KerastagError: `[` or a backslash is in the path, or what is no UTF-8.
+    """
+    path = os.path.abspath(folder)
+    for mark in filter(path.__contains__, "[\\"):
+        raise errors.KerastagError(f"{folder}: TensorFlow finds no SavedModel where {mark!r} is in the path")
+    if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise errors.KerastagError(f"{folder}: TensorFlow finds no SavedModel where the path is no UTF-8")

@@ -13,8 +13,8 @@ def render(
 ) -> str:
     """A template of PACKAGE/templates, filled.
 
-    Values are escaped where the template is of HTML, `.html.j2`; in others the filters `markdown` and `code` of `names`
-    do that. A name that is missing is an error.
+    Where the template is of HTML, `.html.j2`, values are escaped, and what cannot be seen in them stands as `names`
+    writes it; in others the filters `markdown` and `code` of `names` do that. A name that is missing is an error.
 
     Args:
       package: whose templates these are, such as "kerastag.reporting".
@@ -31,6 +31,12 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_seen if name.endswith(".html.j2") else None,
     )
     environment.filters.update({"markdown": names.markdown, "code": names.code, **(filters or {})})
     return environment.get_template(name).render(values)
+
+
+def _seen(value: object) -> object:
+    """A text whose letters all can be seen; what is part of the page stays."""
+    return names.lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

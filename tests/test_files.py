@@ -89,3 +89,15 @@ def test_what_is_unfinished_is_known_by_its_name(tmp_path):
         file.touch()
         folder.mkdir()
     assert not any(map(files.is_unfinished, map(tmp_path.joinpath, ("a.b.keras", "c", ".partial", ".lock", ".c.old"))))
+
+
+def test_names_as_long_as_the_file_system_takes_are_written_apart(tmp_path):
+    first, second = (tmp_path / f"{'é' * 124}{letter}.wav" for letter in "ab")  # 253 bytes
+    with files.whole_file(first) as one, files.whole_file(second) as other:
+        assert one != other and one.suffix == ".wav"
+        one.write_text("1")
+        other.write_text("2")
+    assert (first.read_text(), second.read_text()) == ("1", "2")
+    with files.whole_folder(tmp_path / ("x" * 250)) as folder:
+        (folder / "a").write_text("3")
+    assert (tmp_path / ("x" * 250) / "a").read_text() == "3"

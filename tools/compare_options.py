@@ -72,7 +72,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         if failure:
             failures.append(f"{job}: {failure}")
             failed.add(job.name)
-            print(failures[-1], file=sys.stderr)
+            cli.warn(failures[-1:])
     left = [option for option in chosen if not failed & set(option.split("+"))]
     against = [option for option in against if option in left]
     if len(left) < 2 or not against:
@@ -217,7 +217,7 @@ def _compare(
     files.write_text(output / "options.md", "\n\n".join([tables.markdown(shown), *failures, f"`{command}`", ""]))
     results.write_json(output / "options.json", measured, rows, described, failures)
     results.draw(output / "options.png", rows, values.num_seeds)
-    print(f"{output / 'options.md'}, options.json and options.png: written")
+    cli.tell(f"{output / 'options.md'}, options.json and options.png: written")
 
 
 def _mean_scores(first: split_scores.SplitScores, folders: tuple[run_folder.RunFolder, ...]) -> np.ndarray:

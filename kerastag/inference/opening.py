@@ -2,6 +2,7 @@
 
 import os
 
+from kerastag import runtime
 from kerastag.computing import AUTOMATIC, Computing
 from kerastag.inference import deciding, loading, model_source
 from kerastag.inference.tagger import Tagger
@@ -39,8 +40,6 @@ def open_source(source: model_source.ModelSource, computing: Computing = AUTOMAT
     Raises:
       KerastagError: a run has no network yet.
     """
-    from kerastag import runtime
-
     runtime.start(verbosity)
     computing.start()
     return of_model(source.model, computing) if source.model is not None else _of_export(source, computing)
@@ -61,6 +60,7 @@ def _of_export(source: model_source.ModelSource, computing: Computing) -> Tagger
 
     facts, vocabulary = source.facts, source.vocabulary
     assert facts is not None  # it is no run
+    runtime.check_loadable(source.folder)
     members = loading.of_export(tf.saved_model.load(str(source.folder)), facts)
     path = source.assets.calibration_path
     fitted = calibration.Calibration.read(path, vocabulary.names) if facts.calibrated else None

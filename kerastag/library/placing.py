@@ -1,14 +1,11 @@
 """Where a file's picture stands: in a folder that mirrors the one the music is in."""
 
-import hashlib
 import os
 import pathlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from kerastag import errors, files, names
-
-_LONGEST = 200  # bytes of a name; file systems take 255, and a file that is being written has a longer name
 
 
 def beside(
@@ -35,7 +32,7 @@ def beside(
     for path in paths:
         relative = names.printable(os.path.relpath(os.path.abspath(path), root))
         parent = folder / os.path.dirname(relative)
-        name, number = _short(os.path.basename(relative)), 1
+        name, number = files.shortened(os.path.basename(relative)), 1
         place = parent / (name + suffix)
         while _alike(place) in taken:
             number += 1
@@ -73,17 +70,6 @@ def check(places: Mapping[pathlib.Path, pathlib.Path], folder: pathlib.Path, ove
 def _beginning(path: pathlib.Path) -> bytes:
     with path.open("rb") as file:
         return file.read(512)
-
-
-def _short(name: str) -> str:
-    content = os.fsencode(name)
-    if len(content) <= _LONGEST:
-        return name
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    kept = content[: _LONGEST - len(digest) - 1]
-    while kept and content[len(kept)] & 0xC0 == 0x80:  # not within a letter of UTF-8
-        kept = kept[:-1]
-    return f"{os.fsdecode(kept)}~{digest}"
 
 
 def _alike(place: pathlib.Path) -> str:

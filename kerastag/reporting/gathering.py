@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerastag import tags
+from kerastag import names, tags
 from kerastag.metrics.split_scores import SplitScores
 from kerastag.runs import ensemble_folder, examples, run_folder, score_files
 from kerastag.runs.record import RunRecord
@@ -53,10 +53,10 @@ def gather(folders: Sequence[run_folder.RunFolder], split: str | None = None) ->
     """
     if split is None:
         split = "test" if all(folder.predictions_path("test").is_file() for folder in folders) else "validation"
-    names = [folder.path.resolve().name for folder in folders]
-    if len(set(names)) < len(names):
-        names = [str(folder.path) for folder in folders]
-    return [_run(name, folder, split) for name, folder in zip(names, folders, strict=True)]
+    titles = [names.shown(folder.path.resolve().name) for folder in folders]
+    if len(set(titles)) < len(titles):
+        titles = [names.shown(folder.path) for folder in folders]
+    return [_run(title, folder, split) for title, folder in zip(titles, folders, strict=True)]
 
 
 def _run(name: str, folder: run_folder.RunFolder, split: str) -> ReportedRun:

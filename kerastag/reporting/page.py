@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from kerastag import templates, version
+from kerastag import names, templates, version
 from kerastag.metrics import comparison, comparison_tables
 from kerastag.metrics.documents import Difference, Pair
 from kerastag.reporting import listening, measuring, pairs, results, setting, views
@@ -59,7 +59,7 @@ def html(measured: measuring.Measured, title: str | None = None) -> str:
         "terms": _TERMS,
     }
     values = {
-        "title": title or ", ".join(run.name for run in measured.runs),
+        "title": names.line(title or ", ".join(run.name for run in measured.runs)),
         "titles": {identifier: name for identifier, name in _TITLES.items() if sections[identifier]},
         "content_policy": _CONTENT_POLICY,
         "version": version.__version__,

@@ -124,6 +124,11 @@ def test_what_was_written_is_told_plainly(command, run, music, tmp_path, capsys)
     assert names.hidden_letter(captured.out[:-1] + captured.err.replace("\n", "")) is None
 
 
+def test_an_export_where_tensorflow_finds_none_is_refused_before_the_work(run, tmp_path, capsys):
+    assert export.COMMAND.run([f"--run_dir={run}", f"--output_dir={tmp_path / 'a[b]' / 'c'}"]) == 1
+    assert "'[' is in the path" in said(capsys, num_lines=1) and not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("command", [train, export, ensemble])
 def test_what_needs_names_of_utf8_says_so_before_the_work(command, run, tmp_path, capsys):
     odd = os.fsdecode(b"na\xefve")

@@ -3,6 +3,7 @@
 import html.parser
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from kerastag import errors, report, reporting
+from kerastag import errors, names, report, reporting
 from kerastag.reporting import charts, views
 
 NUM_RESAMPLES = 50
@@ -118,9 +119,13 @@ def test_the_same_runs_give_the_same_bytes(run, tmp_path):
 
 
 def test_names_cannot_break_out_of_the_page(run, tmp_path):
-    shutil.copytree(run, tmp_path / "<b>&'\"run")
-    page = reporting.write([tmp_path / "<b>&'\"run"], tmp_path / "r.html", num_resamples=NUM_RESAMPLES).read_text()
-    assert "<b>" not in page
+    folder = tmp_path / os.fsdecode(b"<b>&'\"run\xef\xe2\x80\xae")
+    shutil.copytree(run, folder)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "command": "train \u202e\x1b </script><b>"}))
+    title = "\u202e<b>"
+    page = reporting.write([folder], tmp_path / "r.html", num_resamples=NUM_RESAMPLES, title=title).read_text()
+    assert "<b>" not in page and all(names.hidden_letter(line) is None for line in page.split("\n"))
     assert "&lt;b&gt;&amp;" in page
     Page(page)
 

@@ -110,7 +110,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         files.write_json(output, findings)
     print(audit_report.text(findings))
     if output:
-        print(f"\n{output}: written")
+        print()
+        cli.tell(f"{output}: written")
     return int(bool(findings["files"]["missing"] or findings["files"]["unreadable"]))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kerastag import tags
+from kerastag import names, tags
 from kerastag.metrics import tables
 
 LISTED = 5  # examples of each finding; the JSON file has them all
@@ -13,7 +13,7 @@ NUM_PAIRS = 15
 def text(findings: Mapping[str, Any]) -> str:
     """The whole report, sections parted by empty lines."""
     sections = (_tracks, _files, _durations, _duplicates, _artists, _tags, _co_occurrence)
-    return "\n\n".join(section(findings).rstrip("\n") for section in sections)
+    return names.lines("\n\n".join(section(findings).rstrip("\n") for section in sections))
 
 
 def _tracks(findings: Mapping[str, Any]) -> str:

@@ -177,7 +177,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     output = pathlib.Path(values.output)
     with files.whole_folder(output) as folder:
         truth = write(folder, values.num_files, values.seconds, values.seed)
-    print(f"{output}: {len(truth)} files")
+    cli.tell(f"{output}: {len(truth)} files")
     if values.read:
         print(tables.text([table(truth, output)]))
     return 0

@@ -206,7 +206,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         if len(labelled) < len(tracks):
             print(f"{len(tracks) - len(labelled)} tracks have no mood and are left out")
         write(labelled, place(labelled, split_by, values.seed), folder)
-    print(f"{output}: written")
+    cli.tell(f"{output}: written")
     if failed:
         raise errors.KerastagError(f"{output}: written without {', '.join(failed)}, which could not be had")
     return 0

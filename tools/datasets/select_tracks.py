@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 
 from absl import flags
 
-from kerastag import cli, errors, files, tags, tsv
+from kerastag import cli, errors, files, names, tags, tsv
 from kerastag.cli import options
 from kerastag.data import splits
 
@@ -227,12 +227,12 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     synonyms = read_synonyms(values.synonyms, vocabulary) if values.synonyms else []
     tracks = read_table(values.table)
     selection = select(tracks, Matcher(vocabulary, synonyms))
-    print(report(len(tracks), selection, vocabulary))
+    print(names.lines(report(len(tracks), selection, vocabulary)))
     if not selection.tracks:
         raise errors.KerastagError(f"{output}: not written, no track has a tag of the vocabulary")
     lines = [(track.track_id, track.path, *track.tags) for track in placed(selection.tracks, values.path_pattern)]
     tsv.write(output, splits.FORMS[1], lines)
-    print(f"{output}: written")
+    cli.tell(f"{output}: written")
     return 0
 
 

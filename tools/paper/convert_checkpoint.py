@@ -153,7 +153,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         raise errors.KerastagError(f"{checkpoint}: {error}") from None
     with files.whole_folder(output.path, values.overwrite) as folder:
         write(model, vocabulary, checkpoint, run_folder.RunFolder(folder))
-    print(f"{output.path}: {network.title}, {model.num_channels} channels, {len(vocabulary)} tags")
+    cli.tell(f"{output.path}: {network.title}, {model.num_channels} channels, {len(vocabulary)} tags")
     return 0
 
 

@@ -48,12 +48,9 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     folder = pathlib.Path(values.output_dir)
     paths = folder / submission.PREDICTIONS, folder / submission.DECISIONS
     report = submission.check(*paths, len(split), official, split.labels(official))
-    for line in report.warnings:
-        print(f"warning: {line}", file=sys.stderr)
-    for line in report.faults:
-        print(line, file=sys.stderr)
+    cli.warn([*(f"warning: {line}" for line in report.warnings), *report.faults])
     if not report.faults:
-        print(f"{folder}: {len(split)} tracks, {len(official)} tags, ready to hand in")
+        cli.tell(f"{folder}: {len(split)} tracks, {len(official)} tags, ready to hand in")
     return 1 if report.faults else 0
 
 

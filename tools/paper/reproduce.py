@@ -88,7 +88,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
         failure = perform(job, f"[{number} of {len(jobs)}] {job}")
         if failure:
             failures[str(job)] = failure
-            print(f"{job}: {failure}", file=sys.stderr)
+            cli.warn([f"{job}: {failure}"])
     results = gather(values, folder, [job for job in jobs if str(job) not in failures])
     remarks = [] if values.published else experiments.twins(jobs)
     report(values, folder, results, [*remarks, *(f"failed: {job}: {why}" for job, why in failures.items())])
@@ -265,7 +265,7 @@ def report(values: flags.FlagValues, folder: pathlib.Path, results: list[dict[st
     sections = [f"## {title}\n\n{tables.markdown(pair)}" for title, pair in shown.items()]
     files.write_text(output / "tables.md", "\n".join([*sections, "\n\n".join([heading, *remarks]), ""]))
     files.write_json(output / "results.json", {"settings": settings, "runs": results, "remarks": remarks})
-    print(f"{output / 'tables.md'} and {output / 'results.json'}: written")
+    cli.tell(f"{output / 'tables.md'} and {output / 'results.json'}: written")
 
 
 def paper_table(values: flags.FlagValues, number: int, results: list[dict[str, Any]]) -> list[tables.Table]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerastag import errors
+from kerastag import errors, runtime
 from kerastag.tensors import Tensor
 
 SAVED_MODEL, ONNX = "saved_model", "onnx"
@@ -88,6 +88,7 @@ def open_base(path: pathlib.Path, kind: str, named_input: str | None = None, nam
 
 
 def _open_saved_model(path: pathlib.Path, named_input: str | None, named_output: str | None) -> Opened:
+    runtime.check_loadable(path)
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:  # whatever TensorFlow makes of a file

@@ -57,7 +57,8 @@ def rest(
       model: its name, --model_name of the server.
       version: its number; None: the label's, or the latest.
       label: label of a version in the server's --model_config_file.
-      timeout_seconds: for connecting, for sending and for the answer each.
+      timeout_seconds: for connecting, for sending and for the answer each, and for any pause within; all of a request
+        takes three times as long at most.
       max_retries: how often a request that found nobody is sent again.
     """
     transport = rest_transport.RestTransport(address, timeout_seconds)

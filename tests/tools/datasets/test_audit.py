@@ -9,6 +9,7 @@ import sys
 import pytest
 import soundfile
 
+from kerastag import names
 from tools.datasets import audit
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -175,3 +176,13 @@ def test_labels_of_one_tag_each_have_no_pairs(folder, capsys):
     report = capsys.readouterr().out
     assert report.endswith("tracks by their number of tags: 1: 1\n")
     assert "1 track without an artist" in report
+
+
+def test_what_the_data_are_called_does_nothing_to_a_terminal(folder, capsys):
+    split = folder / "train.tsv"
+    split.write_text(split.read_text().replace("b.wav", "b\x1b[2J\u202e.wav"))
+    output = folder / "a\x1b[1m.json"
+    assert run(f"--data_dir={folder}", f"--output={output}") == 1
+    captured = capsys.readouterr()
+    assert r"b\x1b[2J\xe2\x80\xae.wav" in captured.out + captured.err
+    assert all(names.hidden_letter(line) is None for line in (captured.out + captured.err).split("\n"))
