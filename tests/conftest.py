@@ -17,6 +17,7 @@ FIXTURES = (
     "bad_flags",
     "browser",
     "forking",
+    "librosa_fixture",
     "listening_fixture",
     "networks",
     "ray_fixture",

@@ -7,6 +7,8 @@ import pytest
 from kerastag import models
 from kerastag.models import layers, pcen
 
+pytestmark = pytest.mark.usefixtures("librosa_loaded")
+
 
 @pytest.fixture
 def waveform(rng):
