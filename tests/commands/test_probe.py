@@ -69,16 +69,8 @@ def test_a_probe_stopped_while_it_embedded_and_while_it_trained_goes_on_exactly(
         assert (probe / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
-def test_a_compiled_probe_on_several_devices_sees_the_same_embeddings(run, probe, music, run_train, tmp_path):
-    two = (
-        "--strategy=mirrored",
-        "--num_devices=2",
-        "--xla=on",
-        "--schedule=staged",
-        "--adam_epochs=2",
-        "--sgd_epochs=2",
-    )
-    assert run_train(music, tmp_path / "run", *PROBE, f"--pretrained={run}", *two) == 0
+def test_a_compiled_probe_sees_the_same_embeddings(run, probe, music, run_train, tmp_path):
+    assert run_train(music, tmp_path / "run", *PROBE, f"--pretrained={run}", "--xla=on") == 0
     for name in ("train", "validation"):
         one, other = (np.load(folder / "embeddings" / f"{name}.npy") for folder in (probe, tmp_path / "run"))
         np.testing.assert_allclose(one, other, atol=1e-5)
