@@ -183,13 +183,14 @@ def test_an_error_of_ours_ends_the_process_in_a_line(forked):
     assert done.returncode == 1 and "unexpected" in line and line.endswith("(--verbosity=1 shows where)")
 
 
-def test_a_full_standard_output_is_named(run, library):
+def test_a_full_standard_output_is_named(forks, run, library, tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
-    with open("/dev/full", "w") as full:
-        command = [sys.executable, "-c", tag_after(""), *arguments_of(run, library / "1.wav")]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100, cwd=ROOT)
-    assert done.returncode == 1 and done.stderr == "standard output: no space left on device\n"
+    script, said = tmp_path / "script.py", tmp_path / "said"
+    script.write_text(tag_after(""))
+    with open("/dev/full", "w") as full, said.open("w") as err:
+        status = forks.start([str(script), *arguments_of(run, library)], full, err, ENVIRONMENT, bare=False).wait()
+    assert status == 1 and said.read_text() == "standard output: no space left on device\n"
 
 
 def test_warnings_stay_on_their_line(capsys):
