@@ -43,7 +43,6 @@ def run(folder: pathlib.Path, *arguments: str) -> int:
     return input_benchmark.COMMAND.run([f"--music={folder}", *lengths, *TINY, *arguments])
 
 
-@pytest.mark.usefixtures("librosa_loaded")
 def test_a_line_for_every_format(folder, tmp_path, capsys):
     assert run(folder, f"--work_dir={tmp_path / 'work'}") == 0
     printed = capsys.readouterr().out
