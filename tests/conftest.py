@@ -17,6 +17,7 @@ FIXTURES = (
     "bad_flags",
     "browser",
     "forking",
+    "librosa_fixture",
     "listening_fixture",
     "networks",
     "ray_fixture",
@@ -146,12 +147,25 @@ def run_train():
 
 
 @pytest.fixture(scope="session")
-def run(music, run_train, tmp_path_factory):
+def _begun(tmp_path_factory):
+    return tmp_path_factory.mktemp("begun") / "run"
+
+
+@pytest.fixture(scope="session")
+def run_begun(_begun, run):
+    """The same as it was after its first epoch, not to be changed."""
+    return _begun
+
+
+@pytest.fixture(scope="session")
+def run(music, run_train, _begun, tmp_path_factory):
     """A run of three epochs with cb_focal, with all pictures of each."""
     from kerastag.training.monitoring import callback
+    from tests import run_states
 
     run_dir = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
+        run_states.keep_as_killed(3, _begun, patch)
         patch.setattr(callback, "LOOKS_SHARE", float("inf"))  # its epochs take less time than a picture
         assert run_train(music, run_dir, "--loss=cb_focal", "--epochs=3", "--monitor=full") == 0
     return run_dir

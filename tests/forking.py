@@ -1,4 +1,4 @@
-"""Processes that are there at once: forked from one that has imported TensorFlow, without Keras and kerastag.
+"""Processes that are there at once: forked from one that has imported TensorFlow, with or without Keras and kerastag.
 
 Importing it takes seconds, more than most of these processes do. What runs in them is the same script.
 """
@@ -83,22 +83,25 @@ class Forks:
         socket.send_fds(self._connection, [json.dumps(request).encode()], printed)
         return json.loads(self._connection.recv(1 << 20))
 
-    def start(self, arguments: Sequence[str], stdout, stderr, env: Mapping[str, str]) -> Process:
-        """Runs a script with its arguments; stdout and stderr are files, stdout perhaps subprocess.PIPE."""
+    def start(self, arguments: Sequence[str], stdout, stderr, env: Mapping[str, str], bare: bool = True) -> Process:
+        """Runs a script with its arguments; stdout and stderr are files, stdout perhaps subprocess.PIPE.
+
+        It can import neither Keras nor kerastag if `bare`.
+        """
         reader = writer = None
         if stdout == subprocess.PIPE:
             ends = os.pipe()
             reader, writer = os.fdopen(ends[0], "rb"), os.fdopen(ends[1], "wb")
-        request = {"argv": [*arguments], "environment": dict(env), "folder": os.getcwd()}
+        request = {"argv": [*arguments], "environment": dict(env), "folder": os.getcwd(), "bare": bare}
         pid = self.ask(request, (writer or stdout).fileno(), stderr.fileno())
         if writer:
             writer.close()
         return Process(self, pid, reader)
 
-    def run(self, arguments: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess:
+    def run(self, arguments: Sequence[str], env: Mapping[str, str], bare: bool = True) -> subprocess.CompletedProcess:
         """Runs a script to its end."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
-            status = self.start(arguments, out, said, env).wait()
+            status = self.start(arguments, out, said, env, bare).wait()
             for file in (out, said):
                 file.seek(0)
             return subprocess.CompletedProcess(arguments, status, out.read().decode(), said.read().decode())

@@ -1,10 +1,11 @@
-"""A script that imports TensorFlow once, where neither Keras nor kerastag can be imported, and forks to run others.
+"""A script that imports TensorFlow once, and forks to run others, where Keras and kerastag can be imported or not.
 
     python forking_script.py FILE_DESCRIPTOR
 
-Messages over that Unix socket are JSON. {"argv": [SCRIPT, ...], "environment": {...}, "folder": ...}, sent along with
-the two files for what is printed, starts a process and is answered with its id. {"wait": ID} is answered with its exit
-status, or null while it runs; {"wait": ID, "until_it_ends": true} waits for that. It ends with the connection.
+Messages over that Unix socket are JSON. {"argv": [SCRIPT, ...], "environment": {...}, "folder": ..., "bare": false},
+sent along with the two files for what is printed, starts a process and is answered with its id. {"wait": ID} is
+answered with its exit status, or null while it runs; {"wait": ID, "until_it_ends": true} waits for that. It ends with
+the connection.
 """
 
 import gc
@@ -15,7 +16,8 @@ import socket
 import sys
 import traceback
 
-for _name in ("keras", "kerastag"):
+HIDDEN = ("keras", "kerastag")
+for _name in HIDDEN:
     sys.modules[_name] = None  # type: ignore[assignment]  # None is what makes importing it fail
 
 import tensorflow  # noqa: E402, F401  it is here for all that are forked
@@ -36,6 +38,8 @@ def serve(connection: socket.socket) -> list[str]:
             if not answer:
                 connection.close()
                 prepare(request["environment"], request["folder"], printed)
+                for name in () if request["bare"] else HIDDEN:
+                    del sys.modules[name]
                 return request["argv"]
             for descriptor in printed:
                 os.close(descriptor)
@@ -49,6 +53,9 @@ def prepare(environment: dict[str, str], folder: str, printed: list[int]) -> Non
         os.close(descriptor)
     os.environ.clear()
     os.environ.update(environment)
+    encoding, _, handling = environment.get("PYTHONIOENCODING", "").partition(":")
+    if encoding:
+        sys.stdout.reconfigure(encoding=encoding, errors=handling or "strict")
     os.chdir(folder)
 
 

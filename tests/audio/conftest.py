@@ -1,9 +1,11 @@
 """Audio to test with: music-like signals, files of every format, and files damaged in every way."""
 
 import dataclasses
+import hashlib
 import io
 import pathlib
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ FOREIGN = {  # name: container, codec; libsndfile does not write them
     "aac": ("adts", "aac"),
     "mp2": ("mp2", "mp2"),
 }
+MAX_KEPT = 1_000_000  # bytes of an encoded file that may be asked for again
 CASES = [(form, rate) for form, (_, _, rates) in FORMATS.items() for rate in rates]
 
 
@@ -43,6 +46,7 @@ class Maker:
     """Makes signals and files in one folder."""
 
     folder: pathlib.Path
+    encoded: ClassVar[dict[tuple, bytes]] = {}  # encoding takes longer than reading, and many files are alike
 
     def music(self, rate: int, seconds: float, channels: int = 2, seed: int = 0) -> np.ndarray:
         """(frames, channels): tones, noise bursts and a silence, so that codecs change their ways."""
@@ -57,11 +61,17 @@ class Maker:
         return signal.astype(np.float32)
 
     def encode(self, form: str, samples: np.ndarray, rate: int, **options: object) -> bytes:
+        samples = np.ascontiguousarray(samples)
+        key = (form, samples.shape, samples.dtype, hashlib.sha256(samples).digest(), rate, *sorted(options.items()))
+        if key in self.encoded:
+            return self.encoded[key]
         container, codec, _ = FORMATS[form]
         memory = io.BytesIO()
         channels = samples.shape[1]
         with soundfile.SoundFile(memory, "w", rate, channels, format=container, subtype=codec, **options) as file:
             file.write(samples)
+        if memory.tell() < MAX_KEPT:
+            self.encoded[key] = memory.getvalue()
         return memory.getvalue()
 
     def encode_foreign(self, form: str, samples: np.ndarray, rate: int) -> bytes:

@@ -82,7 +82,7 @@ def test_what_is_read_and_what_is_said_to_be_missing_add_up(maker, signal, conte
         contents[form] = (
             maker.encode_foreign(form, signal, RATE) if ours is None else maker.encode(name, signal, RATE, **ours)
         )
-    for seed in range(2):
+    for seed in range(2 if form in OURS else 1):
         dice = random.Random(f"{form} {damage} {seed}")
         path = maker.write(f"{seed}.{form}", damaged(contents[form], damage, form, dice))
         whole = audio.read(path)

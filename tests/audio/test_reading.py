@@ -102,6 +102,7 @@ def test_a_part_decodes_the_stretch_that_it_covers(maker, form, decoded_frames, 
     assert 3.85 * 44_100 <= sum(decoded_frames) < 4.5 * 44_100  # 3 steps of 15,200 samples and a chunk
 
 
+@pytest.mark.usefixtures("librosa_loaded")
 @pytest.mark.parametrize(("form", "rate"), [("wav_pcm16", 44_100), ("flac", 48_000), ("mp3", 22_050), ("opus", 48_000)])
 def test_whole_file_is_that_of_librosa(maker, form, rate):
     path = maker.track(form, rate)

@@ -23,14 +23,28 @@ def library(music, tmp_path):
     return folder
 
 
-def run_tag(run, *arguments, code="", **environment):
-    """`kerastag tag` in a process of its own, after `code`; it must end by itself."""
-    script = f"import sys\n{code}\nfrom kerastag import tag\nsys.exit(tag.COMMAND.run(sys.argv[1:]))"
-    command = [sys.executable, "-c", script, f"--model={run}", "--num_chunks=1", *map(str, arguments)]
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        command, capture_output=True, timeout=100, env={**os.environ, "PYTHONPATH": paths, **environment}
-    )
+def tag_after(code):
+    """A script that is `kerastag tag` after `code`."""
+    return f"import sys\n{code}\nfrom kerastag import tag\nsys.exit(tag.COMMAND.run(sys.argv[1:]))"
+
+
+def arguments_of(run, library):
+    return [f"--model={run}", "--num_chunks=1", str(library)]
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.fixture
+def forked(forks, run, library, tmp_path):
+    """A function that runs `kerastag tag` after `code` in a forked process."""
+
+    def call(code):
+        script = tmp_path / "script.py"
+        script.write_text(tag_after(code))
+        return forks.run([str(script), *arguments_of(run, library)], ENVIRONMENT, bare=False)
+
+    return call
 
 
 @pytest.mark.parametrize("suffix", ["tsv", "csv", "json", "jsonl", "parquet"])
@@ -154,34 +168,35 @@ def test_a_reader_that_raises_or_never_returns_costs_its_file_alone_on_a_strict_
     os.rename(library / "5.wav", library / "Björk 歌.wav")
     (library / "broken ü.mp3").write_bytes(b"not audio")
     code = WRONG.format(mishaps={name: mishap for name, (mishap, _) in MISHAPS.items()})
-    done = run_tag(run, library, code=code, PYTHONIOENCODING="ascii:strict")
+    command = [sys.executable, "-c", tag_after(code), *arguments_of(run, library)]  # it must end by itself
+    strict = {**ENVIRONMENT, "PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run(command, capture_output=True, timeout=100, env=strict)
     assert done.returncode == 3 and len(done.stdout.splitlines()) == 8 - len(MISHAPS)
     expected = [f"skipped: {library / name}: {reason}" for name, (_, reason) in MISHAPS.items()]
     *told, broken = sorted(done.stderr.decode("ascii").splitlines())
     assert told == expected and broken.startswith(f"skipped: {library}/broken ")
 
 
-def test_a_reader_that_is_killed_ends_the_process(run, library):
+def test_a_reader_that_is_killed_ends_the_process(forked):
     killed = {"3.wav": "__import__('os').kill(__import__('os').getpid(), 9)"}
-    done = run_tag(run, library, code=WRONG.format(mishaps=killed))
+    done = forked(WRONG.format(mishaps=killed))
     assert done.returncode == -signal.SIGKILL
 
 
-def test_an_error_of_ours_ends_the_process_in_a_line(run, library):
-    code = "from kerastag.data import chunk_reader\nchunk_reader.ChunkReader._noted = lambda *_: 1 / 0"
-    done = run_tag(run, library, code=code)
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith(b"kerastag tag: ")]
-    assert done.returncode == 1 and b"unexpected" in line and line.endswith(b"(--verbosity=1 shows where)")
+def test_an_error_of_ours_ends_the_process_in_a_line(forked):
+    done = forked("from kerastag.data import chunk_reader\nchunk_reader.ChunkReader._noted = lambda *_: 1 / 0")
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("kerastag tag: ")]
+    assert done.returncode == 1 and "unexpected" in line and line.endswith("(--verbosity=1 shows where)")
 
 
-def test_a_full_standard_output_is_named(run, library):
+def test_a_full_standard_output_is_named(forks, run, library, tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
-    script = "import sys; from kerastag import tag; sys.exit(tag.COMMAND.run(sys.argv[1:]))"
-    with open("/dev/full", "w") as full:
-        command = [sys.executable, "-c", script, f"--model={run}", "--num_chunks=1", str(library)]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100, cwd=ROOT)
-    assert done.returncode == 1 and done.stderr == "standard output: no space left on device\n"
+    script, said = tmp_path / "script.py", tmp_path / "said"
+    script.write_text(tag_after(""))
+    with open("/dev/full", "w") as full, said.open("w") as err:
+        status = forks.start([str(script), *arguments_of(run, library)], full, err, ENVIRONMENT, bare=False).wait()
+    assert status == 1 and said.read_text() == "standard output: no space left on device\n"
 
 
 def test_warnings_stay_on_their_line(capsys):

@@ -33,17 +33,6 @@ def test_a_moving_average_with_frozen_blocks(run, music, run_train, tmp_path, ca
     assert "weights of the model" not in (tmp_path / "other.html").read_text()
 
 
-def test_a_mean_of_a_probe_resumes_exactly(run, music, run_train, tmp_path, monkeypatch):
-    how = ("--model=probe", f"--pretrained={run}", "--swa_from=2", "--epochs=3", "--monitor=none")
-    with monkeypatch.context() as patch:
-        run_states.keep_as_killed(6, tmp_path / "run", patch)  # with an epoch in the mean
-        assert run_train(music, tmp_path / "whole", *how) == 0
-    assert train.COMMAND.run([f"--run_dir={tmp_path / 'run'}", "--resume"]) == 0
-    run_states.assert_same(tmp_path / "whole", tmp_path / "run")
-    assert "average_0000" in run_states.variables(tmp_path / "run")
-    assert run_folder.read_history(tmp_path / "run" / "history.tsv")[-1]["val_pr_auc_averaged"]
-
-
 BAD_USES = {
     "--ema=0.9 --swa_from=1": "--ema and --swa_from contradict each other",
     "--swa_from=3 --epochs=2": "--swa_from=3 is beyond the last epoch, --epochs=2",

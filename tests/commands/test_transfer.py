@@ -10,7 +10,7 @@ from tests import run_states
 
 def test_a_run_with_frozen_blocks_keeps_them_and_resumes_exactly(run, music, run_train, tmp_path, monkeypatch, capsys):
     how = (
-        "--epochs=3",
+        "--epochs=2",
         f"--pretrained={run}",
         "--freeze=all_but_head",
         "--layer_decay=0.5",

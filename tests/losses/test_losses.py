@@ -183,14 +183,18 @@ def test_output_bias_is_the_prior_of_one_percent():
     ("name", "dtype"), [*((name, "bool") for name in losses.NAMES), ("bce", "int32"), ("two_way", "float32")]
 )
 def test_a_plain_keras_model_trains_with_it(name, dtype):
-    """compile and fit, with labels of any type: the loss that Keras reports before training is the loss itself."""
+    """compile and fit, with labels of any type: the loss that Keras reports before training is the loss itself.
+
+    Keras lets XLA compile it, which is tried with one loss of each kind.
+    """
     rng = np.random.default_rng(0)
     features = rng.normal(size=(8, 4)).astype(np.float32)
     labels = (rng.random((8, len(COUNTS))) < 0.5).astype(dtype)
     counts = {"class_counts": COUNTS} if name in losses.NEED_CLASS_COUNTS else {}
     loss = losses.get(name, **counts)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(len(COUNTS))])
-    model.compile(optimizer=keras.optimizers.SGD(0.01), loss=loss)
+    compiled = False if dtype == "bool" else "auto"
+    model.compile(optimizer=keras.optimizers.SGD(0.01), loss=loss, jit_compile=compiled)
     before = model.evaluate(features, labels, batch_size=8, verbose=0)
     expected = float(loss(labels.astype(np.float32), model(features)))
     assert before == pytest.approx(expected, rel=1e-5)

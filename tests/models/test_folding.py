@@ -40,7 +40,7 @@ def test_logits_are_equal_in_float32(build, rng):
 
 
 def test_folding_follows_the_weights_and_the_policy(rng):
-    model = shaken(models.short_chunk_resnet(5, 2, precision="float32"), rng)
+    model = shaken(models.short_chunk_resnet(5, 2, precision="float32", num_blocks=3), rng)
     folded = folding.empty(model)
     waveform = rng.normal(0, 0.1, (1, model.chunk_samples)).astype(np.float32)
     for _ in range(2):
@@ -61,7 +61,7 @@ def test_the_reference_logits_survive_folding(goldens):
 
 
 def test_a_folded_network_reloads(tmp_path, rng):
-    folded = folding.fold(models.short_chunk_resnet(3, 1, precision="float32"))
+    folded = folding.fold(models.short_chunk_resnet(3, 1, precision="float32", num_blocks=2))
     folded.save(tmp_path / "folded.keras")
     again = keras.saving.load_model(tmp_path / "folded.keras")
     waveform = rng.normal(0, 0.1, (1, folded.chunk_samples)).astype(np.float32)
@@ -70,7 +70,7 @@ def test_a_folded_network_reloads(tmp_path, rng):
 
 @pytest.mark.parametrize("precision", [None, "mixed_bfloat16"])
 def test_a_file_is_folded_without_building_what_it_holds(precision, tmp_path, rng, monkeypatch):
-    model = shaken(models.short_chunk_resnet(3, 2, precision="float32"), rng)
+    model = shaken(models.short_chunk_resnet(3, 2, precision="float32", num_blocks=2), rng)
     model.save(tmp_path / "model.keras")
     expected = folding.fold(model, precision)
     monkeypatch.setattr(loading, "load", None)
@@ -81,7 +81,7 @@ def test_a_file_is_folded_without_building_what_it_holds(precision, tmp_path, rn
 
 
 def test_files_that_are_folded_already_or_have_nothing_to_fold_are_loaded(tmp_path, rng):
-    folded = folding.fold(shaken(models.short_chunk_resnet(3, 1, precision="float32"), rng))
+    folded = folding.fold(shaken(models.short_chunk_resnet(3, 1, precision="float32", num_blocks=2), rng))
     folded.save(tmp_path / "folded.keras")
     waveform = rng.normal(0, 0.1, (1, folded.chunk_samples)).astype(np.float32)
     np.testing.assert_array_equal(folding.load(tmp_path / "folded.keras")(waveform), folded(waveform))

@@ -9,6 +9,8 @@ import tensorflow as tf
 from kerastag import models
 from kerastag.models import layers, mel, norm
 
+pytestmark = pytest.mark.usefixtures("librosa_loaded")
+
 
 def librosa_log_mel(waveform):
     spectrum = librosa.stft(waveform.astype(np.float64), n_fft=512, hop_length=256, window="hann", pad_mode="reflect")

@@ -15,6 +15,8 @@ from kerastag.data import pipeline
 from kerastag.inference import scoring
 from kerastag.models import folding, musicnn
 
+pytestmark = pytest.mark.usefixtures("librosa_loaded")
+
 RATE = 16_000
 # a folder of the published checkpoints, model.index and so on in MSD_musicnn/, MTT_musicnn/, MSD_vgg/, MTT_vgg/
 PUBLISHED = os.environ.get("KERASTAG_MUSICNN")

@@ -147,6 +147,8 @@ def test_a_pool_weighs_the_chunks_that_sound(units, made, tracks, tmp_path):
     np.testing.assert_allclose(pool(turned), expected, rtol=2e-3, atol=2e-3)  # it knows no places
     embed = models.probing.embedder(single, HEARD)
     np.testing.assert_allclose(pool.head()(embed(tracks)), pool(tracks), rtol=1e-5, atol=1e-5)
+    if not units:
+        return
     pool.save(tmp_path / "pool.keras")
     again = loading.load(tmp_path / "pool.keras")
     np.testing.assert_array_equal(again(tracks), pool(tracks))

@@ -12,6 +12,8 @@ from kerastag import models
 from kerastag.models import layers, loading, mel, vgg
 from kerastag.models.torch import checkpoint_file
 
+pytestmark = pytest.mark.usefixtures("librosa_loaded")
+
 CHECKPOINT = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mtg_vggish_baseline.pth"
 
 

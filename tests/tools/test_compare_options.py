@@ -131,7 +131,7 @@ def compared(music, tmp_path_factory):
     mine = folder / "mine.flags"
     mine.write_text("# an option\n--loss=focal\n--learning_rate=1e-3\n")
     arguments = [
-        *(f"--data_dir={music}", "--epochs=2", "--num_chunks=2", f"--train_flags={TINY}", "--resample=track"),
+        *(f"--data_dir={music}", "--epochs=1", "--num_chunks=2", f"--train_flags={TINY}", "--resample=track"),
         *(f"--output_dir={folder / 'out'}", "--num_seeds=2", f"--options=paper_bce,{mine},paper_bce+{mine}"),
     ]
     with pytest.MonkeyPatch.context() as patch:

@@ -147,6 +147,6 @@ def test_the_scorer_sends_a_batch_before_it_reads_the_one_ahead():
 
 
 def test_a_profile_is_written_for_tensorboard(run_train, music, tmp_path):
-    assert run_train(music, tmp_path / "run", "--epochs=4", "--profile=2", "--model=vggish", "--batch_size=4") == 0
+    assert run_train(music, tmp_path / "run", "--epochs=2", "--profile=2", "--batch_size=4") == 0
     (trace,) = (tmp_path / "run" / "events" / "plugins" / "profile").glob("*/*.xplane.pb")
     assert trace.stat().st_size > 1_000

@@ -123,6 +123,7 @@ def test_both_are_validated_and_the_epoch_has_the_better_figure(whole):
     assert files.read_json(path / "run.json")["weights"] == ("averaged" if at.best_averaged else "raw")
 
 
+@pytest.mark.parametrize("whole", [MEAN], ids=["swa"], indirect=True)
 def test_a_run_that_is_interrupted_again_and_again_resumes_exactly(whole, tmp_path, monkeypatch):
     """Behind a change of the optimiser, while the raw weights are validated, and while the average is."""
     path, average = whole
@@ -157,8 +158,9 @@ def assert_same_runs(one, other):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("average", [EMA, averaging.Averaging(swa_from=1)])
-@pytest.mark.parametrize("better", ["raw", "averaged"])
+@pytest.mark.parametrize(
+    ("better", "average"), [("raw", EMA), ("averaged", EMA), ("averaged", averaging.Averaging(swa_from=1))]
+)
 def test_the_better_weights_are_the_model(better, average, tmp_path, monkeypatch):
     validate, seen = validating.Validator.validate, []
 

@@ -56,8 +56,7 @@ def trained(which, sizes=(8, 8, 5)):
     return [at.loss_sum, *which.model.get_weights()]
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(("optimizer", "precision"), [("sgd", "float32"), ("adam", "mixed_float16")])
 def test_what_is_frozen_is_the_same_to_the_bit_under_weight_decay(optimizer, precision):
     which = trainer(optimizer=optimizer, precision=precision)
     before = {layer.name: layer.get_weights() for layer in which.model.layers}
@@ -86,11 +85,10 @@ def test_a_step_is_that_of_the_head_alone_on_what_the_frozen_part_gives():
     np.testing.assert_allclose(head.kernel, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("size", [None, 8])
-def test_mirrored_and_compiled_steps_are_the_plain_step(size):
+def test_mirrored_and_compiled_steps_are_the_plain_step():
     plain = trained(trainer())
-    for strategy in (devices.strategy("one"), devices.strategy("mirrored", 2)):
-        for one, other in zip(plain, trained(trainer(strategy, size=size)), strict=True):
+    for how in ({"strategy": devices.strategy("mirrored", 2)}, {"size": 8}):
+        for one, other in zip(plain, trained(trainer(**how)), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
@@ -113,14 +111,13 @@ def test_the_rate_of_each_variable_by_hand():
         np.testing.assert_allclose(variable, np.array([2.0, -1.0]) - 0.1 * factor * 1.9 * decayed, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("optimizer", "stage"), [("adam", 0), ("sgd", 1)])
-def test_blocks_learn_at_their_rates(optimizer, stage):
+def test_blocks_learn_at_their_rates():
     moves = []
     for decay in (1.0, 0.5):
         optimization = build.Optimization(schedules.Schedule(learning_rate=1e-3), layer_decay=decay)
         network = build.Network(("a", "b"), "vggish", 1, dropout=0.0)
         which = build.trainer(
-            *(devices.strategy("one"), network, losses.get("bce"), optimization, "float32", 0, stage),
+            *(devices.strategy("one"), network, losses.get("bce"), optimization, "float32", 0),
         )
         before = {layer.name: layer.get_weights() for layer in which.model.layers if layer.weights}
         rng = np.random.default_rng(1)

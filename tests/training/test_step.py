@@ -52,9 +52,9 @@ def traced(precision, watch=True):
     return collections.Counter(node.op for node in nodes)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_a_step_starts_fewer_than_1000_kernels(precision):
-    operations = traced(precision)
+def test_a_step_starts_fewer_than_1000_kernels():
+    """In float16, which also scales the loss and looks whether it overflowed."""
+    operations = traced("mixed_float16")
     assert sum(count for name, count in operations.items() if name not in FREE) < 1000
     assert operations["Pow"] <= 4  # Adam's corrections: once a step, not for each of 92 variables
     assert operations["ResourceApplyAdam"] == 92

@@ -4,8 +4,6 @@ import json
 import os
 import pathlib
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -28,18 +26,19 @@ def free_ports(count):
     return ports
 
 
-def together(count, music, folder, last=()):
+def together(forks, count, music, folder, last=()):
     """Trains with several processes, of which the last is given events; their statuses, outputs and errors."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
     started = []
     for index in range(count):
         place = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        command = [sys.executable, "-m", "tests.training.worker_run", str(music), str(folder / "run")]
-        command += [str(folder / f"weights_{index}.npz"), *(last if index == count - 1 else ())]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(command, env={**os.environ, "TF_CONFIG": place}, cwd=ROOT, **pipes))
-    told = [each.communicate(timeout=240) for each in started]
-    return [each.returncode for each in started], *zip(*told, strict=True)
+        command = [worker_run.__file__, str(music), str(folder / "run"), str(folder / f"weights_{index}.npz")]
+        command += last if index == count - 1 else ()
+        with (folder / f"out_{index}").open("w") as out, (folder / f"said_{index}").open("w") as said:
+            environment = {**os.environ, "TF_CONFIG": place, "PYTHONPATH": str(ROOT)}
+            started.append(forks.start(command, out, said, environment, bare=False))
+    statuses = [each.wait(240) for each in started]
+    return statuses, *([(folder / f"{name}_{index}").read_text() for index in range(count)] for name in ("out", "said"))
 
 
 def check_same(folder, count, expected):
@@ -49,14 +48,14 @@ def check_same(folder, count, expected):
                 np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_processes_stopped_and_killed_go_on_as_more_to_what_one_trains(music, tmp_path):
+def test_processes_stopped_and_killed_go_on_as_more_to_what_one_trains(forks, music, tmp_path):
     """Two of them until one is killed, then three: so few starts because each takes seconds."""
-    statuses, outputs, told = together(2, music, tmp_path, ("stop", "0", "2", "die", "2", "3"))
+    statuses, outputs, told = together(forks, 2, music, tmp_path, ("stop", "0", "2", "die", "2", "3"))
     assert statuses == [1, -9], told
     assert outputs[0] == outputs[1] and outputs[0].startswith("stopped after 0 ")  # both, after the same step
     assert "worker 0 of 2 has lost another (" in told[0]
     assert told[0].strip().splitlines()[-1].endswith("; start all of them again with --resume")
-    statuses, outputs, told = together(3, music, tmp_path)
+    statuses, outputs, told = together(forks, 3, music, tmp_path)
     assert statuses == [0, 0, 0], told
     at, weights = worker_run.run(music, tmp_path / "alone", devices.strategy("one"))
     assert [float(output) for output in outputs] == [pytest.approx(at.best_score)] * 3

@@ -6,13 +6,14 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from kerastag import errors, files
 from kerastag.inference import deciding, export_facts
 from kerastag.metrics import decisions
+from kerastag.metrics.documents import Figures
 from kerastag.runs import run_folder
 from kerastag.runs.model import Model
 from kerastag.serving import plan as serving_plan
@@ -57,13 +58,15 @@ def write(
       inspect: called with the version's folder before it is given its number; it may raise a KerastagError.
 
     Raises:
-      KerastagError: scores differ, or a bare process cannot load and ask it: then there is no new version.
+      KerastagError: a file of the model is damaged, scores differ, or a bare process cannot load and ask it: then
+        there is no new version.
     """
+    figures = model_card.figures_of(model)  # a damaged file is told before the work
     with _staging(plan.folder) as version:
         networks = model.networks(plan.precision)
         served = ServedModel(networks, model.vocabulary, model.combination, plan.num_chunks, model.thresholds)
         exported = saved_model.export(served, version)
-        _add_assets(version, model, plan)
+        _add_assets(version, model, plan, figures)
         warm_up.write(version / export_facts.ASSETS / warm_up.REQUESTS, plan.name, exported.requests)
         inspect(version)
         size, size_of_variables = (_num_bytes(folder) for folder in (version, version / "variables"))
@@ -100,7 +103,7 @@ def line(signature: signatures.Signature) -> str:
     return " -> ".join(sides)
 
 
-def _add_assets(version: pathlib.Path, model: Model, plan: serving_plan.Plan) -> None:
+def _add_assets(version: pathlib.Path, model: Model, plan: serving_plan.Plan, figures: Mapping[str, Figures]) -> None:
     """What the run knows of its scores, and the card for people."""
     source, assets = model.folder, run_folder.RunFolder(version / export_facts.ASSETS)
     for path, target in ((source.card_path, assets.card_path), (source.calibration_path, assets.calibration_path)):
@@ -113,7 +116,7 @@ def _add_assets(version: pathlib.Path, model: Model, plan: serving_plan.Plan) ->
     elif (usual := deciding.of_model(model).usual) is not None:
         names = model.vocabulary.names
         decisions.write_thresholds(assets.usual_scores_path, names, usual, deciding.USUAL_COLUMN)
-    card = model_card.text(plan.name, model, export_facts.ExportFacts.read(version), plan.data_license)
+    card = model_card.text(plan.name, model, export_facts.ExportFacts.read(version), plan.data_license, figures)
     files.write_text(assets.path / MODEL_CARD, card)
 
 

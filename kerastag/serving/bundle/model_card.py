@@ -41,7 +41,13 @@ class _Run:
     flags: list[str]
 
 
-def text(name: str, model: Model, facts: ExportFacts, data_license: str | None = None) -> str:
+def text(
+    name: str,
+    model: Model,
+    facts: ExportFacts,
+    data_license: str | None = None,
+    figures: Mapping[str, Figures] | None = None,
+) -> str:
     """The card in Markdown.
 
     Args:
@@ -49,8 +55,9 @@ def text(name: str, model: Model, facts: ExportFacts, data_license: str | None =
       model: the run or the ensemble that is exported.
       facts: what model.json says.
       data_license: terms of the training data; None: what a licences.tsv in its folder says.
+      figures: as `figures_of` gives them; None: they are taken here.
     """
-    figures_by_split = _figures_by_split(model)
+    figures_by_split = figures_of(model) if figures is None else figures
     licenses = dict.fromkeys(_license(record) for record in model.records)
     values = {
         "name": name,
@@ -150,8 +157,12 @@ def _license(record: RunRecord) -> str:
     return "; ".join(f"{name} ({', '.join(packages)})" for name, packages in by_license.items()) or NOT_STATED
 
 
-def _figures_by_split(model: Model) -> dict[str, Figures]:
-    """The figures of the predictions in the folder."""
+def figures_of(model: Model) -> dict[str, Figures]:
+    """The figures of the predictions in the folder, by split.
+
+    Raises:
+      KerastagError: a file of them is damaged.
+    """
     figures = {}
     for split in ("test", "validation"):
         if model.folder.predictions_path(split).is_file():

@@ -19,7 +19,7 @@ from kerastag.runs.model import Model
 from kerastag.serving import formats, plan
 from kerastag.serving.bundle import bundle_folder
 from kerastag.serving.check import bare_process
-from kerastag.serving.formats import comparison_chunks, form_folder, litert, parity
+from kerastag.serving.formats import comparison_chunks, form_folder, litert, onnx_file, parity
 
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
@@ -54,6 +54,14 @@ def exported(source, tmp_path_factory):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         assert run_export(source, folder) == 0
     return folder, printed.getvalue()
+
+
+@pytest.fixture
+def onnx_is_converted(exported, monkeypatch):
+    """Exports of the source have the ONNX form that was converted already."""
+    whole = onnx.load(exported[0] / "onnx" / "1" / "model.onnx")
+    del whole.metadata_props[:]
+    monkeypatch.setattr(onnx_file, "convert", lambda *how: whole)
 
 
 def run_export(source, folder, names=PORTABLE, *arguments):
@@ -111,7 +119,7 @@ def sounds(music, tmp_path_factory):
 def test_the_script_gives_the_scores_of_the_tagger_without_tensorflow(form, exported, source, sounds):
     script = exported[0] / form / "1" / ("run_onnx.py" if form == "onnx" else "run_litert.py")
     model = kerastag.load(source.path, precision="float32")
-    for path in sounds:
+    for path in sounds[1:2] if form == formats.LITERT_INT8 else sounds:  # its script is that of litert
         command = [sys.executable, "-X", "importtime", str(script), str(path)]
         done = subprocess.run(command, capture_output=True, text=True, cwd="/")
         assert done.returncode == 0, done.stderr[-500:]
@@ -136,7 +144,7 @@ def test_one_number_is_one_export_in_every_form(exported, source, tmp_path):
 
 
 def test_a_form_that_answers_with_another_output_is_refused_and_the_others_are_written(
-    source, network, tmp_path, monkeypatch, capsys
+    source, onnx_is_converted, network, tmp_path, monkeypatch, capsys
 ):
     convert, other = litert.convert, network(num_tags=3, num_channels=8, num_blocks=3, precision="float32", seed=1)
     monkeypatch.setattr(litert, "convert", lambda models, *how, **more: convert([other], *how, **more))
@@ -149,7 +157,7 @@ def test_a_form_that_answers_with_another_output_is_refused_and_the_others_are_w
     assert [path.name for path in folder.iterdir()] == ["onnx"]
 
 
-def test_a_form_with_tags_in_another_order_is_refused(source, tmp_path, monkeypatch, capsys):
+def test_a_form_with_tags_in_another_order_is_refused(source, onnx_is_converted, tmp_path, monkeypatch, capsys):
     facts_of = form_folder.facts_of
 
     def reversed_tags(*arguments):

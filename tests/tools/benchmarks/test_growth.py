@@ -45,6 +45,7 @@ def test_every_part_prints_a_line_for_each_size(long_enough, monkeypatch, capsys
     monkeypatch.setattr(processes, "alone", lambda function, *arguments: function(*arguments))
     shallow = functools.partial(models.short_chunk_resnet, num_blocks=2)  # tracing takes most of it
     monkeypatch.setattr(models, "short_chunk_resnet", shallow)
+    monkeypatch.setattr(growth_work, "_tagger", functools.cache(growth_work._tagger))  # one for all, in one process
     arguments = ["--max_split=300", "--max_tracks=3", "--hours=0.02", "--num_channels=1", "--num_batches=2"]
     assert growth.COMMAND.run([f"--music={long_enough}", *arguments]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
