@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import TypeAlias
 
-from kerastag import errors, files, json_types, version
+from kerastag import errors, files, json_types, names, version
 
 FlagValue: TypeAlias = str | int | float | bool | list[str] | None
 _PACKAGES = ("tensorflow", "keras", "numpy", "soundfile", "soxr", "tensorflow-io")
@@ -21,7 +21,7 @@ class RunRecord:
 
     Attributes:
       flags: every flag of the training, by name.
-      command: as it was typed.
+      command: as it was typed, quoted for a shell.
       data_dir: absolute folder of the dataset; None: the demo set, or not trained here.
       precision: the policy that was trained in.
       seed: the random seed.
@@ -115,5 +115,5 @@ def git_commit() -> str | None:
 
 
 def command_line() -> str:
-    """The command as it was typed."""
-    return " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command, as a shell reads it."""
+    return " ".join(map(names.shell_word, [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]))
