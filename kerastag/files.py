@@ -102,7 +102,7 @@ def put_back(path: pathlib.Path) -> None:
 
 
 def _aside(path: pathlib.Path) -> pathlib.Path:
-    return path.with_name(f".{path.name}.old")
+    return path.with_name(f".{path.name}.kerastag.old")
 
 
 def remove_unfinished(folder: pathlib.Path, pid: int) -> None:

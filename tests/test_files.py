@@ -47,10 +47,10 @@ def test_a_folder_whose_replacement_was_killed_is_put_back(tmp_path, renames):
 
 def test_what_a_kill_moved_aside_goes_when_the_folder_is_written_again(tmp_path):
     replace(tmp_path / "state", "old")
-    (tmp_path / "state").rename(tmp_path / ".state.old")
+    (tmp_path / "state").rename(tmp_path / ".state.kerastag.old")
     replace(tmp_path / "state")
     assert names(tmp_path) == {"state", "state/new"}
-    replace(tmp_path / ".state.old", "older")
+    replace(tmp_path / ".state.kerastag.old", "older")
     replace(tmp_path / "state", "newest")
     assert names(tmp_path) == {"state", "state/newest"}
 
@@ -88,7 +88,7 @@ def test_what_is_unfinished_is_known_by_its_name(tmp_path):
         assert names(tmp_path) == set()
         file.touch()
         folder.mkdir()
-    assert not any(map(files.is_unfinished, map(tmp_path.joinpath, ("a.b.keras", "c", ".partial", ".lock", ".c.old"))))
+    assert not any(map(files.is_unfinished, map(tmp_path.joinpath, ("a.b.keras", "c", ".partial", ".lock", ".c.kerastag.old"))))
 
 
 def test_names_as_long_as_the_file_system_takes_are_written_apart(tmp_path):

@@ -122,7 +122,7 @@ def test_resume_starts_afresh_where_nothing_was_saved_yet(run, music, run_train,
     assert train.COMMAND.run([*line, "--monitor=scalars"]) == 0  # the other flags are in its record
     assert "nothing to resume yet, training starts afresh" in capsys.readouterr().err
     run_states.assert_same(run, tmp_path / "run")
-    (tmp_path / "run" / "checkpoint").rename(tmp_path / "run" / ".checkpoint.old")  # killed between two names
+    (tmp_path / "run" / "checkpoint").rename(tmp_path / "run" / ".checkpoint.kerastag.old")  # killed between two names
     assert train.COMMAND.run(line) == 0
     assert "afresh" not in capsys.readouterr().err
     run_states.assert_same(run, tmp_path / "run")

@@ -89,7 +89,7 @@ def refuse(place: pathlib.Path, whole: pathlib.Path, how: str, number: int, more
 
 def kept(run: pathlib.Path) -> int:
     """The epoch of the checkpoint, in its place or moved aside to be replaced; -1: there is none."""
-    for name in ("checkpoint", ".checkpoint.old"):
+    for name in ("checkpoint", ".checkpoint.kerastag.old"):
         if (state := run / name / "state.json").exists():
             return files.read_json(state)["epoch"]
     return -1

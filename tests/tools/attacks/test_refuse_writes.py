@@ -84,7 +84,7 @@ def test_a_later_failure_may_not_keep_an_older_checkpoint():
 
 def test_a_checkpoint_that_was_moved_aside_is_kept(tmp_path):
     assert refuse_writes.kept(tmp_path) == -1
-    for name, epoch in ((".checkpoint.old", 3), ("checkpoint", 4)):
+    for name, epoch in ((".checkpoint.kerastag.old", 3), ("checkpoint", 4)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "state.json").write_text(f'{{"epoch": {epoch}}}')
         assert refuse_writes.kept(tmp_path) == epoch
