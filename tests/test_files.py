@@ -88,7 +88,8 @@ def test_what_is_unfinished_is_known_by_its_name(tmp_path):
         assert names(tmp_path) == set()
         file.touch()
         folder.mkdir()
-    assert not any(map(files.is_unfinished, map(tmp_path.joinpath, ("a.b.keras", "c", ".partial", ".lock", ".c.kerastag.old"))))
+    others = ("a.b.keras", "c", ".partial", ".lock", ".c.kerastag.old")
+    assert not any(files.is_unfinished(tmp_path / name) for name in others)
 
 
 def test_names_as_long_as_the_file_system_takes_are_written_apart(tmp_path):

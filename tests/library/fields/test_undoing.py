@@ -163,7 +163,7 @@ def test_many_replaced_bytes_lie_beside_the_journal(place, write, undo, monkeypa
     monkeypatch.setattr(journal, "INLINE_BYTES", 20)
     second = write(path, ["film"], mode="replace")
     entry = json.loads(second.read_text().splitlines()[1])
-    assert entry["undo"] == 1 and (tmp_path / f"{second.name}.kerastag.old" / "1").is_file()
+    assert entry["undo"] == 1 and (tmp_path / f"{second.name}.old" / "1").is_file()
     assert undo(second) == undo(first) == ["restored"] and path.read_bytes() == before
 
 
