@@ -83,25 +83,25 @@ def replace_folder(source: pathlib.Path, target: pathlib.Path) -> None:
 
     A failure in between puts it back. A kill cannot: `put_back` does, when the folder is asked for again.
     """
-    aside = _aside(target)
     if target.exists():
-        _remove(aside)
-        os.rename(target, aside)
+        _remove(aside(target))
+        os.rename(target, aside(target))
     try:
         os.rename(source, target)
     finally:
         put_back(target)
     with contextlib.suppress(OSError):
-        _remove(aside)
+        _remove(aside(target))
 
 
 def put_back(path: pathlib.Path) -> None:
     """Gives a folder its name again if its replacement was killed before the new one had it."""
-    if not path.exists() and _aside(path).exists():
-        os.rename(_aside(path), path)
+    if not path.exists() and aside(path).exists():
+        os.rename(aside(path), path)
 
 
-def _aside(path: pathlib.Path) -> pathlib.Path:
+def aside(path: pathlib.Path) -> pathlib.Path:
+    """Where a folder is moved while another takes its place."""
     return path.with_name(f".{path.name}.kerastag.old")
 
 

@@ -88,6 +88,11 @@ def shell_word(text: str | os.PathLike[str]) -> str:
     return f"$'{''.join(letters)}'"
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a name is UTF-8; Python keeps the bytes of others as surrogates."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def hidden_letter(text: str) -> str | None:
     """The first letter that cannot be seen, or that turns the direction of what follows; None if there is none."""
     return next(filter(_hidden, text), None)

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 
-from kerastag import errors, files
+from kerastag import errors, files, names
 
 
 def start(verbosity: int = 0) -> None:
@@ -112,5 +112,5 @@ def check_loadable(folder: str | os.PathLike[str]) -> None:
     path = os.path.abspath(folder)
     for mark in filter(path.__contains__, "[\\"):
         raise errors.KerastagError(f"{folder}: TensorFlow finds no SavedModel where {mark!r} is in the path")
-    if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+    if not names.is_utf8(path):
         raise errors.KerastagError(f"{folder}: TensorFlow finds no SavedModel where the path is no UTF-8")

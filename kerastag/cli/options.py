@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from kerastag import audio, computing, errors, models, precisions
+from kerastag import audio, computing, errors, models, names, precisions
 from kerastag.data import reading
 
 DEMO = "demo"
@@ -253,7 +253,7 @@ def require_utf8(values: flags.FlagValues) -> None:
     for name in values:
         value = values[name].value
         for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+            if isinstance(text, str) and not names.is_utf8(text):
                 raise errors.UsageError(f"--{name}={text}: is no UTF-8, which a run needs; give it another name")
 
 

@@ -26,6 +26,7 @@ from absl import flags
 from kerastag import cli, errors, files
 from kerastag.cli import options
 from kerastag.metrics import tables
+from kerastag.runs import run_folder
 from tools.attacks import trainings
 
 DEFAULT = (
@@ -89,8 +90,9 @@ def refuse(place: pathlib.Path, whole: pathlib.Path, how: str, number: int, more
 
 def kept(run: pathlib.Path) -> int:
     """The epoch of the checkpoint, in its place or moved aside to be replaced; -1: there is none."""
-    for name in ("checkpoint", ".checkpoint.kerastag.old"):
-        if (state := run / name / "state.json").exists():
+    checkpoint = run_folder.RunFolder(run).checkpoint_path
+    for folder in (checkpoint, files.aside(checkpoint)):
+        if (state := folder / run_folder.STATE).exists():
             return files.read_json(state)["epoch"]
     return -1
 
